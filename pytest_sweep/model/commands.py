@@ -1,0 +1,58 @@
+"""What the engine decides: orders to the executor, and events that it lets pass on to the store and to pytest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_sweep.model.events import Accepted
+from pytest_sweep.model.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class StartWorker:
+    """Start a worker that holds `resources` on the node `node`; None leaves the node to the cluster's autoscaler."""
+
+    worker: str
+    resources: Resources
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestartWorker:
+    """Replace the process of a worker, which keeps its resources: its trial was to have it alone, or it has died."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopWorker:
+    """End a worker's session, so that its fixtures are torn down, then its process; answered by WorkerStopped."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTrials:
+    """Run these trials on a worker, one after the other, in one call: pairs of key and attempt."""
+
+    worker: str
+    trials: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Store this event, then show it."""
+
+    event: Accepted
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    """The run cannot go on: `reason` is shown; `status` is the exit status that a trial asked for by ``pytest.exit``."""
+
+    reason: str
+    status: int | None = None
+
+
+WorkerCommand = StartWorker | RestartWorker | StopWorker | RunTrials
+Command = WorkerCommand | Record | EndRun

@@ -1,0 +1,214 @@
+"""What happens: messages from executors and workers to the engine, and from there to the store and to pytest.
+
+Each is a frozen record of plain data. A trial's events carry its key and its attempt; what belongs to an older attempt is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Trial, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine, with all that it has. `id` is the executor's own name for it."""
+
+    id: str
+    address: str
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsAdded:
+    """There is more to do."""
+
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodesChanged:
+    """The machines that there are now, all of them."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; `now` is in seconds of a clock that never goes back."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnding:
+    """Nothing new starts any more: `reason` is why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker is ready for trials. `location` is ``ip:pid``; `node` is where it is, when the cluster chose that."""
+
+    worker: str
+    location: str
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailed:
+    """A worker could not be started, or its session could not collect the files: `cause` says which. Fatal for the run."""
+
+    worker: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied:
+    """A worker's process ended without being asked to, at `time` in seconds since the epoch."""
+
+    worker: str
+    cause: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStopped:
+    """A worker was stopped as asked, and its resources are free again."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExited:
+    """A trial called ``pytest.exit``: the run ends with its status."""
+
+    worker: str
+    reason: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """A worker is free again: it has ended or returned everything that it was handed."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A worker has begun an attempt. `time` is in seconds since the epoch; `location` is ``ip:pid``."""
+
+    key: str
+    attempt: int
+    time: float
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReported:
+    """A running trial has reported `metrics`, which include Tune's automatic ones.
+
+    `checkpoint` is the path of a complete checkpoint that was reported with them, or None.
+    """
+
+    key: str
+    attempt: int
+    metrics: dict[str, Any]
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """An attempt has ended.
+
+    Attributes:
+        state: TERMINATED, ERROR, SKIPPED or STOPPED.
+        metrics: the final metrics: those of the last report, completed by the return value; None where there are none.
+        error: the text of the failure, its last line the shortest form of it; None where there is none.
+        duration: seconds, set-up and tear-down included.
+        time: when it ended, in seconds since the epoch.
+        reports: pytest's serialized reports of its phases; empty when the worker died.
+    """
+
+    key: str
+    attempt: int
+    state: TrialState
+    metrics: dict[str, Any] | None
+    error: str | None
+    duration: float
+    time: float
+    reports: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReturned:
+    """A worker gives back a trial that it has not begun, because the one before it takes long."""
+
+    key: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRetried:
+    """An attempt has failed and the trial will be tried again. Made by the engine; `failed` is the attempt's end."""
+
+    failed: TrialFinished
+
+
+@dataclass(frozen=True, slots=True)
+class TrialNotRun:
+    """A trial was not run, or was cut off while it ran; `reason` says why. Made by the engine."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LateReport:
+    """A report of pytest's that came after its trial had ended: a module or session fixture failed in its tear-down."""
+
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WarningRecorded:
+    """A warning that a worker's session recorded, as plain data, with pytest's `when`, `nodeid` and `location`."""
+
+    message: str
+    category: str
+    filename: str
+    lineno: int
+    when: str
+    nodeid: str
+    location: tuple[str, int, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputWritten:
+    """What a worker wrote past pytest's capture (``-s``, child processes, C code). `key` is the trial that ran, or None."""
+
+    key: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed:
+    """An implementation of one of our hooks raised in a worker; the run goes on."""
+
+    hook: str
+    plugin: str
+    error: str
+
+
+TrialEvent = TrialStarted | TrialReported | TrialFinished | TrialReturned
+SessionEvent = LateReport | WarningRecorded | OutputWritten | HookFailed
+WorkerEvent = WorkerStarted | WorkerFailed | WorkerDied | WorkerStopped | SessionExited | BatchDone
+Event = TrialEvent | SessionEvent | WorkerEvent | TrialsAdded | NodesChanged | Tick | RunEnding
+"""What the engine takes."""
+
+Accepted = TrialStarted | TrialReported | TrialFinished | TrialRetried | TrialNotRun | SessionEvent
+"""What the engine has let pass, to be stored and shown."""

@@ -1,0 +1,63 @@
+"""What counts as a metric, and how it becomes plain data. Knows of numpy and torch only by the shape of their scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_sweep.errors import MetricsError
+
+AUTO_METRICS = ("training_iteration", "time_total_s", "time_this_iter_s", "timestamp")
+"""The metrics that every report has besides its own; the names are Ray Tune's."""
+
+
+def plain_metrics(metrics: object) -> dict[str, Any]:
+    """Return `metrics` as plain Python data that JSON can hold.
+
+    A metric is a number, a string, a boolean, None, or a list or dict of them. Scalars of numpy, zero-dimensional arrays
+    and tensors (anything with ``item()`` and an empty ``shape``) become the Python number they hold; NaN and infinities are kept.
+
+    Raises:
+        MetricsError: `metrics` is not a dict with string keys, or a value is none of these.
+    """
+    if not isinstance(metrics, Mapping):
+        raise MetricsError(f"metrics are a dict such as {{'loss': 0.1}}, not {_shown(metrics)}")
+    return _plain_dict(metrics, "")
+
+
+def plain_scalar(value: object) -> object:
+    """Return the Python scalar that a numpy scalar, a zero-dimensional array or a tensor holds; else `value` itself."""
+    if getattr(value, "shape", None) == () and callable(item := getattr(value, "item", None)):
+        return item()
+    return value
+
+
+def _plain_dict(metrics: Mapping[Any, object], prefix: str) -> dict[str, Any]:
+    plain = {}
+    for key, value in metrics.items():
+        if not isinstance(key, str):
+            raise MetricsError(f"the name of a metric is a string, not {_shown(key)}")
+        plain[key] = _plain_value(value, f"{prefix}{key}")
+    return plain
+
+
+def _plain_value(value: object, name: str) -> Any:
+    value = plain_scalar(value)
+    # A subclass (numpy.float64, an IntEnum) prints and pickles as itself: what is stored must be the plain type.
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return _plain_dict(value, f"{name}.")
+    if isinstance(value, (list, tuple)):
+        return [_plain_value(part, f"{name}[{index}]") for index, part in enumerate(value)]
+    raise MetricsError(
+        f"metric {name!r} is {_shown(value)}: report numbers, strings, booleans, None, or lists and dicts of them"
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

@@ -1,0 +1,136 @@
+"""What a trial asks of a node, and the arithmetic of it. Knows neither pytest nor Ray."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_sweep.errors import ResourcesError
+
+_UNITS = {
+    "": 1, "b": 1,
+    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
+}  # fmt: skip
+_MEMORY = re.compile(r"\s*(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>[a-zA-Z]*)\s*")
+_NAMES = ("cpu", "gpu", "memory", "custom")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one trial holds while it runs, or what a node has.
+
+    Attributes:
+        cpu: logical CPUs; fractions are allowed. Default 1.
+        gpu: GPUs; fractions are allowed. Default 0.
+        memory: bytes of heap. Default 0, which asks for no reservation.
+        custom: further resources of the cluster by name, sorted.
+    """
+
+    cpu: float = 1.0
+    gpu: float = 0.0
+    memory: int = 0
+    custom: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, object]) -> Resources:
+        """Return the resources that ``@pytest.mark.resources(**arguments)`` asks for.
+
+        Raises:
+            ResourcesError: a name that does not exist, a negative or unparsable amount; all of them at once.
+        """
+        problems: list[str] = []
+        for name in arguments:
+            if name not in _NAMES:
+                near = difflib.get_close_matches(name, _NAMES, n=1)
+                hint = (
+                    f"did you mean {near[0]!r}?"
+                    if near
+                    else f"there are {', '.join(_NAMES)}; others go into custom={{...}}"
+                )
+                problems.append(f"{name!r} is not a resource: {hint}")
+        cpu = _amount("cpu", arguments.get("cpu", 1.0), problems)
+        gpu = _amount("gpu", arguments.get("gpu", 0.0), problems)
+        memory = _memory(arguments.get("memory", 0), problems)
+        custom = _custom(arguments.get("custom", {}), problems)
+        if problems:
+            raise ResourcesError("; ".join(problems))
+        return cls(cpu, gpu, memory, custom)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the amounts by name, without those that are zero; custom ones under their own names."""
+        named = {"cpu": self.cpu, "gpu": self.gpu, "memory": float(self.memory), **dict(self.custom)}
+        return {name: amount for name, amount in named.items() if amount}
+
+    def fits(self, room: Resources) -> bool:
+        """Say whether `room` is enough for this request. Amounts are compared to a ten-thousandth, as Ray does."""
+        have = dict(room.custom)
+        return (
+            self.cpu <= room.cpu + 1e-4
+            and self.gpu <= room.gpu + 1e-4
+            and self.memory <= room.memory
+            and all(amount <= have.get(name, 0.0) + 1e-4 for name, amount in self.custom)
+        )
+
+    def plus(self, other: Resources) -> Resources:
+        """Return the sum of both."""
+        return self._combined(other, 1)
+
+    def minus(self, other: Resources) -> Resources:
+        """Return what is left when `other` is taken away; never checked, so that it may be negative."""
+        return self._combined(other, -1)
+
+    def _combined(self, other: Resources, sign: int) -> Resources:
+        custom = self.custom
+        if other.custom:
+            sums = dict(custom)
+            for name, amount in other.custom:
+                sums[name] = round(sums.get(name, 0.0) + sign * amount, 4)
+            custom = tuple(sorted(sums.items()))
+        # Rounded, so that tenths of a GPU taken and given back ten times leave no crumbs.
+        cpu = round(self.cpu + sign * other.cpu, 4)
+        gpu = round(self.gpu + sign * other.gpu, 4)
+        return Resources(cpu, gpu, self.memory + sign * other.memory, custom)
+
+    def __str__(self) -> str:
+        parts = [f"{amount:g} {name.upper()}" for name, amount in (("cpu", self.cpu), ("gpu", self.gpu)) if amount]
+        if self.memory:
+            parts.append(f"{self.memory / 2**30:.3g} GiB memory")
+        parts += [f"{amount:g} {name}" for name, amount in self.custom]
+        return ", ".join(parts) or "no resources"
+
+
+def _amount(name: str, value: object, problems: list[str]) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        problems.append(f"{name}={value!r} is not a number")
+        return 0.0
+    if value < 0:
+        problems.append(f"{name}={value!r} is negative")
+    return float(value)
+
+
+def _memory(value: object, problems: list[str]) -> int:
+    if not isinstance(value, str):
+        return int(_amount("memory", value, problems))
+    match = _MEMORY.fullmatch(value)
+    if match is None or match["unit"].lower() not in _UNITS:
+        problems.append(
+            f"memory={value!r} cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'"
+        )
+        return 0
+    return int(float(match["amount"]) * _UNITS[match["unit"].lower()])
+
+
+def _custom(value: object, problems: list[str]) -> tuple[tuple[str, float], ...]:
+    if not isinstance(value, Mapping):
+        problems.append(f"custom={value!r} is not a dict of names and amounts")
+        return ()
+    problems.extend(
+        f"custom={{{name!r}: ...}} is not the name of a custom resource"
+        for name in value
+        if not isinstance(name, str) or name.lower() in ("cpu", "gpu", "memory")
+    )
+    return tuple(sorted((str(name), _amount(f"custom[{name!r}]", amount, problems)) for name, amount in value.items()))

@@ -1,0 +1,144 @@
+"""Sweeps, trials and their states, as frozen records. Knows neither pytest nor Ray."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.stop import StopRule
+
+
+class TrialState(str, enum.Enum):
+    """What became of a trial so far; the first four are Ray Tune's words."""
+
+    PENDING = "PENDING"
+    """It waits for its turn or for resources."""
+    RUNNING = "RUNNING"
+    """A worker has begun it."""
+    TERMINATED = "TERMINATED"
+    """It finished well."""
+    ERROR = "ERROR"
+    """It failed; pytest's exit status is 1."""
+    SKIPPED = "SKIPPED"
+    """It was skipped, or failed as a mark said it would (xfail)."""
+    STOPPED = "STOPPED"
+    """A stop rule ended it early, which counts as passed."""
+    CACHED = "CACHED"
+    """A stored result was taken instead of running it."""
+    NOT_RUN = "NOT_RUN"
+    """It was not run, or cut off: by an interrupt, a fail-fast or a budget. Never confused with done."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial has a result: it ran to an end, or one was taken from the store."""
+        return self not in (TrialState.PENDING, TrialState.RUNNING, TrialState.NOT_RUN)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A decorated function, as everything but pytest knows it.
+
+    Attributes:
+        id: the node id of the function, relative to rootdir: ``test_models.py::train_model``.
+        name: the function's name: ``train_model``.
+        metric: the metric that trials are judged by, or None.
+        mode: ``"min"`` or ``"max"``.
+        stop: rules of which the first one met ends a trial early.
+        retries: how often a trial that failed is tried again.
+        fresh_process: whether every trial gets a process of its own; None leaves it to the resources (a GPU: yes).
+        varying: the flattened keys of the configuration that take more than one value, in order.
+    """
+
+    id: str
+    name: str
+    metric: str | None = None
+    mode: str = "max"
+    stop: tuple[StopRule, ...] = ()
+    retries: int = 0
+    fresh_process: bool | None = None
+    varying: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One collected item: a sweep at one configuration.
+
+    Attributes:
+        key: 16 hexadecimal digits; equal in every run and on every machine for an equal trial.
+        id: its pytest node id.
+        name: the last part of the node id: ``train_model[lr=0.001-depth=2]``.
+        sweep: the sweep that it belongs to.
+        config: the whole configuration, as the function receives it.
+        resources: what it holds while it runs.
+        seed: a number below 2**32 that is a stable function of the run's seed and the key.
+        label: the part of its name that stands for the configuration: ``lr=0.001-depth=2``.
+        marks: pytest's marks at this point of the space; nothing but pytest looks into them.
+    """
+
+    key: str
+    id: str
+    name: str
+    sweep: Sweep
+    config: Mapping[str, Any] = field(hash=False)
+    resources: Resources = Resources()
+    seed: int = 0
+    label: str = ""
+    marks: tuple[Any, ...] = field(default=(), hash=False)
+
+    @property
+    def fresh_process(self) -> bool:
+        """Whether it needs a process of its own: CUDA and its memory do not survive a change of owner."""
+        asked = self.sweep.fresh_process
+        return self.resources.gpu > 0 if asked is None else asked
+
+    @property
+    def path_name(self) -> str:
+        """The name of its folder: readable, safe on every file system, unique by the key."""
+        safe = "".join(char if char.isalnum() or char in "._=-" else "_" for char in self.name)
+        return f"{safe[:80].rstrip('.')}-{self.key[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker is handed to run a trial once.
+
+    Attributes:
+        trial: the trial.
+        attempt: which execution of it, from 1. What an older attempt still sends is refused.
+        directory: where the trial may keep files; made only when something is written.
+        checkpoint: the newest complete checkpoint of an earlier attempt, or None.
+        iteration: the last ``training_iteration`` that belongs to `checkpoint`, from which counting goes on.
+    """
+
+    trial: Trial
+    attempt: int
+    directory: str
+    checkpoint: str | None = None
+    iteration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One ``pytest --sweep`` invocation.
+
+    Attributes:
+        name: the name of its folder, a time and a random suffix: what ``load_results`` takes.
+        path: the folder.
+        seed: the seed of the run.
+        command: the command line.
+        started: seconds since the epoch.
+        executor: where the trials run: ``ray`` or ``inline``.
+    """
+
+    name: str
+    path: str
+    seed: int
+    command: str
+    started: float
+    executor: str
