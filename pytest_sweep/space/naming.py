@@ -1,0 +1,158 @@
+"""How a configuration reads in a node id: labels, and how they stay apart. Knows neither how the space was written nor marks."""
+
+from __future__ import annotations
+
+import enum
+import numbers
+import typing
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.metrics import plain_scalar
+from pytest_sweep.space.identity import digest, enum_name, flat_items, shown
+from pytest_sweep.space.points import Choice
+
+LIMIT = 120
+"""The length of the longest label; a longer one is cut and ends with a digest."""
+
+
+def label_part(key: str, choice: Choice) -> str:
+    """Return how a choice reads at a dotted key: ``lr=0.001``; its own label, if it has one, stands for the value.
+
+    Raises:
+        SpaceError: the value is shown by a digest, and has no content to digest.
+    """
+    text = value_text(choice.value) if choice.label is None else escaped(choice.label)
+    return f"{escaped(key)}={text}"
+
+
+def config_label(config: Mapping[str, Any]) -> str:
+    """Return how a configuration reads: ``lr=0.001-model.depth=2``. An empty one reads ``{}``.
+
+    Raises:
+        SpaceError: a value is shown by a digest, and has no content to digest.
+    """
+    return "-".join(label_part(key, Choice(value)) for key, value in flat_items(config)) or "{}"
+
+
+def value_text(value: object) -> str:
+    """Return how a value reads: itself if it is a string, a number, a boolean or None, its name if it has one, else 8 hex digits.
+
+    Never an index, which would move when the grid grows.
+
+    Raises:
+        SpaceError: the value has no content to digest.
+    """
+    if not isinstance(value, type):
+        value = plain_scalar(value)
+    if isinstance(value, enum.Enum):
+        return escaped(enum_name(value))
+    if value is None or isinstance(value, (str, numbers.Number)):
+        return escaped(str(value))
+    name = getattr(value, "__name__", None)
+    # list[int] is callable too, and says that its name is `list`.
+    if callable(value) and isinstance(name, str) and typing.get_origin(value) is None:
+        return escaped(name)
+    return digest(value, 8)
+
+
+def escaped(text: str) -> str:
+    """Return `text` on one line: what cannot be printed appears as Python would escape it."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def unique_labels(
+    stems: Sequence[str], replicates: Sequence[int], identities: Sequence[object], taken: Collection[str] = ()
+) -> list[str]:
+    """Return a label for each point, so that no two are equal, none is in `taken`, and none is longer than `LIMIT`.
+
+    A point keeps its stem where that is unique. Stems that several configurations share all get ``~`` and a digest of their own
+    configuration, so that a label depends on the other points in nothing but whether it collides; the second of equal
+    configurations gets ``#2``.
+
+    Args:
+        stems: how each point's configuration reads.
+        replicates: which of equal configurations each is, from 0.
+        identities: what tells each configuration from the others; looked at only where it is needed.
+        taken: labels that are not to be had.
+    """
+    digits = dict.fromkeys(stems, 0)
+    while True:
+        labels = [
+            _label(stem, replicate, identity, digits[stem])
+            for stem, replicate, identity in zip(stems, replicates, identities, strict=True)
+        ]
+        count = Counter(labels)
+        crowded = {stem for stem, label in zip(stems, labels, strict=True) if count[label] > 1 or label in taken}
+        if not crowded:
+            return labels
+        for stem in crowded:
+            digits[stem] += 8
+
+
+def given_labels(ids: object, configs: Sequence[dict[str, Any]], replicates: Sequence[int]) -> list[str | None]:
+    """Return the label that `ids` gives to each configuration, None where it leaves that to the naming.
+
+    Args:
+        ids: None, a list of as many strings as there are configurations, or a function of a configuration that returns a string
+            or None. The function cannot tell equal configurations apart, so that the second of them gets ``#2``.
+        configs: the configurations.
+        replicates: which of equal configurations each is, from 0.
+
+    Raises:
+        SpaceError: `ids` is none of these, or gives one label to two configurations.
+    """
+    labels: list[str | None]
+    if ids is None:
+        return [None] * len(configs)
+    if isinstance(ids, (list, tuple)):
+        labels = _listed_labels(ids, len(configs))
+    elif callable(ids):
+        labels = [_called_label(ids, config, replicate) for config, replicate in zip(configs, replicates, strict=True)]
+    else:
+        raise SpaceError(f"ids is a list of strings or a function of the configuration, not {shown(ids)}")
+    first: dict[str, int] = {}
+    for index, label in enumerate(labels):
+        if label is not None and first.setdefault(label, index) != index:
+            one, two = shown(configs[first[label]]), shown(configs[index])
+            raise SpaceError(f"ids gives {label!r} to both {one} and {two}: give each an id of its own")
+    return labels
+
+
+def _label(stem: str, replicate: int, identity: object, digits: int) -> str:
+    tail = f"#{replicate + 1}" if replicate else ""
+    if not digits and len(stem) + len(tail) > LIMIT:
+        digits = 8
+    if digits:
+        tail = f"~{digest(identity, digits)}{tail}"
+    return stem[: LIMIT - len(tail)] + tail if tail else stem
+
+
+def _listed_labels(ids: Sequence[object], count: int) -> list[str | None]:
+    labels: list[str | None] = []
+    for index, label in enumerate(ids):
+        if not isinstance(label, str):
+            raise SpaceError(f"ids[{index}] is {shown(label)}: the ids are strings")
+        labels.append(label)
+    if len(labels) != count:
+        raise SpaceError(
+            f"ids has {len(labels)} strings for {count} configurations: "
+            "give one for each, or a function of the configuration"
+        )
+    return labels
+
+
+def _called_label(ids: Any, config: dict[str, Any], replicate: int) -> str | None:
+    try:
+        label = ids(config)
+    except Exception as error:
+        raise SpaceError(f"ids failed for {shown(config)}: {type(error).__name__}: {error}") from error
+    if label is None:
+        return None
+    if not isinstance(label, str):
+        raise SpaceError(f"ids returned {shown(label)} for {shown(config)}: return a string, or None for the usual id")
+    return f"{label}#{replicate + 1}" if replicate else label
