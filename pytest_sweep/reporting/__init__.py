@@ -1,0 +1,25 @@
+"""What people see of a run: text made from data. Knows neither pytest nor Ray, and has no clock of its own."""
+
+from __future__ import annotations
+
+from pytest_sweep.reporting.columns import Column, default_columns
+from pytest_sweep.reporting.junit import junit_properties
+from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.status import StatusView, status_block, status_header, summary_line
+from pytest_sweep.reporting.summary import best_lines, error_lines, final_table, not_run_line
+
+__all__ = [
+    "Column",
+    "Progress",
+    "StatusView",
+    "TrialProgress",
+    "best_lines",
+    "default_columns",
+    "error_lines",
+    "final_table",
+    "junit_properties",
+    "not_run_line",
+    "status_block",
+    "status_header",
+    "summary_line",
+]

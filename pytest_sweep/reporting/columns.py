@@ -1,0 +1,93 @@
+"""The columns of the trial tables, as data that a hook may change. Knows nothing of widths and lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pytest_sweep.model import Trial
+from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.space import flatten
+
+_MOST_METRICS = 4
+
+
+@dataclass
+class Column:
+    """One column of the tables of trials.
+
+    `pytest_sweep_status_columns(columns)` gets the list of them and may change it in place, for example in a ``conftest.py``::
+
+        def pytest_sweep_status_columns(columns):
+            columns.append(Column("attempt", lambda progress: progress.attempt))
+            columns[:] = [column for column in columns if column.name != "loc"]
+
+    Attributes:
+        name: what stands above it.
+        value: gets what is known of a trial (`TrialProgress`) and returns what its cell shows. Floats are shown with 6 significant
+            digits, None as an empty cell; where it raises, the cell names the exception. A column of empty cells is left out.
+        priority: on a narrow terminal the column with the lowest one goes first, of equal ones the rightmost. The column with the
+            highest one stays; `short`, then a cut in the middle, make it fit. The defaults are: trial name 100, status 90, metrics
+            that a sweep is judged by and the first one 80, iter 70, total time 60, varying parameters 50, loc 40, other metrics
+            30, parameters that the trial's name tells 20.
+        short: like `value`, for where the table is too wide; asked only for the column with the highest priority. None has no
+            shorter form.
+    """
+
+    name: str
+    value: Callable[[TrialProgress], object]
+    priority: int = 50
+    short: Callable[[TrialProgress], object] | None = None
+
+
+def default_columns(progress: Progress) -> list[Column]:
+    """Return the columns that fit these trials: name, status, loc, what varies, iteration, time and up to 4 metrics."""
+    judged = {sweep.metric for sweep in progress.sweeps()}
+    return [
+        Column(
+            "Trial name",
+            lambda entry: progress.label(entry.trial),
+            100,
+            lambda entry: short_label(progress, entry.trial),
+        ),
+        Column("status", lambda entry: entry.state.value, 90),
+        Column("loc", lambda entry: entry.location, 40),
+        *_parameter_columns(progress),
+        Column("iter", lambda entry: entry.iteration, 70),
+        Column("total time (s)", lambda entry: entry.total_time, 60),
+        *(
+            Column(name, _metric(name), 80 if name in judged or not position else 30)
+            for position, name in enumerate(progress.metric_names(_MOST_METRICS))
+        ),
+    ]
+
+
+def short_label(progress: Progress, trial: Trial) -> str:
+    """Return the trial's name without the names of its parameters: ``train_model[0.1-2]`` for ``train_model[lr=0.1-depth=2]``.
+
+    A name of many parameters that is cut somewhere no longer tells trials apart; their values alone mostly do.
+    """
+    label = progress.label(trial)
+    keys = "|".join(re.escape(key) for key in trial.sweep.varying)
+    return re.sub(rf"(?<=[\[-])(?:{keys})=", "", label) if keys else label
+
+
+def _parameter_columns(progress: Progress) -> list[Column]:
+    told: dict[str, bool] = {}
+    for sweep in progress.sweeps():
+        for key in sweep.varying:
+            told[key] = told.get(key, True) and _tells(progress.example_of(sweep).trial, key)
+    return [Column(key, _parameter(key), 20 if in_name else 50) for key, in_name in told.items()]
+
+
+def _tells(trial: Trial, key: str) -> bool:
+    return f"[{key}=" in trial.name or f"-{key}=" in trial.name
+
+
+def _parameter(key: str) -> Callable[[TrialProgress], object]:
+    return lambda entry: flatten(entry.trial.config).get(key)
+
+
+def _metric(name: str) -> Callable[[TrialProgress], object]:
+    return lambda entry: (entry.metrics or {}).get(name)

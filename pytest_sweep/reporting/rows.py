@@ -1,0 +1,101 @@
+"""Which trials a table shows, and what it says of the others. Knows nothing of columns and widths."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_sweep.model import TrialState
+from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.text import counted
+
+MOST_ROWS = 20
+ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
+_JUDGED = frozenset(ENDED_WELL) - {TrialState.SKIPPED}  # what was skipped may have reported before that
+ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
+
+
+def counts_text(counts: Mapping[TrialState, int], order: Sequence[TrialState] = ROW_ORDER) -> str:
+    """Return ``60 TERMINATED, 20 PENDING``, without the states that no trial is in."""
+    return ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))
+
+
+def not_shown_line(progress: Progress, shown: Sequence[TrialProgress]) -> str:
+    """Return how many trials are not among those `shown`, and of what kind; empty where all are."""
+    counts = progress.counts()
+    for entry in shown:
+        counts[entry.state] -= 1
+    left = len(progress) - len(shown)
+    return f"... {counted(left, 'more trial')} not shown ({counts_text(counts)})" if left else ""
+
+
+def fair_shares(sizes: Sequence[int], room: int) -> list[int]:
+    """Return how many of each group fit into `room` when none gets more than another that would need it too."""
+    shares = [0] * len(sizes)
+    for position, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        shares[index] = min(sizes[index], room // (len(sizes) - position))
+        room -= shares[index]
+    return shares
+
+
+def status_rows(progress: Progress) -> list[TrialProgress]:
+    """Return up to 20 trials to be shown while the run goes on, in an order that changes as little as possible.
+
+    What failed, what runs and what ended share the rows fairly; of what failed or ended the newest are taken. What waits gets the
+    rest. Costs the same for any number of trials.
+    """
+    counts = progress.counts()
+    ended = sum(counts.get(state, 0) for state in ENDED_WELL)
+    sizes = [counts.get(TrialState.ERROR, 0), counts.get(TrialState.RUNNING, 0), ended]
+    errors, running, well = fair_shares(sizes, MOST_ROWS)
+    rows = [
+        *itertools.islice(progress.newest_in_state(TrialState.ERROR), errors),
+        *itertools.islice(progress.in_state(TrialState.RUNNING), running),
+        *itertools.islice(_newest(progress), well),
+    ]
+    waiting = itertools.chain(progress.in_state(TrialState.PENDING), progress.in_state(TrialState.NOT_RUN))
+    rows += itertools.islice(waiting, MOST_ROWS - len(rows))
+    # In collection order within a state, so that rows keep their places from one block to the next.
+    return sorted(rows, key=lambda entry: (ROW_ORDER.index(entry.state), entry.index))
+
+
+def _newest(progress: Progress) -> Iterator[TrialProgress]:
+    return itertools.chain.from_iterable(progress.newest_in_state(state) for state in ENDED_WELL)
+
+
+def final_rows(progress: Progress) -> list[TrialProgress]:
+    """Return up to 20 trials to be shown at the end: grouped by sweep, which share the rows fairly.
+
+    A sweep with a metric shows its best trials first; without one, and below them, those that failed, then collection order.
+    """
+    of_sweep: dict[str, list[TrialProgress]] = {sweep.id: [] for sweep in progress.sweeps()}
+    for entry in progress:
+        of_sweep[entry.trial.sweep.id].append(entry)
+    groups = list(of_sweep.values())
+    shares = fair_shares([len(group) for group in groups], MOST_ROWS)
+    chosen = [heapq.nsmallest(share, group, key=_final_order) for group, share in zip(groups, shares, strict=True)]
+    return list(itertools.chain.from_iterable(chosen))
+
+
+def judged_value(entry: TrialProgress) -> float | None:
+    """Return the value by which a trial that ended well is judged; None where it has none, or NaN or an infinity."""
+    metric, value = entry.trial.sweep.metric, None
+    if metric is not None and entry.state in _JUDGED and entry.metrics is not None:
+        value = entry.metrics.get(metric)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
+        return None
+    return value
+
+
+def best_first(entry: TrialProgress, value: float) -> tuple[float, int]:
+    """Return the place of a trial among those of its sweep, the best one the least."""
+    return (value if entry.trial.sweep.mode == "min" else -value, entry.index)
+
+
+def _final_order(entry: TrialProgress) -> tuple[int, float, int]:
+    value = judged_value(entry)
+    if value is not None:
+        return (0, *best_first(entry, value))
+    return (1 if entry.state is TrialState.ERROR else 2, 0.0, entry.index)

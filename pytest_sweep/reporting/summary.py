@@ -1,0 +1,98 @@
+"""What is said when a run has ended: all trials, the best ones, the failures, and what was not run."""
+
+from __future__ import annotations
+
+import collections
+import heapq
+from collections.abc import Sequence
+
+from pytest_sweep.model import Sweep, TrialState
+from pytest_sweep.reporting.columns import Column, default_columns, short_label
+from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.rows import best_first, final_rows, judged_value, not_shown_line
+from pytest_sweep.reporting.table import trial_table
+from pytest_sweep.reporting.text import cell_text, counted, cut_end, cut_middle, text_width
+from pytest_sweep.space import flatten
+
+_MOST_ERRORS = 20
+_MOST_REASONS = 5
+
+
+def final_table(progress: Progress, width: int | None = None, columns: Sequence[Column] | None = None) -> str:
+    """Return the table of up to 20 trials, the best of each sweep first, and below it how many are left out; empty without trials.
+
+    Trials without a usable metric come after those that have one, failed ones before others; else collection order holds.
+    """
+    entries = final_rows(progress)
+    if not entries:
+        return ""
+    table = trial_table(entries, default_columns(progress) if columns is None else columns, width)
+    left_out = not_shown_line(progress, entries)
+    return "\n".join(line for line in (table, left_out) if line)
+
+
+def best_lines(progress: Progress) -> list[str]:
+    """Return a line on the best trial of each sweep that has a metric, and one that says so where no trial has a value of it."""
+    best: dict[str, tuple[tuple[float, int], TrialProgress]] = {}
+    for entry in progress:
+        value = judged_value(entry)
+        if value is None:
+            continue
+        place, sweep = best_first(entry, value), entry.trial.sweep.id
+        if sweep not in best or place < best[sweep][0]:
+            best[sweep] = (place, entry)
+    return [
+        _best_line(progress, sweep, best[sweep.id][1] if sweep.id in best else None)
+        for sweep in progress.sweeps()
+        if sweep.metric is not None
+    ]
+
+
+def error_lines(progress: Progress, width: int | None = None) -> list[str]:
+    """Return a line for each of the first 20 trials that failed: the last line of its error; and how many more there are."""
+    failed = heapq.nsmallest(_MOST_ERRORS, progress.in_state(TrialState.ERROR), key=lambda entry: entry.index)
+    lines = [_error_line(progress, entry, width) for entry in failed]
+    more = progress.counts().get(TrialState.ERROR, 0) - len(failed)
+    if more:
+        lines.append(f"... {counted(more, 'more failed trial')} not shown")
+    return lines
+
+
+def not_run_line(progress: Progress) -> str:
+    """Return how many trials were not run, and why; empty where all were."""
+    reasons = collections.Counter(entry.reason for entry in progress.in_state(TrialState.NOT_RUN))
+    number = reasons.total()
+    if not number:
+        return ""
+    causes = [
+        f"{cell_text(reason)} ({times})" if len(reasons) > 1 else cell_text(reason)
+        for reason, times in reasons.most_common(_MOST_REASONS)
+    ]
+    if len(reasons) > _MOST_REASONS:
+        causes.append(f"and {counted(len(reasons) - _MOST_REASONS, 'other reason')}")
+    return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} not run: {', '.join(causes)}"
+
+
+def _best_line(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
+    name = progress.sweep_label(sweep)
+    if entry is None:
+        return f"Best trial of {name}: none, because no trial ended well with a finite {sweep.metric}"
+    value = cell_text((entry.metrics or {}).get(sweep.metric or ""))
+    line = f"Best trial of {name}: {progress.label(entry.trial)} with {sweep.metric}={value} ({sweep.mode})"
+    if entry.iteration is not None:
+        line += f" after {counted(entry.iteration, 'iteration')}"
+    config = flatten(entry.trial.config)
+    shown = ", ".join(f"{key}={cell_text(config[key])}" for key in sweep.varying if key in config)
+    return f"{line}; config: {shown}" if shown else line
+
+
+def _error_line(progress: Progress, entry: TrialProgress, width: int | None) -> str:
+    attempts = f" ({entry.attempt} attempts)" if entry.attempt > 1 else ""
+    lines = [line.strip() for line in (entry.error or "").splitlines() if line.strip()]
+    text = f"{attempts}: {cell_text(lines[-1]) if lines else 'failed, and left no message'}"
+    label = progress.label(entry.trial)
+    if width is None or text_width(label + text) <= width:
+        return label + text
+    # Half of the line belongs to the error: a name that fills it all would say only what is known.
+    label = cut_middle(short_label(progress, entry.trial), max(width // 2, width - text_width(text)))
+    return cut_end(label + text, width)

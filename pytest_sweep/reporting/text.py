@@ -1,0 +1,77 @@
+"""How values, durations and amounts are written, and how text is cut to a width. Knows nothing of trials."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from pytest_sweep.space import displayable
+
+_ELLIPSIS = "…"
+
+
+def cell_text(value: object) -> str:
+    """Return `value` on one line: floats with 6 significant digits, None as nothing, functions and classes by name."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    # As in the trial's name, without the module: that would fill the cell and have the name cut off.
+    name = getattr(value, "__name__", None) if callable(value) else None
+    shown = name if isinstance(name, str) else displayable(value)
+    text = f"{shown:.6g}" if isinstance(shown, float) else str(shown)
+    # A line break in a cell would break the table, an escape sequence the terminal.
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
+def text_width(text: str) -> int:
+    """Return how many terminal cells `text` takes: wide (CJK, emoji) characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(_char_width(char) for char in text)
+
+
+def cut_end(text: str, width: int | None) -> str:
+    """Return `text` in at most `width` terminal cells, with ``…`` where its end was cut off; None is no limit."""
+    if width is None or text_width(text) <= width:
+        return text
+    return _start_of(text, width - 1) + _ELLIPSIS if width > 0 else ""
+
+
+def cut_middle(text: str, width: int) -> str:
+    """Return `text` in at most `width` terminal cells, with ``…`` where its middle was cut out."""
+    if text_width(text) <= width:
+        return text
+    if width <= 0:
+        return ""
+    tail = _start_of(text[::-1], (width - 1) // 2)[::-1]
+    return _start_of(text, width - 1 - text_width(tail)) + _ELLIPSIS + tail
+
+
+def duration_text(seconds: float, decimals: int = 0) -> str:
+    """Return ``00:01:05``, with `decimals` digits of a second, and ``2 days, `` before it where it takes days."""
+    # Rounded before it is divided: 59.999 s is a minute, not 60 seconds.
+    minutes, rest = divmod(round(max(seconds, 0.0), decimals), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    days, hours = divmod(hours, 24)
+    before = f"{counted(days, 'day')}, " if days else ""
+    return f"{before}{hours:02d}:{minutes:02d}:{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 trial``, ``2 trials``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _char_width(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _start_of(text: str, width: int) -> str:
+    used = 0
+    for index, char in enumerate(text):
+        used += _char_width(char)
+        if used > width:
+            return text[:index]
+    return text

@@ -1,0 +1,176 @@
+"""What is said at the end of a run, and what goes into a junit file."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from pytest_sweep.model import Sweep, Trial, TrialState
+from pytest_sweep.model.events import TrialFinished, TrialNotRun
+from pytest_sweep.reporting import Progress, best_lines, error_lines, final_table, junit_properties, not_run_line
+from pytest_sweep.reporting.text import text_width
+
+
+def trials(count: int, name: str = "train", metric: str | None = "loss", mode: str = "min") -> list[Trial]:
+    sweep = Sweep(f"t.py::{name}", name, metric, mode, varying=("lr", "opt.depth"))
+    return [
+        Trial(f"{name}{n}", f"t.py::{name}[lr={n}]", f"{name}[lr={n}]", sweep, {"lr": n, "opt": {"depth": 2}, "fix": 1})
+        for n in range(count)
+    ]
+
+
+def end(
+    progress: Progress,
+    one: Trial,
+    metrics: dict[str, Any] | None,
+    state: TrialState = TrialState.TERMINATED,
+    error: str | None = None,
+    attempt: int = 1,
+) -> None:
+    progress.update(TrialFinished(one.key, attempt, state, metrics, error, 2.0, 3.0))
+
+
+def names(table: str) -> list[str]:
+    return [line.split(" | ")[0][2:].strip() for line in table.splitlines() if line.startswith("| ")][1:]
+
+
+@pytest.mark.parametrize(
+    ("mode", "order"), [("min", [2, 0, 4, 3, 1, 5]), ("max", [4, 0, 2, 3, 1, 5])], ids=["min", "max"]
+)
+def test_the_best_trials_stand_first(mode: str, order: list[int]) -> None:
+    """The metric orders the table by its mode; what has no usable one comes last, failures before the rest."""
+    some = trials(6, mode=mode)
+    progress = Progress(some)
+    for one, loss in zip(some, [0.5, math.nan, 0.1, 0.0, 0.9], strict=False):
+        end(progress, one, {"loss": loss}, TrialState.ERROR if one is some[3] else TrialState.TERMINATED)
+    assert names(final_table(progress)) == [f"train[lr={number}]" for number in order]
+
+
+def test_without_a_metric_failures_stand_first() -> None:
+    """A sweep without a metric shows what failed, then collection order."""
+    some = trials(4, metric=None)
+    progress = Progress(some)
+    for one in some:
+        end(progress, one, None, TrialState.ERROR if one is some[2] else TrialState.TERMINATED)
+    assert names(final_table(progress, 80)) == [f"train[lr={number}]" for number in (2, 0, 1, 3)]
+
+
+def test_the_final_table_counts_what_it_leaves_out() -> None:
+    """Twenty rows are shared by the sweeps, one after the other; the last line tells of the rest."""
+    some, other = trials(30), trials(3, "forest", None)
+    progress = Progress([*some, *other])
+    for number, one in enumerate([*some, *other]):
+        end(progress, one, {"loss": 30 - number})
+    table = final_table(progress, 100)
+    expected = [f"train[lr={number}]" for number in range(29, 12, -1)] + [f"forest[lr={number}]" for number in range(3)]
+    assert names(table) == expected
+    assert table.endswith("... 13 more trials not shown (13 TERMINATED)")
+    assert final_table(Progress([])) == ""
+
+
+def test_the_best_trial_is_told_with_its_configuration() -> None:
+    """Each sweep that has a metric gets a line, with name, value, mode, iterations and what varies."""
+    some, other = trials(3), trials(2, "forest", "score", "max")
+    progress = Progress([*some, *other, *trials(1, "plain", None)])
+    for one, loss in zip(some, [0.5, 0.25, math.inf], strict=True):
+        end(progress, one, {"loss": loss, "training_iteration": 10})
+    for one, score in zip(other, [0.5, 0.75], strict=True):
+        end(progress, one, {"score": score})
+    assert best_lines(progress) == [
+        "Best trial of train: train[lr=1] with loss=0.25 (min) after 10 iterations; config: lr=1, opt.depth=2",
+        "Best trial of forest: forest[lr=1] with score=0.75 (max); config: lr=1, opt.depth=2",
+    ]
+
+
+def test_no_best_trial_is_said_and_not_guessed() -> None:
+    """A metric that no trial that ended well has makes no trial the best one."""
+    some = trials(4)
+    progress = Progress(some)
+    end(progress, some[0], {"loss": 0.1}, TrialState.ERROR)
+    end(progress, some[1], {"loss": "low"})
+    end(progress, some[2], {"loss": 0.1}, TrialState.SKIPPED)
+    line = "Best trial of train: none, because no trial ended well with a finite loss"
+    assert best_lines(progress) == [line]
+    assert best_lines(Progress([])) == []
+
+
+def test_of_equally_good_trials_the_first_is_the_best() -> None:
+    """Ties go to collection order, whatever the order in which trials end."""
+    some = trials(3)
+    progress = Progress(some)
+    for one in reversed(some):
+        end(progress, one, {"loss": 0.5, "training_iteration": 1})
+    assert best_lines(progress)[0].startswith("Best trial of train: train[lr=0] with loss=0.5 (min) after 1 iteration;")
+
+
+def test_failures_are_told_by_the_last_line_of_their_error() -> None:
+    """A failed trial is one line, with its attempts where it had several."""
+    some = trials(4)
+    progress = Progress(some)
+    end(progress, some[1], None, TrialState.ERROR, "Traceback\n  x\nValueError: bad\n\n", attempt=3)
+    end(progress, some[0], None, TrialState.ERROR, "KeyError: 'a'")
+    end(progress, some[2], None, TrialState.ERROR)
+    assert error_lines(progress) == [
+        "train[lr=0]: KeyError: 'a'",
+        "train[lr=1] (3 attempts): ValueError: bad",
+        "train[lr=2]: failed, and left no message",
+    ]
+
+
+def test_many_failures_are_counted() -> None:
+    """Twenty failures are told, and how many more there are."""
+    some = trials(22)
+    progress = Progress(some)
+    for one in some[:21]:
+        end(progress, one, None, TrialState.ERROR, "bad")
+    assert len(error_lines(progress)) == 21
+    assert error_lines(progress)[-1] == "... 1 more failed trial not shown"
+    end(progress, some[21], None, TrialState.ERROR, "bad")
+    assert error_lines(progress)[-1] == "... 2 more failed trials not shown"
+
+
+def test_a_long_name_leaves_room_for_its_error() -> None:
+    """A line is cut to the width, and at least half of it is the error's."""
+    sweep = Sweep("t.py::train", "train")
+    one = Trial("k", "t.py::train", f"train[{'x' * 200}]", sweep, {})
+    progress = Progress([one])
+    end(progress, one, None, TrialState.ERROR, f"ValueError: {'y' * 200}")
+    line = error_lines(progress, 80)[0]
+    assert text_width(line) == 80
+    assert line.startswith("train[xxx")
+    assert "]: ValueError: yyy" in line
+
+
+def test_what_was_not_run_is_told_with_its_reasons() -> None:
+    """One reason stands alone, several are counted, and of very many the most common are told."""
+    some = trials(20)
+    progress = Progress(some)
+    assert not_run_line(progress) == ""
+    progress.update(TrialNotRun(some[0].key, "interrupted"))
+    assert not_run_line(progress) == "1 trial was not run: interrupted"
+    progress.update(TrialNotRun(some[1].key, "interrupted"))
+    progress.update(TrialNotRun(some[2].key, "the budget is used up"))
+    assert not_run_line(progress) == "3 trials were not run: interrupted (2), the budget is used up (1)"
+    for one in some[3:]:
+        progress.update(TrialNotRun(one.key, f"reason {one.config['lr']}"))
+    assert not_run_line(progress).endswith(", reason 5 (1), and 14 other reasons")
+
+
+def test_junit_properties_are_flat_text() -> None:
+    """Configuration and metrics are flattened, and every value is text."""
+    one = trials(1)[0]
+    metrics = {"loss": 0.1234567, "done": True, "per": {"class": math.nan}}
+    assert junit_properties(one, TrialState.TERMINATED, metrics, "2026_k3f9") == [
+        ("sweep.run", "2026_k3f9"),
+        ("sweep.key", "train0"),
+        ("sweep.state", "TERMINATED"),
+        ("config.lr", "0"),
+        ("config.opt.depth", "2"),
+        ("config.fix", "1"),
+        ("metric.loss", "0.1234567"),
+        ("metric.done", "True"),
+        ("metric.per.class", "nan"),
+    ]
+    assert len(junit_properties(one, TrialState.ERROR, None, "run")) == 6
