@@ -1,0 +1,124 @@
+"""The one loop that drives the engine: takes events, asks the scheduler, orders the executor, stores and shows. Knows no pytest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.scheduler import Scheduler
+from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.model import commands, events
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Task, Trial
+
+POLL_SECONDS = 0.2
+"""How long the loop waits for events before it looks at the clock: the status block and time-outs need no finer grain."""
+
+
+class Audience(Protocol):
+    """Who is told what happens. `persist` is called first, with all that is new; then `show` for each of it."""
+
+    def persist(self, batch: Sequence[events.Accepted]) -> None:
+        """Store the events; when this returns they survive a power cut."""
+
+    def show(self, event: events.Accepted) -> None:
+        """Tell people; may raise to end the run."""
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+
+class SessionExit(Exception):  # noqa: N818 - it is not an error: a trial has asked for it
+    """A trial called ``pytest.exit``; the run ends with `status`."""
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class Loop:
+    """Drives one run to its end.
+
+    Args:
+        executor: runs.
+        audience: stores and shows.
+        policy: the engine's settings.
+        make_task: what a worker needs to run the trial of this key for this attempt.
+    """
+
+    def __init__(
+        self, executor: Executor, audience: Audience, policy: Policy, make_task: Callable[[str, int], Task]
+    ) -> None:
+        self._scheduler = Scheduler(policy, executor.future_nodes())
+        self._executor = executor
+        self._audience = audience
+        self._make_task = make_task
+        self._unstored: list[events.Accepted] = []
+
+    def run(self, trials: Sequence[Trial]) -> None:
+        """Run `trials` to their ends and stop the workers.
+
+        Raises:
+            ExecutorError: the run cannot go on.
+            SessionExit: a trial called ``pytest.exit``.
+        """
+        self._handle([events.NodesChanged(tuple(self._executor.nodes())), events.TrialsAdded(tuple(trials))])
+        while not self._scheduler.done:
+            self._step()
+        self._apply(self._scheduler.stop_workers())
+        while self._scheduler.pool.workers:
+            self._step()
+
+    @property
+    def resources(self) -> Resources:
+        """What all nodes have together."""
+        return self._scheduler.pool.total
+
+    def abort(self, reason: str) -> None:
+        """Note everything that is not finished as not run; what was accepted but not stored yet is stored now."""
+        decided = self._scheduler.handle(events.RunEnding(reason))
+        self._unstored += [command.event for command in decided if isinstance(command, commands.Record)]
+        self._store()
+
+    def _step(self) -> None:
+        arrived = self._executor.events(POLL_SECONDS)
+        self._handle([*arrived, events.Tick(time.monotonic())])
+        self._audience.tick()
+
+    def _handle(self, arrived: Sequence[events.Event]) -> None:
+        decided: list[commands.Command] = []
+        for event in arrived:
+            decided += self._scheduler.handle(event)
+        self._apply(decided)
+
+    def _apply(self, decided: Sequence[commands.Command]) -> None:
+        ending: commands.EndRun | None = None
+        for command in decided:
+            if isinstance(command, commands.Record):
+                self._unstored.append(command.event)
+            elif isinstance(command, commands.EndRun):
+                ending = ending or command
+            else:
+                # Before the store: workers need not wait for the disk.
+                self._executor.execute(command, self._tasks(command))
+        for event in self._store():
+            self._audience.show(event)
+        if ending is not None:
+            raise ExecutorError(ending.reason) if ending.status is None else SessionExit(ending.reason, ending.status)
+
+    def _store(self) -> Sequence[events.Accepted]:
+        """Persist what is new; kept until that has succeeded, so that an interrupt in the middle loses nothing."""
+        batch = tuple(self._unstored)
+        if batch:
+            self._audience.persist(batch)
+            del self._unstored[: len(batch)]
+        return batch
+
+    def _tasks(self, command: commands.WorkerCommand) -> Sequence[Task]:
+        if not isinstance(command, commands.RunTrials):
+            return ()
+        return [self._make_task(key, attempt) for key, attempt in command.trials]

@@ -1,0 +1,152 @@
+"""Who holds what: nodes, and the workers that hold resources on them. Bookkeeping only, the scheduler decides."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pytest_sweep.errors import InfeasibleError
+from pytest_sweep.model.events import Node
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What makes workers interchangeable: their resources, and whether each trial gets a new process."""
+
+    resources: Resources
+    fresh_process: bool = False
+
+    @classmethod
+    def of(cls, trial: Trial) -> Shape:
+        """Return the shape of worker that `trial` needs."""
+        return cls(trial.resources, trial.fresh_process)
+
+
+class WorkerState(enum.Enum):
+    """What a worker is doing."""
+
+    STARTING = enum.auto()
+    IDLE = enum.auto()
+    BUSY = enum.auto()
+    STOPPING = enum.auto()
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker as the engine sees it. `batch` is what it was handed and has not ended: keys and attempts, in order."""
+
+    id: str
+    shape: Shape
+    node: str | None
+    state: WorkerState = WorkerState.STARTING
+    batch: dict[str, int] = field(default_factory=dict)
+    idle_since: float = 0.0
+
+
+class Pool:
+    """The nodes with what is free on them, and the workers.
+
+    Args:
+        future: the node types that an autoscaler could add.
+    """
+
+    def __init__(self, future: Iterable[Resources] = ()) -> None:
+        self.workers: dict[str, Worker] = {}
+        self._nodes: dict[str, Node] = {}
+        self._free: dict[str, Resources] = {}
+        self._future = tuple(future)
+        self._made = 0
+
+    def set_nodes(self, nodes: Iterable[Node]) -> None:
+        """Take note of the nodes that there are now; what workers hold on them stays held."""
+        self._nodes = {node.id: node for node in nodes}
+        self._free = {node.id: node.resources for node in self._nodes.values()}
+        for worker in self.workers.values():
+            self._take(worker)
+
+    @property
+    def total(self) -> Resources:
+        """All that there is on all nodes together."""
+        total = Resources(cpu=0.0)
+        for node in self._nodes.values():
+            total = total.plus(node.resources)
+        return total
+
+    def fitting(self, resources: Resources) -> list[str]:
+        """Return the nodes that could hold `resources` if they were empty."""
+        return [node.id for node in self._nodes.values() if resources.fits(node.resources)]
+
+    def could_scale_to(self, resources: Resources) -> bool:
+        """Say whether an autoscaler could add a node that holds `resources`."""
+        return any(resources.fits(size) for size in self._future)
+
+    def place(self, resources: Resources, without: str | None = None) -> str | None:
+        """Return a node with room for `resources` now, never `without`; None if there is none."""
+        for node, free in self._free.items():
+            if node != without and resources.fits(free):
+                return node
+        return None
+
+    def has_room(self, node: str, resources: Resources) -> bool:
+        """Say whether `node` has room for `resources` now."""
+        return resources.fits(self._free[node])
+
+    def free_without(self, node: str, workers: Iterable[Worker]) -> Resources:
+        """Return what would be free on `node` if `workers` were gone."""
+        free = self._free[node]
+        for worker in workers:
+            free = free.plus(worker.shape.resources)
+        return free
+
+    def add(self, shape: Shape, node: str | None) -> Worker:
+        """Note a new worker of `shape`, which holds its resources on `node` from now on."""
+        self._made += 1
+        worker = Worker(f"worker-{self._made}", shape, node)
+        self.workers[worker.id] = worker
+        self._take(worker)
+        return worker
+
+    def locate(self, worker: Worker, node: str) -> None:
+        """Note where the cluster has put a worker whose node was left to it."""
+        worker.node = node
+        self._take(worker)
+
+    def remove(self, worker: Worker) -> None:
+        """Forget a worker; its resources are free again."""
+        del self.workers[worker.id]
+        if worker.node in self._free:
+            self._free[worker.node] = self._free[worker.node].plus(worker.shape.resources)
+
+    def on_node(self, node: str) -> list[Worker]:
+        """Return the workers on `node`."""
+        return [worker for worker in self.workers.values() if worker.node == node]
+
+    def in_state(self, state: WorkerState, shape: Shape | None = None) -> list[Worker]:
+        """Return the workers that are in `state`, of one shape if it is given."""
+        return [w for w in self.workers.values() if w.state is state and (shape is None or w.shape == shape)]
+
+    def of_shape(self, shape: Shape) -> list[Worker]:
+        """Return the workers of one shape."""
+        return [worker for worker in self.workers.values() if worker.shape == shape]
+
+    def _take(self, worker: Worker) -> None:
+        if worker.node in self._free:
+            self._free[worker.node] = self._free[worker.node].minus(worker.shape.resources)
+
+
+def check_feasible(trials: Iterable[Trial], sizes: Sequence[Resources]) -> None:
+    """Raise InfeasibleError if one of `trials` asks for more than each of `sizes`, the nodes that there are or could be."""
+    checked: set[Resources] = set()
+    for trial in trials:
+        if trial.resources in checked:
+            continue
+        checked.add(trial.resources)
+        if not any(trial.resources.fits(size) for size in sizes):
+            largest = max(sizes, key=lambda size: (size.gpu, size.cpu, size.memory), default=Resources(cpu=0.0))
+            raise InfeasibleError(
+                f"{trial.id} asks for {trial.resources}, and the largest node has {largest}: no node can ever run it. "
+                f"Ask for less with @pytest.mark.resources(...), or run where there is more."
+            )
