@@ -1,0 +1,156 @@
+"""Opening a run's database: how SQLite is set up for one writer and many readers, and which databases are refused."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from pytest_sweep.errors import SchemaError, StoreError
+from pytest_sweep.store.schema import SCHEMA_VERSION, tables
+
+_BUSY_SECONDS = 30.0
+_NETWORK = frozenset({
+    "9p", "afs", "beegfs", "ceph", "cifs", "gfs2", "glusterfs", "gpfs", "lustre",
+    "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "virtiofs",
+})  # fmt: skip
+
+
+def create_database(path: Path) -> Connection:
+    """Make the database of a run and return the connection of its one writer.
+
+    Every commit reaches the disk. Readers read while it writes, except on a network's file system, where they take turns.
+    """
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, "mode=rwc"), poolclass=NullPool)
+    # Python's sqlite3 would begin a transaction late and end it early; ours begin and end where they say so.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    with reporting_errors(path, "written"):
+        connection = engine.connect()
+        try:
+            _pragmas(connection, "synchronous=FULL", "foreign_keys=ON")
+            with connection.begin():
+                tables.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION:d}")
+            # Write-ahead logging shares memory between processes, which machines that share a file system cannot do.
+            if not on_network(path.parent):
+                _pragmas(connection, "journal_mode=WAL")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def close_database(connection: Connection, path: Path) -> None:
+    """Close the writer's connection, so that the file alone is a complete copy, readable from read-only media too."""
+    try:
+        with reporting_errors(path, "closed"):
+            try:
+                _pragmas(connection, "busy_timeout=1000", "journal_mode=DELETE")
+            except sqlite3.OperationalError:
+                # Somebody reads: the log stays, but what is in it goes into the file.
+                _pragmas(connection, "wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+        connection.engine.dispose()
+
+
+def reading_engine(path: Path) -> Engine:
+    """Return an engine that opens `path` for every connection anew, to read only.
+
+    Its connections raise SchemaError for the database of a newer version and StoreError for what is no database of ours.
+    """
+    return create_engine("sqlite://", creator=lambda: _reading_connection(path), poolclass=NullPool)
+
+
+@contextmanager
+def reporting_errors(path: Path, doing: str) -> Iterator[None]:
+    """Turn what SQLite complains of into a StoreError that names the file."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StoreError(f"the results database {path} cannot be {doing}: {cause}") from error
+
+
+def on_network(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """Say whether `folder` is on a file system that machines share. Where there is no list of `mounts`, it is not."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    folder = folder.resolve()
+    best, kind = -1, ""
+    for line in lines:
+        fields = line.split(" ")
+        point = Path(_unescaped(fields[1]))
+        # Later mounts hide earlier ones at the same place.
+        if folder.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), fields[2]
+    return kind in _NETWORK or kind.startswith("fuse.")
+
+
+def _unescaped(point: str) -> str:
+    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        point = point.replace(code, char)
+    return point
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"file:{quote(path.absolute().as_posix())}?{how}"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+
+
+def _pragmas(connection: Connection, *pragmas: str) -> None:
+    # Past SQLAlchemy, which would begin a transaction: in one, these pragmas do nothing.
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    for pragma in pragmas:
+        driver.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _reading_connection(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise StoreError(f"there is no results database {path}")
+    with reporting_errors(path, "read"):
+        try:
+            return _checked(path, "mode=ro")
+        except sqlite3.OperationalError:
+            if path.with_name(f"{path.name}-journal").exists():
+                # A writer without WAL was killed: what it left half done is rolled back, which takes write access. What a
+                # newer version left is not ours to touch, so that its version is looked at before.
+                _checked(path, "immutable=1").close()
+                connection = _checked(path, "mode=rw")
+                connection.execute("PRAGMA query_only=ON")
+                return connection
+            if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+                # Write-ahead logging wants files beside the database; on read-only media nobody writes.
+                return _checked(path, "immutable=1")
+            raise
+
+
+def _checked(path: Path, how: str) -> sqlite3.Connection:
+    """Open the database unless it is a newer one or none of ours. Never by `open()`: closing would drop SQLite's locks."""
+    connection = _connect(path, how)
+    try:
+        with closing(connection.execute("PRAGMA user_version")) as cursor:
+            (version,) = cursor.fetchone()
+        if version > SCHEMA_VERSION:
+            raise SchemaError(
+                f"{path} was written by a newer pytest-sweep: it has schema {version}, and this one reads up to"
+                f" {SCHEMA_VERSION}. It was left untouched; upgrade pytest-sweep to read it"
+            )
+        if version == 0:
+            raise StoreError(
+                f"{path} is not a results database, or its run was killed as it began: delete {path.parent}"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,92 @@
+"""Where runs live: the results folder, and a folder a run in it. Knows nothing of what is in a database."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+from pytest_sweep.errors import NoResultsError, StoreError
+
+RESULTS_DIR = "sweep_results"
+DATABASE = "run.db"
+
+# Crockford's base 32: readable, and in the order in which names are sorted.
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_SUFFIXES = len(_DIGITS) ** 4
+_STAMP_LENGTH = len("2026-11-23_19-01-19")
+
+
+def make_run_folder(results_dir: Path, now: float) -> Path:
+    """Make a folder for a run that begins at `now`, named ``2026-11-23_19-01-19_k3f9``, and return it.
+
+    `results_dir` is made where it is absent, and then ignores itself in git. Two runs that begin at once get two folders.
+
+    Raises:
+        StoreError: the folder cannot be made; the text names it, the reason and ``--sweep-dir``.
+    """
+    try:
+        results_dir.mkdir(parents=True, exist_ok=True)
+        if not any(results_dir.iterdir()):
+            # Only in an empty folder: with `--sweep-dir .` it would hide a whole project from git.
+            (results_dir / ".gitignore").write_text("*\n", encoding="utf-8")
+        while True:
+            folder = results_dir / _new_name(results_dir, now)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue  # Another run was quicker; the next name comes after its.
+            return folder
+    except OSError as error:
+        raise StoreError(
+            f"results cannot be written to {results_dir}: {error.strerror or error}; choose another folder with --sweep-dir"
+        ) from error
+
+
+def run_folders(results_dir: Path) -> list[Path]:
+    """Return the folders of runs in `results_dir`, newest first; none where it does not exist."""
+    try:
+        found = [folder for folder in results_dir.iterdir() if (folder / DATABASE).is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(found, key=lambda folder: folder.name, reverse=True)
+
+
+def find_results_dir(start: Path) -> Path:
+    """Return the nearest ``sweep_results`` in `start` or in a folder above it.
+
+    Raises:
+        NoResultsError: there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / RESULTS_DIR).is_dir():
+            return folder / RESULTS_DIR
+    raise NoResultsError(
+        f"there is no folder {RESULTS_DIR!r} in {start} or in a folder above it: make one with pytest --sweep, or say where"
+        " the results are with dir=..."
+    )
+
+
+def _new_name(results_dir: Path, now: float) -> str:
+    """Return a name that sorts after those of the same second, so that the newest run is the last by name."""
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(now))
+    taken = [_number(path.name[_STAMP_LENGTH + 1 :]) for path in results_dir.glob(f"{stamp}_????")]
+    lowest = max(taken, default=-1) + 1
+    if lowest == _SUFFIXES:
+        return _new_name(results_dir, now + 1)
+    # Among a part of what is left, so that there is room for the next runs.
+    number = lowest + secrets.randbelow(((_SUFFIXES - lowest) // 8 or 1) if taken else _SUFFIXES // 2)
+    digits = ""
+    for _ in range(4):
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return f"{stamp}_{digits}"
+
+
+def _number(suffix: str) -> int:
+    number = 0
+    for char in suffix:
+        # A folder that someone renamed may have other letters, which count as the lowest digit.
+        number = number * len(_DIGITS) + max(_DIGITS.find(char), 0)
+    return number

@@ -1,0 +1,137 @@
+"""Reading a run's database, also while it is written and after its writer was killed. Writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, func, select
+
+from pytest_sweep.errors import StoreError
+from pytest_sweep.store import schema
+from pytest_sweep.store.database import reading_engine, reporting_errors
+from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+
+
+class _Report(NamedTuple):
+    attempt: int
+    iteration: int
+    metrics: dict[str, Any]
+    checkpoint: str | None
+
+
+class RunReader:
+    """Reads one run. Every call opens the database anew, so that none is kept open and each sees the newest state.
+
+    Attributes:
+        path: the run's folder.
+
+    All methods raise SchemaError for the database of a newer version, and StoreError for one that cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = path / DATABASE
+        self._engine = reading_engine(self._database)
+
+    def run(self) -> StoredRun:
+        """Return what is known of the run itself."""
+        with self._reading() as connection:
+            row = connection.execute(select(schema.run)).one_or_none()
+        if row is None:
+            raise StoreError(f"{self._database} holds no run: it was killed as it began; delete {self.path}")
+        return StoredRun(**row._mapping)
+
+    def sweeps(self) -> list[StoredSweep]:
+        """Return the run's sweeps, in the order of their first trials."""
+        first = func.min(schema.trial.c.ordinal)
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(schema.sweep)
+                .join(schema.trial, schema.trial.c.sweep_id == schema.sweep.c.id)
+                .group_by(schema.sweep.c.id)
+                .order_by(first)
+            ).all()
+        return [StoredSweep(row.id, row.name, row.metric, row.mode, tuple(row.varying)) for row in rows]
+
+    def trials(self, sweep_id: str | None = None, keys: Collection[str] | None = None) -> list[StoredTrial]:
+        """Return trials in the order of their collection: all, those of one sweep, those with one of `keys`."""
+        # By position, which for a hundred thousand trials is worth seconds.
+        query = select(*(schema.trial.c[field.name] for field in fields(StoredTrial))).order_by(schema.trial.c.ordinal)
+        if sweep_id is not None:
+            query = query.where(schema.trial.c.sweep_id == sweep_id)
+        if keys is not None:
+            query = query.where(schema.trial.c.key.in_(_listed(keys)))
+        with self._reading() as connection:
+            return [self._trial(row) for row in connection.execute(query)]
+
+    def attempts(self, trial_key: str) -> list[StoredAttempt]:
+        """Return the attempts of a trial, the first one first."""
+        table = schema.attempt
+        query = select(table).where(table.c.trial_key == trial_key).order_by(table.c.number)
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            StoredAttempt(row.number, row.state, row.location, row.started, row.finished, row.duration, row.error)
+            for row in rows
+        ]
+
+    def history(self, trial_key: str) -> list[dict[str, Any]]:
+        """Return what a trial reported, in order, each iteration once.
+
+        An attempt that is restored from a checkpoint goes on counting: what earlier attempts reported up to there counts too.
+        """
+        return self.histories([trial_key])[trial_key]
+
+    def histories(self, trial_keys: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+        """Return the `history` of each of these trials; read at once, which is quicker than one by one."""
+        columns = schema.report.c
+        reports = (
+            select(columns.trial_key, columns.attempt, columns.iteration, columns.metrics, columns.checkpoint)
+            .where(columns.trial_key.in_(_listed(trial_keys)))
+            .order_by(columns.id)
+        )
+        begun = select(schema.trial.c.key, schema.trial.c.attempts).where(schema.trial.c.key.in_(_listed(trial_keys)))
+        with self._reading() as connection:
+            attempts: dict[str, int] = {row.key: row.attempts for row in connection.execute(begun)}
+            found: defaultdict[str, list[_Report]] = defaultdict(list)
+            for row in connection.execute(reports):
+                found[row.trial_key].append(_Report(row.attempt, row.iteration, row.metrics, row.checkpoint))
+        return {key: _history(found.get(key, ()), attempts.get(key, 0)) for key in trial_keys}
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        # One transaction, so that several queries see the same state.
+        with reporting_errors(self._database, "read"), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    def _trial(self, row: Sequence[Any]) -> StoredTrial:
+        trial = StoredTrial(*row)
+        if trial.checkpoint is None or "://" in trial.checkpoint:
+            return trial
+        # Stored relative to the run where it lies in it; an absolute one is kept as it is.
+        return replace(trial, checkpoint=str(self.path / trial.checkpoint))
+
+
+def _listed(keys: Collection[str]) -> Select[tuple[Any]]:
+    # As one JSON value, because SQLite limits how many values a query may have.
+    return select(func.json_each(json.dumps(list(keys))).table_valued("value").c.value)
+
+
+def _history(reports: Sequence[_Report], attempts: int) -> list[dict[str, Any]]:
+    last = max([attempts, *(report.attempt for report in reports)])
+    kept: list[_Report] = []
+    for number in range(1, last + 1):
+        new = [report for report in reports if report.attempt == number]
+        # An attempt without reports goes on from the newest checkpoint, or from the start, all the same.
+        restored = next((report.iteration for report in reversed(kept) if report.checkpoint is not None), 0)
+        first = new[0].iteration if new else restored + 1
+        kept = [report for report in kept if report.iteration < first] + new
+    return [report.metrics for report in kept]

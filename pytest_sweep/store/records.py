@@ -1,0 +1,108 @@
+"""What the store hands out: frozen rows of a run's database. Knows nothing of SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_sweep.model import TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One run, as its database knows it.
+
+    Attributes:
+        name: the name of its folder.
+        seed: the seed of the run.
+        command: the command line.
+        executor: where the trials ran.
+        rootdir: pytest's rootdir.
+        started: seconds since the epoch.
+        finished: seconds since the epoch; None while it runs, and for ever where it was killed.
+        exit_status: pytest's exit status; None likewise.
+        versions: of Python and of the packages that matter.
+        git_commit: the commit at rootdir, or None.
+        git_dirty: whether tracked files differed from it, or None.
+    """
+
+    name: str
+    seed: int
+    command: str
+    executor: str
+    rootdir: str
+    started: float
+    finished: float | None
+    exit_status: int | None
+    versions: dict[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSweep:
+    """One sweep of a run. `id` is its node id; the rest is as in `model.Sweep`."""
+
+    id: str
+    name: str
+    metric: str | None
+    mode: str
+    varying: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrial:
+    """One trial of a run, with what became of it so far.
+
+    Attributes:
+        key: identity of its content; equal in every run.
+        sweep_id: node id of its sweep.
+        node_id: its pytest node id.
+        name: the last part of the node id.
+        config: the configuration in its readable form, which is not always what the function received.
+        resources: amounts by name, without zeros.
+        seed: its seed.
+        folder: the name of its folder in the run's folder, which exists only where the trial wrote something.
+        state: what became of it.
+        attempts: how often it was begun.
+        metrics: the final metrics; None where there are none.
+        error: the text of its failure, or None.
+        reason: why it was not run, or None.
+        location: ``ip:pid`` of the newest attempt.
+        started: when the newest attempt began, in seconds since the epoch.
+        finished: when it ended.
+        duration: how long it took, in seconds.
+        checkpoint: path of the newest complete checkpoint, or None.
+    """
+
+    key: str
+    sweep_id: str
+    node_id: str
+    name: str
+    config: dict[str, Any]
+    resources: dict[str, float]
+    seed: int
+    folder: str
+    state: TrialState
+    attempts: int
+    metrics: dict[str, Any] | None
+    error: str | None
+    reason: str | None
+    location: str | None
+    started: float | None
+    finished: float | None
+    duration: float | None
+    checkpoint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttempt:
+    """One execution of a trial. `state` is a `TrialState`'s text, or ``INTERRUPTED`` where it was cut off."""
+
+    number: int
+    state: str
+    location: str | None
+    started: float | None
+    finished: float | None
+    duration: float | None
+    error: str | None

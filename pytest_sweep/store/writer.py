@@ -1,0 +1,160 @@
+"""The one writer of a run's database: the driver. What it has recorded is on the disk when the call returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from pytest_sweep.model import Run, Sweep, Trial, TrialState
+from pytest_sweep.model.events import Accepted
+from pytest_sweep.space import displayable
+from pytest_sweep.store import schema
+from pytest_sweep.store.database import close_database, create_database, reporting_errors
+from pytest_sweep.store.folders import DATABASE, make_run_folder
+from pytest_sweep.store.writes import Batch, Row
+
+_CHUNK = 1000
+"""How many trials are made into rows at once: few, so that the garbage collector does not walk all of them again and again."""
+
+
+class RunStore:
+    """Remembers one run, in a folder of its own. Used from the one thread that made it.
+
+    Attributes:
+        run: the run, as hooks and the terminal see it.
+        path: its folder.
+    """
+
+    def __init__(self, run: Run, connection: Connection) -> None:
+        self.run = run
+        self.path = Path(run.path)
+        self._database = self.path / DATABASE
+        self._connection = connection
+        self._trials = 0
+
+    @classmethod
+    def create(  # noqa: PLR0913 - they are the columns of a run, each passed by name
+        cls,
+        results_dir: Path,
+        *,
+        seed: int,
+        command: str,
+        executor: str,
+        rootdir: Path,
+        versions: Mapping[str, str],
+        git: tuple[str, bool] | None,
+        now: float | None = None,
+    ) -> RunStore:
+        """Make a folder for a new run in `results_dir`, and its database.
+
+        Args:
+            results_dir: made where it is absent.
+            seed: the seed of the run.
+            command: the command line.
+            executor: where the trials run.
+            rootdir: pytest's rootdir.
+            versions: as `package_versions` returns them.
+            git: as `git_state` returns it.
+            now: when the run began, in seconds since the epoch; default the current time.
+
+        Raises:
+            StoreError: the folder or the database cannot be written.
+        """
+        started = time.time() if now is None else now
+        folder = make_run_folder(results_dir.absolute(), started)
+        run = Run(folder.name, str(folder), seed, command, started, executor)
+        store = cls(run, create_database(folder / DATABASE))
+        commit, dirty = git or (None, None)
+        row = {
+            "name": run.name,
+            "seed": seed,
+            "command": command,
+            "executor": executor,
+            "rootdir": str(rootdir),
+            "started": started,
+            "versions": dict(versions),
+            "git_commit": commit,
+            "git_dirty": dirty,
+        }
+        with reporting_errors(store._database, "written"), store._connection.begin():
+            store._connection.execute(insert(schema.run), row)
+        return store
+
+    def add_trials(self, trials: Iterable[Trial]) -> None:
+        """Store `trials` and their sweeps as PENDING, in this order, after those that are there."""
+        added = list(trials)
+        if not added:
+            return
+        sweeps = {trial.sweep.id: _sweep_row(trial.sweep) for trial in added}
+        with reporting_errors(self._database, "written"), self._connection.begin():
+            self._connection.execute(upsert(schema.sweep).on_conflict_do_nothing(), list(sweeps.values()))
+            for start in range(0, len(added), _CHUNK):
+                rows = enumerate(added[start : start + _CHUNK], self._trials + start)
+                self._connection.execute(insert(schema.trial), [_trial_row(trial, ordinal) for ordinal, trial in rows])
+        self._trials += len(added)
+
+    def record(self, events: Sequence[Accepted]) -> None:
+        """Store what `events` change, all of them or, where that fails, none. Events of the session are not stored.
+
+        Raises:
+            StoreError: the disk is full, or an event names a trial that was not added.
+        """
+        batch = Batch(self._stored_path)
+        for event in events:
+            batch.add(event)
+        statements = list(batch.statements())
+        if not statements:
+            return
+        with reporting_errors(self._database, "written"), self._connection.begin():
+            for statement, rows in statements:
+                self._connection.execute(statement, rows)
+
+    def finish(self, exit_status: int, now: float | None = None) -> None:
+        """Store how the run ended: pytest's exit status, and when in seconds since the epoch (default now)."""
+        row = {"exit_status": exit_status, "finished": time.time() if now is None else now}
+        with reporting_errors(self._database, "written"), self._connection.begin():
+            self._connection.execute(update(schema.run), row)
+
+    def close(self) -> None:
+        """Close the database, whose file is then complete without others beside it. A second call does nothing."""
+        if not self._connection.closed:
+            close_database(self._connection, self._database)
+
+    def _stored_path(self, path: str) -> str:
+        """Return a path in the run's folder relative to it, because a run can be copied and moved."""
+        if "://" in path:
+            return path
+        try:
+            return Path(path).relative_to(self.path).as_posix()
+        except ValueError:
+            return path
+
+
+def _sweep_row(sweep: Sweep) -> Row:
+    return {
+        "id": sweep.id,
+        "name": sweep.name,
+        "metric": sweep.metric,
+        "mode": sweep.mode,
+        "varying": list(sweep.varying),
+    }
+
+
+def _trial_row(trial: Trial, ordinal: int) -> Row:
+    return {
+        "key": trial.key,
+        "ordinal": ordinal,
+        "sweep_id": trial.sweep.id,
+        "node_id": trial.id,
+        "name": trial.name,
+        "config": displayable(trial.config),
+        "resources": trial.resources.as_dict(),
+        "seed": trial.seed,
+        "folder": trial.path_name,
+        "state": TrialState.PENDING,
+        "attempts": 0,
+    }

@@ -1,0 +1,127 @@
+"""What a batch of events writes, merged to one write a row. Knows the tables, and no connection."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, func, insert, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.events import Accepted, TrialFinished, TrialNotRun, TrialReported, TrialRetried, TrialStarted
+from pytest_sweep.store.schema import INTERRUPTED, attempt, report, trial
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Batch:
+    """The writes of some events, in which a later one of a row completes or replaces an earlier one.
+
+    Attributes:
+        stored_path: turns the path of a checkpoint into the form that is stored.
+    """
+
+    stored_path: Callable[[str], str]
+    _attempts: dict[tuple[str, int], Row] = field(default_factory=dict)
+    _reports: list[Row] = field(default_factory=list)
+    _trials: dict[str, Row] = field(default_factory=dict)
+    _cut_off: list[Row] = field(default_factory=list)
+
+    def add(self, event: Accepted) -> None:
+        """Take in one event; what concerns no trial is not stored."""
+        if isinstance(event, TrialReported):
+            self._reported(event)
+        elif isinstance(event, TrialStarted):
+            self._started(event)
+        elif isinstance(event, TrialFinished):
+            self._finished(event)
+        elif isinstance(event, TrialRetried):
+            self._ended_attempt(event.failed)
+            self._trial(event.failed.key, state=TrialState.PENDING, attempts=event.failed.attempt)
+        elif isinstance(event, TrialNotRun):
+            self._trial(event.key, state=TrialState.NOT_RUN, reason=event.reason)
+            self._cut_off.append({"of": event.key})
+
+    def statements(self) -> Iterator[tuple[Executable, Sequence[Row]]]:
+        """Yield what is to be executed, in this order: each statement once, with its rows."""
+        for columns, rows in _by_columns(self._attempts.values()):
+            yield _upsert_attempt(columns), rows
+        if self._reports:
+            yield insert(report), self._reports
+        for _, rows in _by_columns(self._trials.values()):
+            yield update(trial).where(trial.c.key == bindparam("of")), rows
+        if self._cut_off:
+            # Last, because an attempt may have begun in this batch; nothing follows on a trial's NOT_RUN.
+            running = (attempt.c.trial_key == bindparam("of")) & (attempt.c.state == TrialState.RUNNING.value)
+            yield update(attempt).where(running).values(state=INTERRUPTED), self._cut_off
+
+    def _started(self, event: TrialStarted) -> None:
+        began = {"location": event.location, "started": event.time}
+        self._attempt(event.key, event.attempt, state=TrialState.RUNNING.value, **began)
+        self._trial(event.key, state=TrialState.RUNNING, attempts=event.attempt, **began)
+
+    def _reported(self, event: TrialReported) -> None:
+        checkpoint = None if event.checkpoint is None else self.stored_path(event.checkpoint)
+        iteration = event.metrics.get("training_iteration")
+        self._reports.append(
+            {
+                "trial_key": event.key,
+                "attempt": event.attempt,
+                "iteration": iteration if isinstance(iteration, int) else 0,
+                "metrics": event.metrics,
+                "checkpoint": checkpoint,
+            }
+        )
+        if checkpoint is not None:
+            self._trial(event.key, checkpoint=checkpoint)
+
+    def _finished(self, event: TrialFinished) -> None:
+        self._ended_attempt(event)
+        self._trial(
+            event.key,
+            state=event.state,
+            attempts=event.attempt,
+            metrics=event.metrics,
+            error=event.error,
+            finished=event.time,
+            duration=event.duration,
+        )
+
+    def _ended_attempt(self, event: TrialFinished) -> None:
+        row = self._attempt(
+            event.key,
+            event.attempt,
+            state=event.state.value,
+            finished=event.time,
+            duration=event.duration,
+            error=event.error,
+        )
+        # Where its start got lost, this is when it must have been.
+        row.setdefault("started", event.time - event.duration)
+
+    def _attempt(self, key: str, number: int, **values: Any) -> Row:
+        row = self._attempts.setdefault((key, number), {"trial_key": key, "number": number})
+        row.update(values)
+        return row
+
+    def _trial(self, key: str, **values: Any) -> None:
+        self._trials.setdefault(key, {"of": key}).update(values)
+
+
+def _upsert_attempt(columns: tuple[str, ...]) -> Executable:
+    statement = upsert(attempt)
+    new = statement.excluded
+    values: dict[str, Any] = {name: new[name] for name in columns if name not in ("trial_key", "number")}
+    values["started"] = func.coalesce(attempt.c.started, new.started)
+    return statement.on_conflict_do_update(index_elements=["trial_key", "number"], set_=values)
+
+
+def _by_columns(rows: Iterable[Row]) -> Iterable[tuple[tuple[str, ...], list[Row]]]:
+    groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(sorted(row))].append(row)
+    return groups.items()
