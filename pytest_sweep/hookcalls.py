@@ -1,0 +1,25 @@
+"""Calls our hooks one implementation after the other, so that one that raises does not stop the others. Knows pluggy only."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from pluggy import HookRelay
+
+
+def call_each(relay: HookRelay, name: str, **arguments: Any) -> list[tuple[str, str]]:
+    """Call every implementation of the hook `name` and return the failures: plugin names and traceback texts.
+
+    Hook wrappers are not supported in our hooks: with one implementation at a time there is nothing to wrap.
+    """
+    failures = []
+    for implementation in reversed(getattr(relay, name).get_hookimpls()):
+        if implementation.wrapper or implementation.hookwrapper:
+            failures.append((implementation.plugin_name, f"{name} cannot be a wrapper: use a plain hookimpl"))
+            continue
+        try:
+            implementation.function(*[arguments[argument] for argument in implementation.argnames])
+        except Exception:
+            failures.append((implementation.plugin_name, traceback.format_exc().rstrip()))
+    return failures

@@ -1,0 +1,119 @@
+"""The hooks of pytest-sweep. Implement any of them in a ``conftest.py`` or a plugin, with the arguments that you need.
+
+They are called one implementation after the other. One that raises does not stop the others nor the run: it is shown as a
+warning that names the plugin and the hook. Hook wrappers are not supported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:  # The plugin loads these specs at every start of pytest: they must cost nothing.
+    from pytest_sweep.executors.base import Executor
+    from pytest_sweep.model.trials import Run, Trial
+    from pytest_sweep.reporting import Column
+    from pytest_sweep.results import Result, SweepResults
+    from pytest_sweep.worker.trial import ActiveTrial
+
+
+def pytest_sweep_run_start(run: Run) -> None:
+    """Called on the driver, once, before the first trial starts.
+
+    Args:
+        run: name, folder, seed, command line and executor of the run.
+    """
+
+
+def pytest_sweep_trial_start(trial: Trial, attempt: int) -> None:
+    """Called on the driver when a worker has begun an attempt of a trial, after that was stored.
+
+    Args:
+        trial: the trial.
+        attempt: from 1; 2 is the first retry.
+    """
+
+
+def pytest_sweep_trial_report(trial: Trial, metrics: Mapping[str, Any]) -> None:
+    """Called on the driver for each report of a trial, after it was stored and while the trial runs on.
+
+    Args:
+        trial: the trial.
+        metrics: the reported metrics with ``training_iteration``, ``time_total_s``, ``time_this_iter_s`` and ``timestamp``.
+    """
+
+
+def pytest_sweep_trial_checkpoint(trial: Trial, checkpoint: Path) -> None:
+    """Called on the driver for each checkpoint that a trial has reported, after ``pytest_sweep_trial_report``.
+
+    Args:
+        trial: the trial.
+        checkpoint: the complete checkpoint, a folder.
+    """
+
+
+def pytest_sweep_trial_retry(trial: Trial, error: str) -> None:
+    """Called on the driver when an attempt has failed and the trial will be tried again.
+
+    Args:
+        trial: the trial.
+        error: the text of the failure.
+    """
+
+
+def pytest_sweep_trial_finish(trial: Trial, result: Result) -> None:
+    """Called on the driver when a trial is finished, after its result was stored and its reports were shown.
+
+    Args:
+        trial: the trial.
+        result: what is stored of it.
+    """
+
+
+def pytest_sweep_run_finish(run: Run, results: SweepResults) -> None:
+    """Called on the driver, once, after the last trial and before the tests that use ``sweep_results``.
+
+    Also called when the run is ended early.
+
+    Args:
+        run: the run.
+        results: its results, from sweep to ResultGrid.
+    """
+
+
+def pytest_sweep_status_columns(columns: list[Column]) -> None:
+    """Called on the driver when the status table is built: change `columns` in place.
+
+    Args:
+        columns: the columns as they would be shown, each with a name and a function from a trial's progress to a cell.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_sweep_make_executor(options: Any) -> Executor | None:
+    """Called on the driver to make the executor of the run. The first implementation that returns one wins.
+
+    An exception in it ends the run as a usage error.
+
+    Args:
+        options: the options of the run; ``options.executor`` is what ``--sweep-executor`` says.
+    """
+
+
+def pytest_sweep_trial_setup(trial: ActiveTrial) -> None:
+    """Called in the worker before a trial's fixtures are built.
+
+    Args:
+        trial: the running trial, as the fixture ``trial`` gives it.
+    """
+
+
+def pytest_sweep_trial_teardown(trial: ActiveTrial) -> None:
+    """Called in the worker after a trial's fixtures were torn down.
+
+    Args:
+        trial: the running trial; it takes no more reports when this returns.
+    """

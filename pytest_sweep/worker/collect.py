@@ -1,0 +1,111 @@
+"""Makes pytest items of a sweep's points, on the driver for all of them and in a worker for one.
+
+The one place that uses pytest's private way of generating functions: there is no public one for functions whose names do not
+match ``python_functions``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_sweep.errors import DefinitionError
+from pytest_sweep.space import Point
+from pytest_sweep.worker.definition import SweepDefinition
+
+POINT = "_sweep_point"
+"""The private parameter of every trial: a function that takes none of the configuration has nothing else to hang on."""
+
+
+def generate_items(
+    collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any]
+) -> list[pytest.Function]:
+    """Return the items of `function`, whatever its name, through ``pytest_generate_tests`` as for any test."""
+    items: list[pytest.Function] = list(collector._genfunctions(name, function))
+    return items
+
+
+def parametrize(
+    metafunc: pytest.Metafunc, definition: SweepDefinition, points: Sequence[Point], keys: Sequence[str]
+) -> None:
+    """Parametrize a sweep's function with `points`; `keys` are those of all points together.
+
+    Raises:
+        DefinitionError: an argument collides with a fixture, has a default value, or is missing at some point.
+    """
+    names = _wanted_names(metafunc, definition, keys)
+    metafunc.fixturenames.append(POINT)
+    metafunc.parametrize(
+        [POINT, *names],
+        [
+            pytest.param(point, *_values(point, names, definition.config_arg), marks=point.marks, id=point.label)
+            for point in points
+        ],
+    )
+
+
+def check_arguments(item: pytest.Function) -> None:
+    """Raise DefinitionError if the item's function takes an argument that nothing provides."""
+    fixtures = item._fixtureinfo
+    for name in fixtures.argnames:
+        if name != "request" and name not in item.callspec.params and name not in fixtures.name2fixturedefs:
+            point = point_of(item)
+            raise DefinitionError(
+                f"its argument {name!r} is neither a key of the space ({', '.join(point.config)}), nor a fixture, nor 'config'"
+            )
+
+
+def point_of(item: pytest.Function) -> Point:
+    """Return the point of the space that a trial's item is for."""
+    point = item.callspec.params[POINT]
+    assert isinstance(point, Point)
+    return point
+
+
+def other_parameters(item: pytest.Function, definition: SweepDefinition) -> dict[str, Any]:
+    """Return what parametrizes the item besides the sweep: stacked ``parametrize`` and parametrized fixtures."""
+    params: dict[str, Any] = item.callspec.params
+    own = {POINT, definition.config_arg, *params[POINT].config}
+    return {name: value for name, value in params.items() if name not in own}
+
+
+def _wanted_names(metafunc: pytest.Metafunc, definition: SweepDefinition, keys: Sequence[str]) -> list[str]:
+    """Return the names that the function, or a fixture that it uses, takes from the configuration."""
+    taken = {param.name: param for param in inspect.signature(definition.function).parameters.values()}
+    fixtures: Mapping[str, Sequence[Any]] = metafunc.definition._fixtureinfo.name2fixturedefs
+    wanted = []
+    for name in (definition.config_arg, *keys):
+        if name in taken and taken[name].default is not inspect.Parameter.empty:
+            raise DefinitionError(
+                f"its argument {name!r} has a default value, which pytest would take instead of the space's: remove the default"
+            )
+        if name in taken and name in fixtures:
+            raise _collision(name, definition, fixtures[name][-1])
+        if name in metafunc.fixturenames and name not in fixtures:
+            wanted.append(name)
+    return wanted
+
+
+def _collision(name: str, definition: SweepDefinition, fixture: Any) -> DefinitionError:
+    where = f"the {fixture.scope}-scoped fixture {name!r} of {fixture.baseid or 'a plugin'}"
+    if name == definition.config_arg:
+        return DefinitionError(
+            f"its argument {name!r} is both the configuration and {where}: rename the fixture, or name another argument for the "
+            f"configuration with @sweep(..., config_arg='cfg')"
+        )
+    return DefinitionError(f"its argument {name!r} is both a key of the space and {where}: rename one of them")
+
+
+def _values(point: Point, names: Sequence[str], config_arg: str) -> Iterator[Any]:
+    for name in names:
+        if name == config_arg:
+            yield point.config
+        elif name in point.config:
+            yield point.config[name]
+        else:
+            raise DefinitionError(
+                f"its argument {name!r} is missing in the configuration {point.label!r}: give it in all of them"
+            )

@@ -1,0 +1,141 @@
+"""Reads a sweep as it is written: the marker's arguments, checked all at once, and turned into a search space."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_sweep.errors import DefinitionError, SpaceError
+from pytest_sweep.model.stop import StopRule
+from pytest_sweep.model.trials import Sweep
+from pytest_sweep.space import Choice, Expansion, expand_configs, expand_grid
+
+ARGUMENTS = ("config_arg", "configs", "fresh_process", "grid", "ids", "metric", "mode", "retries", "stop")
+RESERVED = ("trial", "request")
+
+_ParameterSet = type(pytest.param(None))
+
+
+@dataclass(frozen=True)
+class SweepDefinition:
+    """A sweep before it is expanded. `arguments` are those of the marker, by name."""
+
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def config_arg(self) -> str:
+        """The argument that gets the whole configuration."""
+        return str(self.arguments.get("config_arg", "config"))
+
+    def expand(self) -> Expansion:
+        """Return all points of the search space.
+
+        Raises:
+            SpaceError: the space cannot be expanded; the text does not name the sweep.
+        """
+        ids, reserved = self.arguments.get("ids"), (*RESERVED, self.config_arg)
+        if "configs" in self.arguments:
+            configs = self.arguments["configs"]
+            if isinstance(configs, Sequence) and not isinstance(configs, str):
+                configs = [_choice(config) for config in configs]
+            return expand_configs(configs, ids=ids, reserved=reserved)
+        return expand_grid(_choices(self.arguments["grid"]), ids=ids, reserved=reserved)
+
+    def sweep(self, node_id: str, varying: tuple[str, ...] = ()) -> Sweep:
+        """Return the record of this sweep."""
+        given = self.arguments
+        return Sweep(
+            id=node_id,
+            name=self.function.__name__,
+            metric=given.get("metric"),
+            mode=given.get("mode") or "max",
+            stop=tuple(StopRule.parse(metric, rule) for metric, rule in (given.get("stop") or {}).items()),
+            retries=given.get("retries", 0),
+            fresh_process=given.get("fresh_process"),
+            varying=varying,
+        )
+
+
+def is_sweep(candidate: object, module: str | None = None) -> bool:
+    """Say whether `candidate` is a function with the mark of a sweep, defined in `module` if that is given."""
+    # Only then its marks: `mock.call` and the like have every attribute, and a true one.
+    if not inspect.isfunction(candidate) or (module is not None and candidate.__module__ != module):
+        return False
+    return any(mark.name == "sweep" for mark in _own_marks(candidate))
+
+
+def read_definition(function: Callable[..., Any]) -> SweepDefinition:
+    """Return the sweep that is written on `function`.
+
+    Raises:
+        DefinitionError: unknown or contradictory arguments, or two sweeps; the text does not name the function.
+    """
+    marks = [mark for mark in _own_marks(function) if mark.name == "sweep"]
+    if len(marks) > 1:
+        raise DefinitionError(
+            "it has two @sweep decorators: a function is one sweep. Join the grids into one, or add the second dimension "
+            "with @pytest.mark.parametrize"
+        )
+    arguments = dict(marks[0].kwargs)
+    if len(marks[0].args) > 1 or (marks[0].args and "grid" in arguments):
+        raise DefinitionError("sweep() takes one positional argument, the grid; the others are named")
+    if marks[0].args:
+        arguments["grid"] = marks[0].args[0]
+    problems = _problems(arguments)
+    if problems:
+        raise DefinitionError("; ".join(problems))
+    return SweepDefinition(function, arguments)
+
+
+def _problems(arguments: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for name in sorted(set(arguments) - set(ARGUMENTS)):
+        near = difflib.get_close_matches(name, ARGUMENTS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ARGUMENTS)}"
+        problems.append(f"sweep() has no argument {name!r}: {hint}")
+    if ("grid" in arguments) == ("configs" in arguments) and not problems:
+        both = "grid= and configs= contradict each other: give one of them"
+        problems.append(
+            both if "grid" in arguments else "it has nothing to try: give grid={...} or configs=[{...}, ...]"
+        )
+    checks: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+        "metric": (lambda value: value is None or isinstance(value, str), "the name of a metric"),
+        "mode": (lambda value: value in (None, "min", "max"), "'min' or 'max'"),
+        "stop": (lambda value: value is None or isinstance(value, Mapping), "a dict such as {'loss': '< 0.1'}"),
+        "retries": (lambda value: type(value) is int and value >= 0, "a number of retries, 0 or more"),
+        "fresh_process": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
+        "config_arg": (lambda value: isinstance(value, str) and value.isidentifier(), "the name of an argument"),
+    }
+    for name, (accepts, wanted) in checks.items():
+        if name in arguments and not accepts(arguments[name]):
+            problems.append(f"{name}={arguments[name]!r} is not {wanted}")
+    return problems
+
+
+def _own_marks(function: Callable[..., Any]) -> list[pytest.Mark]:
+    marks = getattr(function, "pytestmark", [])
+    found = [getattr(mark, "mark", mark) for mark in (marks if isinstance(marks, list) else [marks])]
+    return [mark for mark in found if isinstance(mark, pytest.Mark)]
+
+
+def _choices(grid: Any) -> Any:
+    """Return `grid` with each ``pytest.param`` in it as a Choice, at any depth of nested dicts."""
+    if isinstance(grid, Mapping):
+        return {key: _choices(axis) for key, axis in grid.items()}
+    if isinstance(grid, (list, tuple)) and not isinstance(grid, _ParameterSet):
+        return [_choice(value) for value in grid]
+    return grid
+
+
+def _choice(value: Any) -> Any:
+    if not isinstance(value, _ParameterSet):
+        return value
+    if len(value.values) != 1:
+        raise SpaceError(f"{value!r} has {len(value.values)} values: pytest.param takes one in a search space")
+    return Choice(value.values[0], value.id if isinstance(value.id, str) else None, tuple(value.marks))

@@ -1,0 +1,222 @@
+"""The plugin of a hosted session: it undoes what the driver has decided already, collects, and runs the trials it is handed."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.config import create_terminal_writer
+
+from pytest_sweep.errors import SweepError
+from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
+from pytest_sweep.model.trials import Task, TrialState
+from pytest_sweep.space import Point
+from pytest_sweep.worker.collect import generate_items, parametrize
+from pytest_sweep.worker.definition import is_sweep, read_definition
+from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.reports import plain_warning, serialized
+from pytest_sweep.worker.runner import Emit, TrialRunner
+from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.worker.wire import PackedTask
+
+PATIENCE_SECONDS = 1.0
+"""How long a trial may run before those behind it in its batch are given back."""
+
+_DECIDED_BY_DRIVER: dict[str, Any] = {
+    "collectonly": False, "deselect": None, "dist": "no", "failedfirst": False, "keyword": "", "lf": False, "log_file": None,
+    "markexpr": "", "maxfail": 0, "newfirst": False, "numprocesses": None, "pastebin": None, "reruns": None, "stepwise": False,
+    "stepwise_skip": False, "stepwise_reset": False, "trace": False, "tx": [], "usepdb": False, "xmlpath": None,
+}  # fmt: skip
+
+
+class HostedPlugin:
+    """Hosts one session; lives as long as it.
+
+    Args:
+        spec: what the session is to be like.
+        worker: the worker's id.
+        emit: takes events, from any thread.
+        receive: waits for the next batch of trials; None ends the session.
+        location: ``ip:pid`` of this process.
+    """
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        worker: str,
+        emit: Emit,
+        receive: Callable[[], Sequence[PackedTask] | None],
+        location: str,
+    ) -> None:
+        self._spec = spec
+        self._worker = worker
+        self._emit = emit
+        self._receive = receive
+        self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
+        self._runner = TrialRunner(emit, location, self._keeper)
+        self._sweeps: dict[str, tuple[pytest.Module | pytest.Class, str, Callable[..., Any]]] = {}
+        self._building: Task | None = None
+        self._batch: deque[PackedTask] = deque()
+        self._trial_began: float | None = None
+        self.problems: list[str] = []
+        self.exit_reason: str | None = None
+
+    def return_waiting(self) -> None:
+        """Give back what waits behind a trial that takes long; called by another thread, from time to time."""
+        began = self._trial_began
+        if began is None or time.monotonic() - began < PATIENCE_SECONDS:
+            return
+        while self._batch:
+            try:
+                packed = self._batch.pop()
+            except IndexError:
+                return
+            self._emit(TrialReturned(packed.key, packed.attempt))
+
+    # The session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
+        """Make the session a worker's: nothing selected, stopped or written here that the driver sees to."""
+        for name, value in _DECIDED_BY_DRIVER.items():
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
+        config.option.basetemp = str(Path(self._spec.basetemp) / self._worker)
+        # The names by which plugins know a worker of pytest-xdist: junitxml, cacheprovider, stepwise, pytest-cov and others.
+        config.workerinput = {"workerid": self._worker, "workercount": 0, "testrunuid": self._spec.run}  # type: ignore[attr-defined]
+        config.workeroutput = {}  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Register the runner; keep the terminal plugin, which others need, but let it write nowhere."""
+        config.pluginmanager.register(self._runner, "sweep-runner")
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            devnull = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the session
+            config.add_cleanup(devnull.close)
+            reporter._tw = create_terminal_writer(config, devnull)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> bool:
+        """Collect nothing at the start."""
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Collect the files, then run what arrives, until nothing does."""
+        session.perform_collect(self._spec.files)
+        while (batch := self._receive()) is not None:
+            self._batch.extend(batch)
+            while (packed := self._next()) is not None:
+                self._run(session, packed)
+                if session.shouldfail or session.shouldstop:
+                    self.exit_reason = str(session.shouldfail or session.shouldstop)
+                    return True
+        self._keeper.enter(None)
+        return True
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Take note of ``pytest.exit``, which ends the whole run, on every worker."""
+        if isinstance(excinfo.value, pytest.exit.Exception):
+            self.exit_reason = str(excinfo.value.msg)
+        else:
+            self.problems.append("KeyboardInterrupt")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Keep the text of pytest's internal error."""
+        self.problems.append(f"pytest's internal error:\n{excrepr}")
+
+    # Collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(
+        self, collector: pytest.Module | pytest.Class, name: str, obj: object
+    ) -> list[pytest.Function] | None:
+        """Remember the sweeps; generate the one trial that is being built; leave out all other functions."""
+        if isinstance(obj, type):
+            return None
+        if not is_sweep(obj):
+            return []
+        function: Any = obj
+        if self._building is not None:
+            return generate_items(collector, name, function)
+        self._sweeps[f"{collector.nodeid}::{name}"] = (collector, name, function)
+        return []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize the function with the one configuration that is being built."""
+        if self._building is not None:
+            trial = self._building.trial
+            point = Point(dict(trial.config), trial.label, trial.marks, 0, identity=None)
+            parametrize(metafunc, read_definition(metafunc.function), [point], list(trial.config))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what went wrong; the driver has collected the same without an error."""
+        if report.failed:
+            self.problems.append(f"{report.nodeid} cannot be collected in the worker:\n{report.longreprtext}")
+
+    # Running
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        """Take the reports of the running trial, after other plugins had their say."""
+        yield
+        self._runner.take(report)
+
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        nodeid: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Pass warnings on, but those of collection: the driver has collected the same files."""
+        if when == "runtest":
+            self._emit(plain_warning(warning_message, when, nodeid, location))
+
+    def _next(self) -> PackedTask | None:
+        try:
+            return self._batch.popleft()
+        except IndexError:
+            return None
+
+    def _run(self, session: pytest.Session, packed: PackedTask) -> None:
+        self._trial_began = time.monotonic()
+        try:
+            task = packed.unpack()
+            item = self._build(session, task)
+        except Exception as error:
+            text = f"the worker cannot build this trial: {type(error).__name__}: {error}"
+            end = TrialFinished(packed.key, packed.attempt, TrialState.ERROR, None, text, 0.0, time.time())
+            self._emit(end)
+        else:
+            self._runner.run(item, task)
+        finally:
+            self._trial_began = None
+
+    def _build(self, session: pytest.Session, task: Task) -> pytest.Item:
+        """Build the trial's item through the hooks, as the session's own collection would have."""
+        trial = task.trial
+        if trial.sweep.id not in self._sweeps:
+            raise SweepError(f"{trial.sweep.id} is not there when the worker collects {', '.join(self._spec.files)}")
+        collector, name, function = self._sweeps[trial.sweep.id]
+        self._building = task
+        try:
+            made = collector.ihook.pytest_pycollect_makeitem(collector=collector, name=name, obj=function)
+        finally:
+            self._building = None
+        item = next((item for item in made or [] if item.name == trial.name), None)
+        if item is None:
+            raise SweepError(
+                f"{trial.name} is not among {[item.name for item in made or []]}, which the worker collects"
+            )
+        item.ihook.pytest_itemcollected(item=item)
+        session.config.hook.pytest_collection_modifyitems(session=session, config=session.config, items=[item])
+        return item  # type: ignore[no-any-return]

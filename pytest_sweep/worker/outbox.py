@@ -1,0 +1,94 @@
+"""What a worker says, on its way out: numbered, thread-safe, sent by a thread of its own while trials run. Knows no pytest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Numbered = tuple[int, Any]
+"""An event and its number, which counts from 1 in each worker process."""
+
+FLUSH_SECONDS = 0.1
+"""How long events are gathered before they are sent: well under the second in which a report is to be seen."""
+
+
+class Outbox:
+    """Numbers events and sends them in order.
+
+    `put` never waits for a network. A sender thread calls `send` with what has gathered; what it has not taken when a call ends
+    is taken by `take` and travels with the call's result. The receiver puts both together by the numbers.
+
+    Args:
+        send: delivers events; may take its time, may raise.
+        on_beat: called by the sender thread every `FLUSH_SECONDS` while a call runs.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Numbered]], None], on_beat: Callable[[], None] = lambda: None) -> None:
+        self._send = send
+        self._on_beat = on_beat
+        self._lock = threading.Lock()
+        self._waiting: list[Numbered] = []
+        self._last = 0
+        self._in_call = threading.Event()
+        threading.Thread(target=self._run, name="sweep-outbox", daemon=True).start()
+
+    def put(self, event: object) -> None:
+        """Add an event, from any thread."""
+        with self._lock:
+            self._last += 1
+            self._waiting.append((self._last, event))
+
+    def begin_call(self) -> None:
+        """Let the sender thread work, until `take`."""
+        self._in_call.set()
+
+    def take(self) -> tuple[int, list[Numbered]]:
+        """End a call: return the last number, and the events that the sender thread has not sent."""
+        self._in_call.clear()
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            return self._last, waiting
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while self._in_call.wait():
+            pause.wait(FLUSH_SECONDS)
+            if not self._in_call.is_set():
+                continue
+            self._on_beat()
+            with self._lock:
+                batch, self._waiting = self._waiting, []
+            if batch:
+                self._send_or_keep(batch)
+
+    def _send_or_keep(self, batch: list[Numbered]) -> None:
+        try:
+            self._send(batch)
+        except Exception:
+            # The way out is closed for now: nothing is lost, the events travel with the next batch or the call's result.
+            with self._lock:
+                self._waiting[:0] = batch
+
+
+class Inbox:
+    """Puts the events of one worker process in order again, whichever way they came."""
+
+    def __init__(self) -> None:
+        self._next = 1
+        self._early: dict[int, Any] = {}
+
+    def put(self, numbered: Sequence[Numbered]) -> list[Any]:
+        """Take events and return those whose turn has come; what came twice is dropped."""
+        for number, event in numbered:
+            if number >= self._next:
+                self._early[number] = event
+        ready = []
+        while self._next in self._early:
+            ready.append(self._early.pop(self._next))
+            self._next += 1
+        return ready
+
+    def complete(self, last: int) -> bool:
+        """Say whether everything up to number `last` has come."""
+        return self._next > last

@@ -1,0 +1,64 @@
+"""Turns what pytest says of a trial into plain data: its state, its error, its warnings. Uses pytest's own serialization."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from pytest_sweep.model.events import WarningRecorded
+from pytest_sweep.model.trials import TrialState
+
+
+def trial_state(reports: Sequence[pytest.TestReport], *, stopped: bool) -> TrialState:
+    """Return what became of a trial whose phases gave `reports`.
+
+    Skipped, and failed as an xfail mark expects, are SKIPPED; whatever failed in any phase is ERROR.
+    """
+    if any(report.failed for report in reports):
+        return TrialState.ERROR
+    if any(report.skipped for report in reports):
+        return TrialState.SKIPPED
+    return TrialState.STOPPED if stopped else TrialState.TERMINATED
+
+
+def error_text(reports: Sequence[pytest.TestReport]) -> str | None:
+    """Return the text of the first failure, ending, as Python's own tracebacks do, with the exception and its message."""
+    for report in reports:
+        if report.failed or hasattr(report, "wasxfail"):
+            text = report.longreprtext.rstrip()
+            crash = getattr(report.longrepr, "reprcrash", None)
+            return f"{text}\n{_first_line(crash.message)}" if crash is not None else text or None
+    return None
+
+
+def _first_line(message: str) -> str:
+    return message.splitlines()[0] if message else ""
+
+
+def serialized(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
+    """Return `report` as plain data, by the hook that plugins extend for reports of their own (subtests)."""
+    data: dict[str, Any] = item.config.hook.pytest_report_to_serializable(config=item.config, report=report)
+    return data
+
+
+def plain_warning(
+    message: warnings.WarningMessage, when: str, nodeid: str, location: tuple[str, int, str] | None
+) -> WarningRecorded:
+    """Return a recorded warning as plain data."""
+    category = message.category
+    name = f"{category.__module__}:{category.__qualname__}"
+    return WarningRecorded(str(message.message), name, message.filename, message.lineno, when, nodeid, location)
+
+
+def rebuild_warning(event: WarningRecorded) -> warnings.WarningMessage:
+    """Return the warning that `plain_warning` made plain; of class UserWarning where its own cannot be imported here."""
+    module, _, name = event.category.partition(":")
+    try:
+        category = getattr(import_module(module), name)
+    except (ImportError, AttributeError):
+        category = UserWarning
+    return warnings.WarningMessage(event.message, category, event.filename, event.lineno)

@@ -1,0 +1,120 @@
+"""Runs one item as a trial and says what happened. The same in a hosted session and, for the executor inline, in the driver's own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from pytest_sweep.hookcalls import call_each
+from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
+from pytest_sweep.model.trials import Task, TrialState
+from pytest_sweep.worker.body import wrap_body
+from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.reports import error_text, serialized, trial_state
+from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated
+
+Emit = Callable[[object], None]
+
+
+class TrialRunner:
+    """A pytest plugin that runs items as trials, one at a time.
+
+    Args:
+        emit: takes the events of `pytest_sweep.model.events`, from any thread.
+        location: ``ip:pid`` of this process.
+        keeper: keeps the fixtures of the session between items.
+    """
+
+    def __init__(self, emit: Emit, location: str, keeper: FixtureKeeper) -> None:
+        self._emit = emit
+        self._keeper = keeper
+        self._location = location
+        self._task: Task | None = None
+        self._trial: ActiveTrial | None = None
+        self._reports: list[pytest.TestReport] = []
+
+    def run(self, item: pytest.Item, task: Task) -> None:
+        """Run `item` through ``pytest_runtest_protocol``; what became of it is emitted, unless it ends the session."""
+        self._keeper.enter(item)
+        began = time.monotonic()
+        self._emit(TrialStarted(task.trial.key, task.attempt, time.time(), self._location))
+        self._reports = []
+        with activated(ActiveTrial(task, self._emit)) as trial:
+            self._task, self._trial = task, trial
+            try:
+                # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=item.parent)
+            except KeyboardInterrupt:
+                self._emit(self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial"))
+                raise
+            finally:
+                self._task = self._trial = None
+        self._warn_of_unknown_stop_metrics(item, task, trial)
+        state = trial_state(self._reports, stopped=trial.should_stop)
+        reports = tuple(serialized(item, report) for report in self._reports)
+        self._emit(self._end(task, trial, began, state, error_text(self._reports), reports))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Call the trial's setup hook before its fixtures are built."""
+        self._call_hook(item, "pytest_sweep_trial_setup")
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Call the trial's teardown hook after its fixtures are torn down."""
+        try:
+            return (yield)
+        finally:
+            self._call_hook(item, "pytest_sweep_trial_teardown")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, None, None]:
+        """Take what the body returns or yields, and let a met stop rule end it."""
+        if self._trial is None or self._task is None:
+            return (yield)
+        original = item.obj
+        item.obj = wrap_body(original, self._trial, self._task.trial.sweep.metric)
+        try:
+            return (yield)
+        except TrialStopped:
+            return None
+        finally:
+            item.obj = original
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a trial runs right now."""
+        return self._trial is not None
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Take a report of the running trial."""
+        self._reports.append(report)
+
+    def _end(
+        self,
+        task: Task,
+        trial: ActiveTrial,
+        began: float,
+        state: TrialState,
+        error: str | None,
+        reports: tuple[dict[str, Any], ...] = (),
+    ) -> TrialFinished:
+        key, attempt, duration = task.trial.key, task.attempt, time.monotonic() - began
+        return TrialFinished(key, attempt, state, trial.metrics, error, duration, time.time(), reports)
+
+    def _call_hook(self, item: pytest.Item, name: str) -> None:
+        if self._trial is None:
+            return
+        for plugin, error in call_each(item.ihook, name, trial=self._trial):
+            self._emit(HookFailed(name, plugin, error))
+
+    def _warn_of_unknown_stop_metrics(self, item: pytest.Item, task: Task, trial: ActiveTrial) -> None:
+        for metric in trial.unknown_stop_metrics():
+            text = f"stop={{{metric!r}: ...}} of {task.trial.sweep.name} was never judged: no report has a metric of this name"
+            path, line, domain = item.location
+            where = (path, line or 0, domain)
+            self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))

@@ -1,0 +1,92 @@
+"""A hosted session: a whole pytest session in a greenlet of the process's main thread, resumed by each call.
+
+So fixtures live from one call to the next and hooks that wrap the session (coverage, logging) see one session. Greenlets are
+switched only between trials: a switch inside one would lose coverage, raise from other threads and hide context variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from greenlet import getcurrent, greenlet
+
+from pytest_sweep.errors import ExecutorError
+from pytest_sweep.worker.hosted import HostedPlugin
+from pytest_sweep.worker.runner import Emit
+from pytest_sweep.worker.spec import SessionSpec, enter
+from pytest_sweep.worker.wire import PackedTask
+
+
+class HostedSession:
+    """A pytest session that runs trials when it is told to. All calls come from one thread, the process's main one.
+
+    Args:
+        spec: what the session is to be like.
+        worker: the worker's id.
+        emit: takes events, from any thread.
+        location: ``ip:pid`` of this process.
+    """
+
+    def __init__(self, spec: SessionSpec, worker: str, emit: Emit, location: str) -> None:
+        self._spec = spec
+        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location)
+        self._greenlet = greenlet(self._main)
+        self._status = 0
+
+    def start(self) -> None:
+        """Start the session, up to the point where it waits for trials.
+
+        Raises:
+            ExecutorError: it ended before, or could not collect the files.
+        """
+        try:
+            enter(self._spec)
+        except FileNotFoundError as error:
+            raise ExecutorError(
+                f"this worker's machine does not see the folder {error.filename}: the nodes of a cluster must share the folder "
+                f"that the run is started in"
+            ) from error
+        self._greenlet.switch()
+        if self._greenlet.dead or self._plugin.problems:
+            raise ExecutorError(self._problem())
+
+    def run(self, batch: Sequence[PackedTask]) -> None:
+        """Run a batch of trials, one after the other."""
+        self._greenlet.switch(batch)
+
+    def finish(self) -> None:
+        """Tear down all fixtures and end the session."""
+        if not self._greenlet.dead:
+            self._greenlet.switch(None)
+
+    def return_waiting(self) -> None:
+        """Give back what waits behind a trial that takes long; may be called by another thread while `run` runs."""
+        self._plugin.return_waiting()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session has ended, by itself or by `finish`."""
+        return bool(self._greenlet.dead)
+
+    @property
+    def exit(self) -> tuple[str, int] | None:
+        """The reason and the status of a ``pytest.exit`` that has ended the session; None if nothing of the kind did."""
+        reason = self._plugin.exit_reason
+        return None if reason is None else (reason, self._status)
+
+    def _problem(self) -> str:
+        problems = self._plugin.problems or [f"the worker's pytest session ended with status {self._status}"]
+        return "\n".join(problems)
+
+    @property
+    def cause(self) -> str:
+        """Why the session ended without being told to."""
+        return self._problem()
+
+    def _main(self) -> None:
+        self._status = int(pytest.main(list(self._spec.args), plugins=[self._plugin]))
+
+    def _receive(self) -> Sequence[PackedTask] | None:
+        batch: Sequence[PackedTask] | None = getcurrent().parent.switch()
+        return batch

@@ -1,0 +1,183 @@
+"""What a running trial sees: the `trial` fixture's object, and the same from code that has no fixture. Knows no Ray."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_sweep.checkpoints import save_checkpoint
+from pytest_sweep.errors import MetricsError, SweepError
+from pytest_sweep.model.events import TrialReported
+from pytest_sweep.model.metrics import plain_metrics
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.stop import StopRule
+from pytest_sweep.model.trials import Task
+
+
+class TrialStopped(BaseException):
+    """Ends the body of a trial whose stop rule is met. Not an Exception, so that ``except Exception`` lets it pass."""
+
+
+class ActiveTrial:
+    """A trial while it runs: what the fixture ``trial`` gives.
+
+    Attributes:
+        id: the node id.
+        key: 16 hexadecimal digits that identify the trial in every run.
+        name: the last part of the node id.
+        config: the whole configuration.
+        attempt: which execution of the trial this is, from 1.
+        resources: what it holds.
+        seed: a number below 2**32, stable for the trial: seed your generators with it.
+        checkpoint: the path of the newest complete checkpoint of an earlier attempt, or None.
+        metrics: the last reported metrics, or None.
+    """
+
+    def __init__(self, task: Task, emit: Callable[[object], None]) -> None:
+        trial = task.trial
+        self.id = trial.id
+        self.key = trial.key
+        self.name = trial.name
+        self.config: Mapping[str, Any] = trial.config
+        self.attempt = task.attempt
+        self.resources: Resources = trial.resources
+        self.seed = trial.seed
+        self.checkpoint = Path(task.checkpoint) if task.checkpoint else None
+        self.metrics: dict[str, Any] | None = None
+        self.stopped_by: StopRule | None = None
+        self._sweep = trial.sweep
+        self._emit = emit
+        self._directory = Path(task.directory)
+        self._iteration = task.iteration
+        self._lock = threading.Lock()
+        self._ended = False
+        self._reported_names: set[str] = set()
+        self._began = self._last_report = time.monotonic()
+
+    @property
+    def dir(self) -> Path:
+        """The trial's own folder in the results, made on first use; what is written there stays."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        return self._directory
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a stop rule is met; a body that does not call `report` on its main thread looks here."""
+        return self.stopped_by is not None
+
+    def report(self, metrics: Mapping[str, Any], checkpoint: str | os.PathLike[str] | None = None) -> None:
+        """Report metrics of a running trial. Never waits for the driver; works in any thread.
+
+        Each report counts as one ``training_iteration`` and is stored with it, ``time_total_s``, ``time_this_iter_s`` (seconds) and
+        ``timestamp`` (seconds since the epoch), as in Ray Tune.
+
+        Args:
+            metrics: a dict of numbers, strings, booleans, None, or lists and dicts of them; scalars of numpy and torch are converted.
+            checkpoint: a file or folder to keep with these metrics; it is copied before this returns.
+
+        Raises:
+            MetricsError: `metrics` is not that.
+            TrialStopped: a stop rule of the sweep is met, on the main thread; the trial ends here, as STOPPED.
+        """
+        __tracebackhide__ = True
+        plain = plain_metrics(metrics)
+        if "training_iteration" in plain:
+            raise MetricsError("'training_iteration' is counted for you, one a report: report yours under another name")
+        with self._lock:
+            if self._ended:
+                raise SweepError(f"{self.name} has ended, so that it can report no more")
+            full = self._publish(plain, checkpoint)
+            if self.stopped_by is None:
+                self.stopped_by = next((rule for rule in self._sweep.stop if rule.met(full)), None)
+        if self.should_stop and threading.current_thread() is threading.main_thread():
+            raise TrialStopped(str(self.stopped_by))
+
+    def begin(self) -> None:
+        """Start the clock of ``time_total_s``: the body begins."""
+        self._began = self._last_report = time.monotonic()
+
+    def finish(self, final: dict[str, Any] | None) -> None:
+        """Take the metrics that the body returned: they complete the last report, or are the only one."""
+        with self._lock:
+            if final is not None:
+                self.metrics = {**self.metrics, **final} if self.metrics is not None else self._publish(final, None)
+
+    def end(self) -> None:
+        """Take no more reports: a thread of the trial that lives on is told so."""
+        with self._lock:
+            self._ended = True
+
+    def unknown_stop_metrics(self) -> list[str]:
+        """Return the metrics that stop rules name and that none of the reports had."""
+        if self.metrics is None:
+            return []
+        return [rule.metric for rule in self._sweep.stop if rule.metric not in self._reported_names]
+
+    def _with_auto_metrics(self, plain: dict[str, Any]) -> dict[str, Any]:
+        now = time.monotonic()
+        self._iteration += 1
+        auto = {
+            "training_iteration": self._iteration,
+            "time_total_s": now - self._began,
+            "time_this_iter_s": now - self._last_report,
+            "timestamp": time.time(),
+        }
+        self._last_report = now
+        return {**auto, **plain}
+
+    def _publish(self, plain: dict[str, Any], checkpoint: str | os.PathLike[str] | None) -> dict[str, Any]:
+        full = self._with_auto_metrics(plain)
+        saved = None if checkpoint is None else self._save(Path(checkpoint), full)
+        self.metrics = full
+        self._reported_names.update(full)
+        self._emit(TrialReported(self.key, self.attempt, full, saved))
+        return full
+
+    def _save(self, source: Path, metrics: Mapping[str, Any]) -> str:
+        name = f"{metrics['training_iteration']:06d}-{self.attempt}"
+        return str(save_checkpoint(source, self.dir / "checkpoints", name))
+
+
+class _Current:
+    """The trial that this process runs. Process-wide, since threads of a trial have no context of ours to carry it."""
+
+    def __init__(self) -> None:
+        self.trial: ActiveTrial | None = None
+
+
+_current = _Current()
+
+
+@contextlib.contextmanager
+def activated(trial: ActiveTrial) -> Iterator[ActiveTrial]:
+    """Make `trial` the one that `current_trial` returns, in every thread of this process."""
+    previous, _current.trial = _current.trial, trial
+    try:
+        yield trial
+    finally:
+        trial.end()
+        _current.trial = previous
+
+
+def current_trial() -> ActiveTrial:
+    """Return the trial that this process runs, in any thread.
+
+    Raises:
+        SweepError: no trial is running here.
+    """
+    if _current.trial is None:
+        raise SweepError(
+            "no trial is running in this process: report() and current_trial() work within a sweep's trials"
+        )
+    return _current.trial
+
+
+def report(metrics: Mapping[str, Any], checkpoint: str | os.PathLike[str] | None = None) -> None:
+    """Report metrics of the trial that this process runs: ``current_trial().report(metrics, checkpoint)``."""
+    __tracebackhide__ = True
+    current_trial().report(metrics, checkpoint)
