@@ -1,0 +1,69 @@
+"""What an executor promises. Knows no Ray, and of pytest only that its items are passed through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from pytest_sweep.model.commands import WorkerCommand
+from pytest_sweep.model.events import Event, Node
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.spec import SessionSpec
+
+
+class Executor(Protocol):
+    """Where trials run.
+
+    An executor starts workers, hands them trials and passes on what they say. It decides nothing. The contract, which
+    `pytest_sweep.testing.ExecutorContract` holds every executor to:
+
+    * Every StartWorker and RestartWorker is answered by one WorkerStarted or WorkerFailed, every StopWorker by one
+      WorkerStopped, every RunTrials by one BatchDone or WorkerDied.
+    * The events of one worker arrive in the order in which they happened, without gaps: when BatchDone arrives, all that its
+      trials have reported has arrived.
+    * What a worker said a second before it was killed arrives, before its WorkerDied.
+    * A trial that is handed to a worker is started, returned, or lost with the worker; never run twice for one attempt.
+    """
+
+    name: str
+    """What ``--sweep-executor`` calls it."""
+
+    max_concurrent: int | None
+    """How many trials it can run at once at the most; None leaves it to the resources."""
+
+    def prepare(self) -> None:
+        """Begin to start in the background and return at once; called as soon as the first sweep is seen."""
+
+    def nodes(self) -> Sequence[Node]:
+        """Wait until it is up and return the machines there are.
+
+        Raises:
+            ExecutorError: it cannot be started or reached; the text says what to do.
+        """
+
+    def future_nodes(self) -> Sequence[Resources]:
+        """Return the largest node types that an autoscaler could add; none where there is no autoscaler."""
+
+    def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:
+        """Take what workers need, once, before the first is started.
+
+        Args:
+            spec: what hosted sessions are to be like.
+            items: the driver's own pytest items by the keys of their trials, for an executor that runs them in this process.
+        """
+
+    def execute(self, command: WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+        """Begin to carry out `command` and return at once; `tasks` belong to RunTrials."""
+
+    def events(self, timeout: float) -> Sequence[Event]:
+        """Return what has happened since the last call; wait at most `timeout` seconds for the first of it."""
+
+    def shutdown(self, *, force: bool) -> None:
+        """Begin to end every process that it has started, and return. Without `force`, workers have been stopped before."""
+
+    def join(self) -> None:
+        """Wait until what `shutdown` began is done."""
+
+    def describe(self) -> str:
+        """Return a few words for the status block: ``ray, 2 nodes``."""

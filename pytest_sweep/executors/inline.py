@@ -1,0 +1,109 @@
+"""Runs trials in the driver's own process and session, one at a time: for debugging and coverage. Knows no Ray."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psutil
+import pytest
+from _pytest.runner import runtestprotocol
+
+from pytest_sweep.model import commands, events
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.runner import TrialRunner
+from pytest_sweep.worker.spec import SessionSpec
+
+
+class InlineExecutor:
+    """An executor without processes of its own.
+
+    Its one worker is the driver: `events` runs the next trial. So what a trial reports is seen when the trial ends, and there are
+    neither GPU grants nor fresh processes.
+
+    Args:
+        config: the driver's pytest configuration.
+        keeper: keeps the fixtures of the driver's session between items.
+    """
+
+    name = "inline"
+    max_concurrent: int | None = 1
+
+    def __init__(self, config: pytest.Config, keeper: FixtureKeeper) -> None:
+        self._config = config
+        self._keeper = keeper
+        self._happened: deque[Any] = deque()
+        self._waiting: deque[Task] = deque()
+        self._worker: str | None = None
+        self._items: Mapping[str, pytest.Item] = {}
+        self._runner: _InlineRunner | None = None
+
+    def prepare(self) -> None:
+        """Do nothing: there is nothing to start."""
+
+    def nodes(self) -> Sequence[events.Node]:
+        """Return this machine, with its CPUs and its memory."""
+        size = Resources(cpu=float(os.cpu_count() or 1), memory=psutil.virtual_memory().total)
+        return [events.Node("inline", "127.0.0.1", size)]
+
+    def future_nodes(self) -> Sequence[Resources]:
+        """Return nothing: no machine will be added."""
+        return ()
+
+    def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:  # noqa: ARG002 - the session is here
+        """Take the items, which are run as they are, in the session that they were collected in."""
+        self._items = items
+        self._runner = _InlineRunner(self._happened.append, f"{socket.gethostname()}:{os.getpid()}", self._keeper)
+        self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
+
+    def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+        """Answer at once, but for trials, which `events` runs."""
+        if isinstance(command, commands.RunTrials):
+            self._worker = command.worker
+            self._waiting.extend(tasks)
+        elif isinstance(command, commands.StopWorker):
+            self._happened.append(events.WorkerStopped(command.worker))
+        else:
+            self._happened.append(events.WorkerStarted(command.worker, f"{socket.gethostname()}:{os.getpid()}"))
+
+    def events(self, timeout: float) -> Sequence[events.Event]:  # noqa: ARG002 - a trial takes its time
+        """Run the next trial, if one waits, and return what happened."""
+        if not self._happened and self._waiting and self._runner is not None and self._worker is not None:
+            task = self._waiting.popleft()
+            self._runner.run(self._items[task.trial.key], task)
+            if not self._waiting:
+                self._happened.append(events.BatchDone(self._worker))
+        happened = list(self._happened)
+        self._happened.clear()
+        return happened
+
+    def shutdown(self, *, force: bool) -> None:  # noqa: ARG002 - there is nothing to kill
+        """Forget the items; their fixtures are the driver's to tear down."""
+        if self._runner is not None:
+            self._config.pluginmanager.unregister(self._runner)
+            self._runner = None
+
+    def join(self) -> None:
+        """Do nothing: there is nothing to wait for."""
+
+    def describe(self) -> str:
+        """Return what the status block says of it."""
+        return "inline (this process)"
+
+
+class _InlineRunner(TrialRunner):
+    """Runs an item without logging its reports: they are shown when they have been stored."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a trial's phases; leave ordinary items to pytest."""
+        if not self.is_running:
+            return None
+        for report in runtestprotocol(item, log=False, nextitem=nextitem):
+            self.take(report)
+        return True

@@ -1,0 +1,339 @@
+"""The one thread that talks to Ray: it starts it, gives it orders, takes what comes back, and ends it.
+
+It must be one thread, and live until the end: Ray's processes are started with a parent-death signal, and on Linux the parent is
+the thread that has started them. It does nothing but this, never SQL nor pytest's hooks, so that it keeps up with the workers.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.ray.options import RayOptions
+from pytest_sweep.model import commands, events
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.outbox import Inbox
+from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.worker.wire import PackedTask
+
+if TYPE_CHECKING:  # Importing Ray takes a second or two: it is done in this thread.
+    from pytest_sweep.executors.ray.actors import CallResult, Letter
+
+MAIL_SECONDS = 0.2
+NODES_SECONDS = 5.0
+
+
+@dataclass
+class _Worker:
+    """A worker and its process. `births` counts its processes; `dying` the letters to wait for after its death."""
+
+    id: str
+    resources: Resources
+    node: str | None
+    births: int = 0
+    group: Any = None
+    actor: Any = None
+    inbox: Inbox = field(default_factory=Inbox)
+    unfinished: Callable[[], None] | None = None
+    last: int = 0
+    death: str | None = None
+    takes_to_wait: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.id}#{self.births}"
+
+
+class Conductor(threading.Thread):
+    """Talks to Ray. What it is told arrives through `tell`, what happens leaves through `happened`.
+
+    Args:
+        options: how Ray is started or joined.
+    """
+
+    def __init__(self, options: RayOptions) -> None:
+        super().__init__(name="sweep-ray", daemon=True)
+        self.happened: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
+        self.ready = threading.Event()
+        self.failure: ExecutorError | None = None
+        self.nodes: tuple[events.Node, ...] = ()
+        self.future_nodes: tuple[Resources, ...] = ()
+        self._options = options
+        self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._spec: SessionSpec | None = None
+        self._workers: dict[str, _Worker] = {}
+        self._requests: deque[_Worker] = deque()
+        self._leaving = False
+        self._mailbox: Any = None
+
+    # From the driver's main thread
+
+    def tell(self, message: Callable[..., None], *arguments: Any) -> None:
+        """Have `message` called in this thread, with these arguments."""
+        self._told.put(partial(message, *arguments))
+
+    # In this thread
+
+    def run(self) -> None:
+        """Start or join Ray, do what is told, leave."""
+        try:
+            self._connect()
+        except Exception as error:
+            self.failure = error if isinstance(error, ExecutorError) else ExecutorError(f"Ray did not start: {error}")
+            self.ready.set()
+            return
+        self.ready.set()
+        look_at_nodes = time.monotonic() + NODES_SECONDS
+        while not self._leaving:
+            try:
+                self._told.get(timeout=1.0)()
+            except queue.Empty:
+                pass
+            except Exception as error:  # Whatever Ray raises: the run cannot go on, and says why.
+                self.happened.put(events.WorkerFailed("ray", f"Ray failed: {type(error).__name__}: {error}"))
+            if time.monotonic() >= look_at_nodes:
+                look_at_nodes = time.monotonic() + NODES_SECONDS
+                self._look_at_nodes()
+        self._cluster.leave()
+
+    def _connect(self) -> None:
+        import ray
+        from ray.util.placement_group import placement_group, remove_placement_group
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
+
+        from pytest_sweep.executors.ray import actors
+        from pytest_sweep.executors.ray.cluster import Cluster
+
+        self._ray = ray
+        self._make_group, self._remove_group = placement_group, remove_placement_group
+        self._in_group, self._near_node = PlacementGroupSchedulingStrategy, NodeAffinitySchedulingStrategy
+        self._actors = actors
+        self._cluster = Cluster(self._options)
+        self._cluster.connect()
+        self.nodes = self._cluster.nodes()
+        self.future_nodes = self._cluster.future_nodes()
+
+    def open(self, spec: SessionSpec) -> None:
+        """Take the spec of sessions and open the mailbox."""
+        self._spec = spec
+        here = self._ray.get_runtime_context().get_node_id()
+        near = self._near_node(here, soft=True)
+        actor: Any = self._ray.remote(self._actors.Mailbox)
+        self._mailbox = actor.options(num_cpus=0, scheduling_strategy=near).remote()
+        self._take_mail()
+
+    def leave(self, force: bool) -> None:
+        """End all workers at once, or know that they have ended; then leave Ray."""
+        for worker in self._workers.values() if force else ():
+            self._end_process(worker)
+            self._free(worker)
+        if self._mailbox is not None:
+            self._ray.kill(self._mailbox)
+        self._leaving = True
+
+    def start_worker(self, command: commands.StartWorker) -> None:
+        """Ask for the worker's resources, when those of the one before are granted: Ray serves small requests first."""
+        worker = _Worker(command.worker, command.resources, command.node)
+        self._workers[worker.id] = worker
+        self._requests.append(worker)
+        if len(self._requests) == 1:
+            self._request_next()
+
+    def restart_worker(self, command: commands.RestartWorker) -> None:
+        """Give a worker a new process, after the session of the old one has ended."""
+        worker = self._workers[command.worker]
+        self._finish(worker, then=self._start_process)
+
+    def stop_worker(self, command: commands.StopWorker) -> None:
+        """End a worker's session, then its process."""
+        worker = self._workers[command.worker]
+        if worker.actor is None:
+            self._forget(worker)
+        else:
+            self._finish(worker, then=self._forget)
+
+    def run_trials(self, command: commands.RunTrials, tasks: Sequence[Task]) -> None:
+        """Send trials to a worker, in one call."""
+        worker = self._workers[command.worker]
+        reference = worker.actor.run.remote([PackedTask.pack(task) for task in tasks])
+        self._when_done(reference, self._on_ran, worker, worker.births)
+
+    # Starting
+
+    def _request_next(self) -> None:
+        if self._requests:
+            worker = self._requests[0]
+            where = [{"ray.io/node-id": worker.node}] if worker.node else None
+            worker.group = self._make_group([_bundle(worker.resources)], bundle_label_selector=where)
+            self._when_done(worker.group.ready(), self._on_granted, worker)
+
+    def _on_granted(self, worker: _Worker, _: object, error: Exception | None) -> None:
+        if worker in self._requests:
+            self._requests.remove(worker)
+            self._request_next()
+        if error is not None:
+            self._fail(worker, f"Ray did not grant {worker.resources}: {error}")
+        elif worker.id in self._workers:
+            self._start_process(worker)
+
+    def _start_process(self, worker: _Worker) -> None:
+        worker.births += 1
+        worker.inbox, worker.death = Inbox(), None
+        threads = max(1, int(worker.resources.cpu))
+        # The actor itself holds no CPU: they are for the Ray tasks that a trial may start, which land in the same group.
+        strategy = self._in_group(worker.group, 0, placement_group_capture_child_tasks=True)
+        actor: Any = self._ray.remote(self._actors.SessionActor)
+        options = {"num_cpus": 0, "num_gpus": worker.resources.gpu, "scheduling_strategy": strategy}
+        worker.actor = actor.options(**options).remote(worker.name, self._spec, self._mailbox, threads)
+        self._when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)
+
+    def _on_started(self, worker: _Worker, births: int, result: CallResult | None, error: Exception | None) -> None:
+        if births != worker.births or worker.id not in self._workers:
+            return
+        if result is None:
+            self._fail(worker, f"a worker did not start: {_brief(error)}")
+        elif result.exit is not None:
+            self.happened.put(events.SessionExited(worker.id, *result.exit))
+        elif result.failure is not None:
+            self._fail(worker, result.failure)
+        else:
+            self._pass_on(worker, result.rest)
+            self.happened.put(events.WorkerStarted(worker.id, result.location, result.node))
+
+    def _fail(self, worker: _Worker, cause: str) -> None:
+        self.happened.put(events.WorkerFailed(worker.id, cause))
+
+    # Running
+
+    def _on_ran(self, worker: _Worker, births: int, result: CallResult | None, error: Exception | None) -> None:
+        if births != worker.births or worker.id not in self._workers:
+            return
+        if result is None:
+            # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
+            worker.death, worker.takes_to_wait = _brief(error), 2
+            return
+        self._complete(worker, result, partial(self._after_run, worker, result))
+
+    def _after_run(self, worker: _Worker, result: CallResult) -> None:
+        if result.exit is not None:
+            self.happened.put(events.SessionExited(worker.id, *result.exit))
+        elif result.failure is not None:
+            self.happened.put(events.WorkerDied(worker.id, result.failure, time.time()))
+        else:
+            self.happened.put(events.BatchDone(worker.id))
+
+    def _complete(self, worker: _Worker, result: CallResult, then: Callable[[], None]) -> None:
+        """Do `then` when everything that the worker has said during the call has been passed on."""
+        self._pass_on(worker, result.rest)
+        if worker.inbox.complete(result.last):
+            then()
+        else:
+            worker.last, worker.unfinished = result.last, then
+
+    def _pass_on(self, worker: _Worker, numbered: Sequence[Any]) -> None:
+        for event in worker.inbox.put(numbered):
+            self.happened.put(event)
+
+    def _take_mail(self) -> None:
+        self._when_done(self._mailbox.take.remote(MAIL_SECONDS), self._on_mail)
+
+    def _on_mail(self, letters: list[Letter] | None, error: Exception | None) -> None:
+        if letters is None:
+            if not self._leaving:
+                self.happened.put(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {_brief(error)}"))
+            return
+        self._take_mail()
+        by_name = {worker.name: worker for worker in self._workers.values()}
+        for name, numbered in letters:
+            if name in by_name:
+                self._pass_on(by_name[name], numbered)
+        for worker in list(self._workers.values()):
+            self._after_mail(worker)
+
+    def _after_mail(self, worker: _Worker) -> None:
+        if worker.unfinished is not None and worker.inbox.complete(worker.last):
+            then, worker.unfinished = worker.unfinished, None
+            then()
+        if worker.death is not None:
+            worker.takes_to_wait -= 1
+            if worker.takes_to_wait == 0:
+                death, worker.death = worker.death, None
+                self.happened.put(events.WorkerDied(worker.id, death, time.time()))
+
+    # Ending
+
+    def _finish(self, worker: _Worker, then: Callable[[_Worker], None]) -> None:
+        """End the session of a worker, so that its fixtures are torn down, and its process; then do `then`."""
+        births = worker.births
+
+        def finished(result: CallResult | None, _: Exception | None) -> None:
+            if births != worker.births or worker.id not in self._workers:
+                return
+            if result is None:  # It was dead already.
+                end()
+            else:
+                self._complete(worker, result, end)
+
+        def end() -> None:
+            self._end_process(worker)
+            then(worker)
+
+        self._when_done(worker.actor.finish.remote(), finished)
+
+    def _forget(self, worker: _Worker) -> None:
+        self._workers.pop(worker.id, None)
+        if worker in self._requests:
+            was_first = self._requests[0] is worker
+            self._requests.remove(worker)
+            if was_first:
+                self._request_next()
+        self._free(worker)
+        self.happened.put(events.WorkerStopped(worker.id))
+
+    def _end_process(self, worker: _Worker) -> None:
+        if worker.actor is not None:
+            self._ray.kill(worker.actor)
+            worker.actor = None
+
+    def _free(self, worker: _Worker) -> None:
+        if worker.group is not None:
+            self._remove_group(worker.group)
+            worker.group = None
+
+    # Ray
+
+    def _look_at_nodes(self) -> None:
+        nodes = self._cluster.nodes()
+        if nodes != self.nodes:
+            self.nodes = nodes
+            self.happened.put(events.NodesChanged(nodes))
+
+    def _when_done(self, reference: Any, message: Callable[..., None], *arguments: Any) -> None:
+        """Have `message` called in this thread with the result and the error of `reference`, one of them None."""
+
+        def done(future: Any) -> None:
+            error = future.exception()
+            self.tell(message, *arguments, None if error else future.result(), error)
+
+        reference.future().add_done_callback(done)
+
+
+def _bundle(resources: Resources) -> dict[str, float]:
+    bundle = {"CPU": resources.cpu, "GPU": resources.gpu, "memory": float(resources.memory), **dict(resources.custom)}
+    # Ray refuses an empty bundle: a trial that asks for nothing gets a crumb of a CPU.
+    return {name: amount for name, amount in bundle.items() if amount} or {"CPU": 0.001}
+
+
+def _brief(error: Exception | None) -> str:
+    """Return the first paragraph of Ray's error: what follows are its identifiers and advice."""
+    text = str(error).strip()
+    name = type(error).__name__
+    return f"{name}: {text.splitlines()[0]}" if text else name

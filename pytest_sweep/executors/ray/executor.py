@@ -1,0 +1,92 @@
+"""The executor ray, as the engine sees it. Imports no Ray; the conductor's thread does."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_sweep.executors.ray.conductor import Conductor
+from pytest_sweep.executors.ray.options import RayOptions
+from pytest_sweep.model import commands, events
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.spec import SessionSpec
+
+
+class RayExecutor:
+    """Runs trials in actors of Ray, each in a placement group that is kept for the next trial of the same shape.
+
+    Args:
+        options: how Ray is started or joined.
+    """
+
+    name = "ray"
+    max_concurrent: int | None = None
+
+    def __init__(self, options: RayOptions) -> None:
+        self._options = options
+        self._conductor = Conductor(options)
+        self._started = False
+
+    def prepare(self) -> None:
+        """Begin to start Ray, or to join the cluster, in the background."""
+        if not self._started:
+            self._started = True
+            self._conductor.start()
+
+    def nodes(self) -> Sequence[events.Node]:
+        """Wait until Ray is up and return its nodes."""
+        self.prepare()
+        self._conductor.ready.wait()
+        if self._conductor.failure is not None:
+            raise self._conductor.failure
+        return self._conductor.nodes
+
+    def future_nodes(self) -> Sequence[Resources]:
+        """Return the node types of the cluster's autoscaler; none for a local Ray."""
+        self.nodes()
+        return self._conductor.future_nodes
+
+    def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:  # noqa: ARG002 - workers collect their own
+        """Take the spec of the hosted sessions."""
+        self.nodes()
+        self._conductor.tell(self._conductor.open, spec)
+
+    def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+        """Pass a command on to the conductor."""
+        conductor = self._conductor
+        if isinstance(command, commands.RunTrials):
+            conductor.tell(conductor.run_trials, command, tasks)
+        elif isinstance(command, commands.StartWorker):
+            conductor.tell(conductor.start_worker, command)
+        elif isinstance(command, commands.RestartWorker):
+            conductor.tell(conductor.restart_worker, command)
+        else:
+            conductor.tell(conductor.stop_worker, command)
+
+    def events(self, timeout: float) -> Sequence[events.Event]:
+        """Return what the conductor has heard."""
+        arrived: list[events.Event] = []
+        try:
+            arrived.append(self._conductor.happened.get(timeout=timeout))
+            while True:
+                arrived.append(self._conductor.happened.get_nowait())
+        except queue.Empty:
+            return arrived
+
+    def shutdown(self, *, force: bool) -> None:
+        """Have the conductor leave Ray; with `force`, after ending every worker."""
+        if self._started:
+            self._conductor.tell(self._conductor.leave, force)
+
+    def join(self) -> None:
+        """Wait until Ray has ended, or the connection to it."""
+        if self._started:
+            self._conductor.join()
+
+    def describe(self) -> str:
+        """Return what the status block says of it: ``ray, 2 nodes at 10.0.0.1:6379``."""
+        count = len(self._conductor.nodes)
+        where = "started for this run" if self._options.address is None else f"at {self._options.address}"
+        return f"ray, {count} node{'' if count == 1 else 's'} ({where})"
