@@ -1,0 +1,50 @@
+"""The pytest plugin. Loading it costs next to nothing: what a run needs is imported when ``--sweep`` asks for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_sweep.plugin.fixtures import sweep_results, trial
+from pytest_sweep.plugin.options import add_options, results_dir
+
+__all__ = ["sweep_results", "trial"]  # Fixtures, which pytest finds in the plugin's module.
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks."""
+    from pytest_sweep import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what the session needs: the driver's plugins with ``--sweep``, else the one that leaves sweeps out."""
+    config.addinivalue_line(
+        "markers", "sweep(grid=..., configs=..., ...): run the function as a trial for each configuration, with --sweep"
+    )
+    config.addinivalue_line(
+        "markers", "resources(cpu=1, gpu=0, memory='4GiB', custom={...}): what a trial of a sweep holds while it runs"
+    )
+    if config.getoption("sweep"):
+        for pattern in ("sweep_*.py", "*_sweep.py"):
+            config.addinivalue_line("python_files", pattern)
+    if hasattr(config, "workerinput"):
+        return  # A worker's session: its own plugin sees to everything.
+    if config.getoption("sweep"):
+        from pytest_sweep.plugin.activate import activate
+
+        activate(config)
+    else:
+        from pytest_sweep.plugin.leftout import LeftOut
+
+        config.pluginmanager.register(LeftOut(), "sweep-left-out")
+
+
+def pytest_ignore_collect(collection_path: object, config: pytest.Config) -> bool | None:
+    """Keep collection out of the results: ten thousand trial folders take it seconds to walk through."""
+    return True if collection_path == results_dir(config) else None

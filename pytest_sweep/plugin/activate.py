@@ -1,0 +1,61 @@
+"""Puts together what a session with ``--sweep`` needs. The one place that imports it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.errors import SweepError
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.executors.inline import InlineExecutor
+from pytest_sweep.executors.ray.executor import RayExecutor
+from pytest_sweep.executors.ray.options import RayOptions
+from pytest_sweep.plugin.collection import SweepCollector
+from pytest_sweep.plugin.options import EXECUTORS, SweepOptions, read_options
+from pytest_sweep.plugin.run import SweepRun
+from pytest_sweep.worker.keeper import FixtureKeeper
+
+
+def activate(config: pytest.Config) -> None:
+    """Register the driver's plugins.
+
+    Raises:
+        pytest.UsageError: options that make no sense, or an executor that does not exist.
+    """
+    options = read_options(config)
+    run = SweepRun(config, options)
+    executor = _make_executor(config, options, run.keeper)
+    limits = [limit for limit in (options.max_concurrent, executor.max_concurrent) if limit is not None]
+    run.use(executor, Policy(max_concurrent=min(limits, default=None)))
+    collector = SweepCollector(
+        seed=options.seed,
+        must_pickle=not isinstance(executor, InlineExecutor),
+        on_sweep=partial(_prepare, executor, options),
+    )
+    run.collector = collector
+    config.pluginmanager.register(collector, "sweep-collector")
+    config.pluginmanager.register(run, "sweep-run")
+
+
+def _prepare(executor: Executor, options: SweepOptions) -> None:
+    """Begin to start the executor as soon as there is something to run, so that it starts while pytest collects."""
+    if not options.starts_nothing:
+        executor.prepare()
+
+
+def _make_executor(config: pytest.Config, options: SweepOptions, keeper: FixtureKeeper) -> Executor:
+    try:
+        made: Executor | None = config.hook.pytest_sweep_make_executor(options=options)
+    except SweepError as error:
+        raise pytest.UsageError(str(error)) from error
+    if made is not None:
+        return made
+    if options.executor == "inline":
+        return InlineExecutor(config, keeper)
+    if options.executor == "ray":
+        return RayExecutor(RayOptions(options.address, options.num_cpus, options.num_gpus))
+    raise pytest.UsageError(
+        f"--sweep-executor={options.executor}: there is no such executor; there are {', '.join(EXECUTORS)}"
+    )

@@ -1,0 +1,187 @@
+"""Collects sweeps on the driver: functions with ``@sweep`` become items, one a trial, and each item gets its trial's record."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from pytest_sweep.errors import DefinitionError, ResourcesError, SpaceError, SweepError
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Sweep, Trial
+from pytest_sweep.space import Expansion, trial_key, trial_seed
+from pytest_sweep.worker.collect import check_arguments, generate_items, other_parameters, parametrize, point_of
+from pytest_sweep.worker.definition import SweepDefinition, is_sweep, read_definition
+
+TRIAL = pytest.StashKey[Trial]()
+"""Where an item keeps its trial's record."""
+
+
+@dataclass(frozen=True)
+class _Space:
+    """The sweep whose items are being generated."""
+
+    definition: SweepDefinition
+    expansion: Expansion
+
+
+class SweepCollector:
+    """A plugin that collects sweeps.
+
+    Args:
+        seed: the seed of the run.
+        must_pickle: whether configurations will travel to other processes.
+        on_sweep: called when a sweep is seen, before its space is expanded.
+    """
+
+    def __init__(self, *, seed: int, must_pickle: bool, on_sweep: Callable[[], None]) -> None:
+        self._seed = seed
+        self._must_pickle = must_pickle
+        self._on_sweep = on_sweep
+        self._space: _Space | None = None
+        self._collected: dict[str, dict[str, Trial]] = defaultdict(dict)
+
+    @property
+    def collected(self) -> Mapping[str, list[Trial]]:
+        """The trials of each sweep, by its node id: all that were collected, also those that are deselected later."""
+        return {sweep: list(trials.values()) for sweep, trials in self._collected.items()}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(
+        self, collector: pytest.Module | pytest.Class, name: str, obj: object
+    ) -> pytest.Class | list[pytest.Function] | None:
+        """Collect a sweep, or a class that holds one, whatever their names."""
+        if inspect.isclass(obj):
+            return _class_of_sweeps(collector, name, obj)
+        module = collector.obj.__name__ if isinstance(collector, pytest.Module) else None
+        if is_sweep(obj, module):
+            function: Any = obj
+            return self._collect(collector, name, function)
+        # A sweep that is imported is collected where it is defined. In a class that matches only by its sweeps, nothing else is.
+        if is_sweep(obj) or (isinstance(collector, pytest.Class) and collector.stash.get(_SWEEPS_ONLY, False)):
+            return []
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize the function with the points of its space; first, so that its part of the id comes first."""
+        space = self._space
+        if space is not None and metafunc.function is space.definition.function:
+            parametrize(metafunc, space.definition, space.expansion.points, space.expansion.keys)
+
+    def _collect(
+        self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any]
+    ) -> list[pytest.Function]:
+        self._on_sweep()
+        try:
+            definition = read_definition(function)
+            expansion = definition.expand()
+            if self._must_pickle:
+                _check_pickles(expansion)
+            sweep = definition.sweep(f"{collector.nodeid}::{name}", expansion.varying)
+            self._space = _Space(definition, expansion)
+            items = generate_items(collector, name, function)
+            self._collected[sweep.id] |= {trial.key: trial for trial in self._trials(items, sweep, definition)}
+        except SweepError as error:
+            raise collector.CollectError(f"sweep {name} in {collector.nodeid}: {error}") from error
+        finally:
+            self._space = None
+        return items
+
+    def _trials(self, items: list[pytest.Function], sweep: Sweep, definition: SweepDefinition) -> list[Trial]:
+        resources = _ResourceReader()
+        seen: set[str] = set()
+        for item in items:
+            if item is items[0]:
+                check_arguments(item)
+            if item.nodeid in seen:
+                raise DefinitionError(
+                    f"two trials have the id {item.name}: give the stacked parametrize ids that differ"
+                )
+            seen.add(item.nodeid)
+            point = point_of(item)
+            key = _key(item, sweep.id, definition)
+            item.stash[TRIAL] = Trial(
+                key=key,
+                id=item.nodeid,
+                name=item.name,
+                sweep=sweep,
+                config=point.config,
+                resources=resources.read(item),
+                seed=trial_seed(self._seed, key),
+                label=point.label,
+                marks=point.marks,
+            )
+        return [item.stash[TRIAL] for item in items]
+
+
+class _ResourceReader:
+    """Reads the resources of items; a mark that many of them share is parsed once."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[int, Resources] = {}
+
+    def read(self, item: pytest.Function) -> Resources:
+        """Return what the nearest mark asks for: at the point of the space, then function, class, module."""
+        marks = [getattr(mark, "mark", mark) for mark in point_of(item).marks]
+        mark = next((mark for mark in marks if mark.name == "resources"), None) or item.get_closest_marker("resources")
+        if mark is None:
+            return Resources()
+        if id(mark) not in self._parsed:
+            if mark.args:
+                raise ResourcesError(
+                    f"resources{mark.args}: its arguments are named, such as resources(cpu=1, gpu=0.5)"
+                )
+            try:
+                self._parsed[id(mark)] = Resources.parse(mark.kwargs)
+            except ResourcesError as error:
+                raise ResourcesError(f"@pytest.mark.resources of {item.name}: {error}") from error
+        return self._parsed[id(mark)]
+
+
+_SWEEPS_ONLY = pytest.StashKey[bool]()
+
+
+def _class_of_sweeps(collector: pytest.Module | pytest.Class, name: str, cls: type) -> pytest.Class | None:
+    if any(getattr(mark, "name", None) == "sweep" for mark in vars(cls).get("pytestmark", ())):
+        raise collector.CollectError(
+            f"{name} in {collector.nodeid}: @sweep decorates a function or a method, not a class"
+        )
+    if collector.istestclass(cls, name) or (
+        isinstance(collector, pytest.Module) and cls.__module__ != collector.obj.__name__
+    ):
+        return None
+    if not any(is_sweep(member) for member in vars(cls).values()):
+        return None
+    node: pytest.Class = pytest.Class.from_parent(collector, name=name, obj=cls)
+    node.stash[_SWEEPS_ONLY] = True
+    return node
+
+
+def _key(item: pytest.Function, sweep: str, definition: SweepDefinition) -> str:
+    point, others = point_of(item), other_parameters(item, definition)
+    try:
+        return trial_key(sweep, point.identity, others, point.replicate)
+    except SpaceError:
+        if not others:
+            raise
+        # A stacked parameter without content of its own to tell it by: then it is told by its id, as pytest's users see it.
+        return trial_key(sweep, point.identity, {"id": item.callspec.id}, point.replicate)
+
+
+def _check_pickles(expansion: Expansion) -> None:
+    for key, value in expansion.values:
+        if isinstance(value, (str, int, float, bool, type(None))):
+            continue
+        try:
+            cloudpickle.dumps(value)
+        except Exception as error:
+            raise DefinitionError(
+                f"the value {value!r} of {key!r} cannot be pickled ({error}), so that no worker can get it: make it in the trial "
+                f"from plain values, or run with --sweep-executor=inline"
+            ) from error

@@ -1,0 +1,51 @@
+"""Calls our hooks on the driver and remembers which implementations failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_sweep.hookcalls import call_each
+
+
+@dataclass(frozen=True)
+class HookFailure:
+    """An implementation that raised: the hook, the plugin, the first traceback, and how often."""
+
+    hook: str
+    plugin: str
+    error: str
+    count: int
+
+
+class HookCaller:
+    """Calls hooks so that one implementation that raises stops neither the others nor the run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._failures: dict[tuple[str, str], HookFailure] = {}
+
+    @property
+    def failures(self) -> list[HookFailure]:
+        """What failed, each hook and plugin once."""
+        return list(self._failures.values())
+
+    def call(self, name: str, item: pytest.Item | None = None, **arguments: Any) -> None:
+        """Call the hook `name`; with an item, only the ``conftest.py`` files that are in force for it."""
+        relay = self._config.hook if item is None else item.ihook
+        for plugin, error in call_each(relay, name, **arguments):
+            self.note_failure(name, plugin, error)
+
+    def is_implemented(self, name: str) -> bool:
+        """Say whether anybody implements the hook `name`: what it needs is else not worth preparing."""
+        return bool(getattr(self._config.hook, name).get_hookimpls())
+
+    def note_failure(self, hook: str, plugin: str, error: str) -> None:
+        """Take note of a failure, here or in a worker; the first traceback of each hook and plugin is kept."""
+        known: Mapping[tuple[str, str], HookFailure] = self._failures
+        before = known.get((hook, plugin))
+        first, count = (error, 1) if before is None else (before.error, before.count + 1)
+        self._failures[hook, plugin] = HookFailure(hook, plugin, first, count)

@@ -1,0 +1,36 @@
+"""Without ``--sweep``: leaves the sweeps out of collection, and says so in one line."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+
+class LeftOut:
+    """Collects nothing of functions with ``@sweep`` and counts them."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(
+        self, collector: pytest.Collector, name: str, obj: object
+    ) -> list[pytest.Item] | None:
+        """Leave a sweep out."""
+        # The same question as worker.definition.is_sweep, which would import the search space into every session of pytest.
+        if not inspect.isfunction(obj) or not hasattr(obj, "pytestmark"):
+            return None
+        marks = obj.pytestmark if isinstance(obj.pytestmark, list) else [obj.pytestmark]
+        if not any(mark.name == "sweep" for mark in marks):
+            return None
+        if not isinstance(collector, pytest.Module) or obj.__module__ == collector.obj.__name__:
+            self._names.add(f"{collector.nodeid}::{name}")
+        return []
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how many sweeps were left out and how to run them."""
+        count = len(self._names)
+        if count:
+            noun, pronoun = ("sweep was", "it") if count == 1 else ("sweeps were", "them")
+            terminalreporter.write_line(f"{count} {noun} left out: run {pronoun} with pytest --sweep")

@@ -1,0 +1,155 @@
+"""The options of the plugin: one table for command line, ini keys and defaults; read once, into one frozen object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXECUTORS = ("ray", "inline")
+
+
+@dataclass(frozen=True)
+class _Option:
+    """An option ``--sweep-NAME`` with its ini key ``sweep_NAME``."""
+
+    name: str
+    help: str
+    default: Any = None
+    kind: Callable[[str], Any] = str
+    metavar: str | None = None
+    shown_default: str | None = None
+
+    @property
+    def flag(self) -> str:
+        return "--sweep-" + self.name.replace("_", "-")
+
+    @property
+    def dest(self) -> str:
+        return f"sweep_{self.name}"
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(f"{text} is less than 1")
+    return number
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(f"{text} is negative")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{text} is not a number of seconds")
+    return number
+
+
+_OPTIONS = (
+    _Option("executor", "where trials run: ray, or inline (in this process, for debugging)", "ray", metavar="NAME"),
+    _Option("address", "join the Ray cluster at host:port, or 'auto', instead of starting a Ray for the run",
+            metavar="ADDRESS", shown_default="RAY_ADDRESS, else none"),
+    _Option("num_cpus", "CPUs of the Ray that is started for the run", kind=_count, metavar="N",
+            shown_default="this machine's"),
+    _Option("num_gpus", "GPUs of the Ray that is started for the run", kind=_number, metavar="N",
+            shown_default="this machine's"),
+    _Option("max_concurrent", "run at most N trials at once", kind=_count, metavar="N",
+            shown_default="as many as fit"),
+    _Option("dir", "folder for results, relative to rootdir", "sweep_results", metavar="PATH"),
+    _Option("seed", "seed of the run, from which every trial's seed is made", 0, kind=int, metavar="N"),
+    _Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=_seconds,
+            metavar="SECONDS", shown_default="30 on a terminal, else a line every 60 and a block every 600"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What the command line, the ini file and the environment say, validated.
+
+    Attributes:
+        executor: the name of the executor: ``ray``, ``inline``, or one that a plugin makes.
+        address: the Ray cluster to join, or None.
+        num_cpus: CPUs of a local Ray, or None for the machine's.
+        num_gpus: GPUs of a local Ray, or None for the machine's.
+        max_concurrent: how many trials may run at once, or None.
+        results_dir: the folder for results.
+        seed: the seed of the run.
+        status_interval: seconds between two status blocks, or None for the usual.
+        starts_nothing: whether the session only looks (``--co``, ``--fixtures``), so that nothing is to be started.
+    """
+
+    executor: str
+    address: str | None
+    num_cpus: int | None
+    num_gpus: int | None
+    max_concurrent: int | None
+    results_dir: Path
+    seed: int
+    status_interval: float | None
+    starts_nothing: bool
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add ``--sweep`` and all of ``--sweep-*``."""
+    group = parser.getgroup("sweep", "parameter sweeps (pytest-sweep)")
+    group.addoption("--sweep", action="store_true", default=False, help="run the trials of @sweep functions")
+    for option in _OPTIONS:
+        text = f"{option.help} (default: {option.shown_default or option.default})"
+        group.addoption(option.flag, dest=option.dest, default=None, metavar=option.metavar, help=text)
+        parser.addini(option.dest, f"default of {option.flag}", default=None)
+
+
+def read_options(config: pytest.Config) -> SweepOptions:
+    """Return the options of this session.
+
+    Raises:
+        pytest.UsageError: a value that makes no sense; the text names the option.
+    """
+    given = {option.name: _value(config, option) for option in _OPTIONS}
+    looks = any(config.getoption(name, False) for name in ("collectonly", "showfixtures", "show_fixtures_per_test"))
+    debugs = config.getoption("usepdb", False) or config.getoption("trace", False)
+    if debugs and config.getoption("sweep_executor") is None:
+        given["executor"] = "inline"  # A debugger needs the trial in this process.
+    if config.getoption("numprocesses", None) or config.getoption("tx", None):
+        raise pytest.UsageError(
+            "--sweep with pytest-xdist's -n is not supported yet: leave -n away (trials run in parallel by themselves, as many as "
+            "--sweep-max-concurrent says), and run the ordinary tests without --sweep"
+        )
+    return SweepOptions(
+        executor=given["executor"],
+        address=given["address"] or os.environ.get("RAY_ADDRESS") or None,
+        num_cpus=given["num_cpus"],
+        num_gpus=given["num_gpus"],
+        max_concurrent=given["max_concurrent"],
+        results_dir=results_dir(config),
+        seed=given["seed"],
+        status_interval=given["status_interval"],
+        starts_nothing=looks,
+    )
+
+
+def results_dir(config: pytest.Config) -> Path:
+    """Return the folder for results; a relative one is relative to rootdir."""
+    option = next(option for option in _OPTIONS if option.name == "dir")
+    return config.rootpath / Path(_value(config, option)).expanduser()
+
+
+def _value(config: pytest.Config, option: _Option) -> Any:
+    given, source = config.getoption(option.dest), option.flag
+    if given is None:
+        given, source = config.getini(option.dest), f"the ini key {option.dest}"
+    if given in (None, ""):
+        return option.default
+    try:
+        return option.kind(str(given))
+    except ValueError as error:
+        raise pytest.UsageError(f"{source}={given}: {error}") from error

@@ -1,0 +1,144 @@
+"""Stores what happens to trials, then shows it to pytest, as if it had happened here, and to our hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_sweep.model import events
+from pytest_sweep.plugin.collection import TRIAL
+from pytest_sweep.plugin.ending import raise_if_ended
+from pytest_sweep.plugin.hooks import HookCaller
+from pytest_sweep.reporting import Progress, junit_properties
+from pytest_sweep.results import Result
+from pytest_sweep.store import RunReader, RunStore
+from pytest_sweep.worker.reports import rebuild_warning
+
+
+class Replayer:
+    """The driver's memory and mouth.
+
+    Attributes:
+        checkpoints: the newest checkpoint of each trial, by key, with the iteration that it was reported at.
+        fatal: why the run could not go on, or None.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        items: Mapping[str, pytest.Item],
+        store: RunStore,
+        hooks: HookCaller,
+        progress: Progress,
+    ) -> None:
+        self.checkpoints: dict[str, tuple[str, int]] = {}
+        self.fatal: str | None = None
+        self._config = config
+        self._items = items
+        self._store = store
+        self._hooks = hooks
+        self._progress = progress
+        self._show: dict[type, Callable[[Any], None]] = {
+            events.TrialStarted: self._show_start,
+            events.TrialReported: self._show_report,
+            events.TrialRetried: self._show_retry,
+            events.TrialFinished: self._show_finish,
+            events.LateReport: self._show_late_report,
+            events.WarningRecorded: self._show_warning,
+            events.HookFailed: self._show_hook_failure,
+            events.OutputWritten: self._show_output,
+        }
+
+    def persist(self, batch: Sequence[events.Accepted]) -> None:
+        """Store the events, all in one transaction, and count them."""
+        self._store.record(batch)
+        for event in batch:
+            self._progress.update(event)
+            if isinstance(event, events.TrialReported) and event.checkpoint is not None:
+                self.checkpoints[event.key] = (event.checkpoint, event.metrics["training_iteration"])
+
+    def show(self, event: events.Accepted) -> None:
+        """Show one event.
+
+        Raises:
+            pytest.Session.Failed, pytest.Session.Interrupted: ``-x`` or ``--maxfail`` is reached, or a plugin wants to stop.
+        """
+        show = self._show.get(type(event))
+        if show is not None:
+            show(event)
+
+    def _show_start(self, event: events.TrialStarted) -> None:
+        item = self._items[event.key]
+        self._hooks.call("pytest_sweep_trial_start", item, trial=item.stash[TRIAL], attempt=event.attempt)
+
+    def _show_report(self, event: events.TrialReported) -> None:
+        item = self._items[event.key]
+        self._hooks.call("pytest_sweep_trial_report", item, trial=item.stash[TRIAL], metrics=event.metrics)
+        if event.checkpoint is not None:
+            path = Path(event.checkpoint)
+            self._hooks.call("pytest_sweep_trial_checkpoint", item, trial=item.stash[TRIAL], checkpoint=path)
+
+    def _show_retry(self, event: events.TrialRetried) -> None:
+        item, failed = self._items[event.failed.key], event.failed
+        error = failed.error or "the attempt failed"
+        item.ihook.pytest_runtest_logreport(report=self._made_report(item, "rerun", error, failed.duration))
+        self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
+
+    def _show_finish(self, event: events.TrialFinished) -> None:
+        item = self._items[event.key]
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        properties = junit_properties(item.stash[TRIAL], event.state, event.metrics, self._store.run.name)
+        for report in self._reports(item, event):
+            if report.when != "setup":  # The metrics are known when the body has ended.
+                report.user_properties = [*report.user_properties, *properties]
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if self._hooks.is_implemented("pytest_sweep_trial_finish"):
+            (stored,) = RunReader(self._store.path).trials(keys=[event.key])
+            result = Result.from_store(stored, RunReader(self._store.path))
+            self._hooks.call("pytest_sweep_trial_finish", item, trial=item.stash[TRIAL], result=result)
+        raise_if_ended(item.session)
+
+    def _show_late_report(self, event: events.LateReport) -> None:
+        self._config.hook.pytest_runtest_logreport(report=self._rebuilt(event.report))
+
+    def _show_warning(self, event: events.WarningRecorded) -> None:
+        self._config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": rebuild_warning(event),
+                "when": event.when,
+                "nodeid": event.nodeid,
+                "location": event.location,
+            }
+        )
+
+    def _show_hook_failure(self, event: events.HookFailed) -> None:
+        self._hooks.note_failure(event.hook, event.plugin, event.error)
+
+    def _show_output(self, event: events.OutputWritten) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            name = "worker" if event.key is None else self._items[event.key].name
+            reporter.ensure_newline()
+            for line in event.text.splitlines():
+                reporter.write_line(f"[{name}] {line}")
+
+    def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
+        if event.reports:
+            return [self._rebuilt(data) for data in event.reports]
+        # The worker could not say more. The tear-down closes the case for junitxml.
+        failed = self._made_report(item, "failed", event.error or "the trial failed", event.duration)
+        return [failed, self._made_report(item, "passed", None, 0.0, when="teardown")]
+
+    def _rebuilt(self, data: dict[str, Any]) -> pytest.TestReport:
+        report = self._config.hook.pytest_report_from_serializable(config=self._config, data=dict(data))
+        assert isinstance(report, pytest.TestReport)
+        return report
+
+    def _made_report(
+        self, item: pytest.Item, outcome: Any, text: str | None, duration: float, when: Any = "call"
+    ) -> pytest.TestReport:
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, text, when, duration=duration)

@@ -1,0 +1,148 @@
+"""The order of a session with ``--sweep``: ordinary tests while the workers start, then trials, then the tests that judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.errors import SweepError
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.plugin.collection import TRIAL, SweepCollector
+from pytest_sweep.plugin.ending import raise_if_ended
+from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.worker.keeper import FixtureKeeper
+
+if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
+    from pytest_sweep.plugin.trials import TrialPhase
+    from pytest_sweep.results import SessionResults
+
+
+class SweepRun:
+    """A plugin that runs the session's items.
+
+    pytest's own loop cannot be used: it refuses to start after a failure, and so could not run tests after failed trials.
+
+    Attributes:
+        collector: knows the collected trials.
+        keeper: keeps the fixtures of this session between items.
+    """
+
+    collector: SweepCollector
+
+    def __init__(self, config: pytest.Config, options: SweepOptions) -> None:
+        self.keeper = FixtureKeeper(self._on_late_report)
+        self._config = config
+        self._options = options
+        self._phase: TrialPhase | None = None
+        self._judging = False
+
+    def use(self, executor: Executor, policy: Policy) -> None:
+        """Take the executor of the run, and the engine's settings."""
+        self._executor = executor
+        self._policy = policy
+
+    def session_results(self) -> SessionResults:
+        """Return the newest stored results of all collected trials, for the fixture ``sweep_results``."""
+        from pytest_sweep.results import newest_results
+
+        if not self._judging:
+            pytest.fail(
+                "sweep_results was asked for before the trials have run: name it as an argument of the test, or of a fixture that "
+                "the test names, so that the test runs after them",
+                pytrace=False,
+            )
+        results = newest_results(self._options.results_dir, self.collector.collected)
+        for note in results.notes:
+            self._config.issue_config_time_warning(pytest.PytestWarning(note), stacklevel=2)
+        return results
+
+    def pytest_report_header(self) -> str:
+        """Say where trials run, with which seed, and where results go."""
+        options = self._options
+        return f"sweep: executor {self._executor.name}, seed {options.seed}, results in {options.results_dir}"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run all items."""
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            errors = "error" if session.testsfailed == 1 else "errors"
+            raise session.Interrupted(f"{session.testsfailed} {errors} during collection")
+        if session.config.option.collectonly:
+            return True
+        ordinary, trials, judges = _partition(session.items)
+        if trials and self._options.address is not None:
+            self._check_executor()  # A wrong address is told now, not after the tests.
+        # The item that follows says which fixtures stay alive; a trial in another process shares none with the tests.
+        following = [*judges, *(trials if self._executor.name == "inline" else []), None]
+        self._run_items(session, ordinary, following[0])
+        if trials:
+            self._run_trials(session, trials)
+        self._judging = True
+        self._run_items(session, judges, None)
+        self.keeper.enter(None)
+        return True
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Show an attempt that is tried again as pytest-rerunfailures does."""
+        outcome: str = report.outcome
+        return ("rerun", "R", ("RERUN", {"yellow": True})) if outcome == "rerun" else None
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show what came out of the trials."""
+        if self._phase is not None:
+            self._phase.write_summary(terminalreporter)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Store how the run ended."""
+        if self._phase is not None:
+            self._phase.close(int(exitstatus))
+
+    def pytest_unconfigure(self) -> None:
+        """Leave no process behind, however the session ended."""
+        self._executor.shutdown(force=True)
+        self._executor.join()
+
+    def _check_executor(self) -> None:
+        try:
+            self._executor.nodes()
+        except SweepError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def _run_items(self, session: pytest.Session, items: Sequence[pytest.Item], following: pytest.Item | None) -> None:
+        """Run ordinary items as pytest's own loop does."""
+        for item, nextitem in zip(items, [*items, following][1:], strict=True):
+            self.keeper.enter(item)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            raise_if_ended(session)
+
+    def _run_trials(self, session: pytest.Session, items: Sequence[pytest.Item]) -> None:
+        from pytest_sweep.plugin.trials import TrialPhase
+
+        try:
+            self._check_executor()
+            self._phase = TrialPhase(self._config, self._options, self._executor, self._policy, items)
+        except SweepError as error:
+            raise pytest.UsageError(str(error)) from error
+        self._phase.run(session)
+
+    def _on_late_report(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        item.ihook.pytest_runtest_logreport(report=report)
+
+
+def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:
+    """Return ordinary tests, trials, and tests that use ``sweep_results``, each in the order of `items`."""
+    ordinary, trials, judges = [], [], []
+    for item in items:
+        if TRIAL in item.stash:
+            trials.append(item)
+        elif "sweep_results" in getattr(item, "fixturenames", ()):
+            judges.append(item)
+        else:
+            ordinary.append(item)
+    return ordinary, trials, judges

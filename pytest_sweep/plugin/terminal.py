@@ -1,0 +1,126 @@
+"""When and how the status of the trials is written to the terminal, or to what is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import pytest
+
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.plugin.hooks import HookCaller, HookFailure
+from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.reporting import (
+    Column,
+    Progress,
+    StatusView,
+    best_lines,
+    default_columns,
+    error_lines,
+    final_table,
+    not_run_line,
+    status_block,
+    status_header,
+    summary_line,
+)
+
+BLOCK_ON_TERMINAL = 30.0
+LINE_ELSEWHERE = 60.0
+LINES_A_BLOCK = 10
+
+
+class _Capacity(Protocol):
+    @property
+    def resources(self) -> Resources: ...
+
+
+class StatusPrinter:
+    """Writes a status block from time to time: on a terminal only blocks, elsewhere lines with a block every ten."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        options: SweepOptions,
+        executor: Executor,
+        progress: Progress,
+        hooks: HookCaller,
+        results: str,
+    ) -> None:
+        self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+        self._is_quiet = config.get_verbosity() < 0
+        self._executor = executor
+        self._progress = progress
+        self._hooks = hooks
+        self._results = results
+        self._capacity: _Capacity | None = None
+        self._began = self._last = time.monotonic()
+        self._elapsed = 0.0
+        self._lines = 0
+        self._on_terminal = self._reporter is not None and self._reporter.isatty
+        usual = BLOCK_ON_TERMINAL if self._on_terminal else LINE_ELSEWHERE
+        self._interval = usual if options.status_interval is None else options.status_interval
+
+    def start(self, capacity: _Capacity) -> None:
+        """Start the clock; `capacity` knows what the executor's nodes have."""
+        self._capacity = capacity
+        self._began = self._last = time.monotonic()
+
+    def tick(self) -> None:
+        """Write, if it is time."""
+        now = time.monotonic()
+        if self._reporter is None or self._is_quiet or not self._interval or now - self._last < self._interval:
+            return
+        self._last = now
+        self._lines += 1
+        self._reporter.ensure_newline()
+        if self._on_terminal or self._lines % LINES_A_BLOCK == 0:
+            width = self._reporter._tw.fullwidth
+            self._reporter.write_line(status_block(self._progress, self._view(), self._columns(), width))
+        else:
+            self._reporter.write_line(summary_line(self._progress, now - self._began))
+
+    def finish(self) -> None:
+        """Stop the clock."""
+        self._elapsed = time.monotonic() - self._began
+
+    def final_block(self, width: int) -> str:
+        """Return the block that ends the run: all trials, the best of each sweep first."""
+        table = final_table(self._progress, width, self._columns())
+        return "\n".join(filter(None, [status_header(self._progress, self._view()), table]))
+
+    def _view(self) -> StatusView:
+        total = None if self._capacity is None else self._capacity.resources
+        elapsed = self._elapsed or time.monotonic() - self._began
+        return StatusView(datetime.now(), elapsed, self._executor.describe(), total, self._results)
+
+    def _columns(self) -> list[Column]:
+        """Return the columns of the table, as the hook ``pytest_sweep_status_columns`` has left them."""
+        columns = default_columns(self._progress)
+        self._hooks.call("pytest_sweep_status_columns", columns=columns)
+        return columns
+
+
+def write_summary(
+    reporter: pytest.TerminalReporter,
+    progress: Progress,
+    status: StatusPrinter,
+    failures: Sequence[HookFailure],
+    fatal: str | None,
+) -> None:
+    """Write the last status block, the best trials, the failures, and what went wrong beside the trials."""
+    width = reporter._tw.fullwidth
+    reporter.write_sep("=", "sweep results")
+    reporter.write_line(status.final_block(width))
+    for line in best_lines(progress):
+        reporter.write_line(line, green=True)
+    for line in error_lines(progress, width):
+        reporter.write_line(line, red=True)
+    for line in filter(None, [not_run_line(progress), fatal]):
+        reporter.write_line(line, red=True)
+    for failure in failures:
+        times = "" if failure.count == 1 else f" ({failure.count} times)"
+        reporter.write_line(f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
+        reporter.write_line(failure.error)
