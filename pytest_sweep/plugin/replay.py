@@ -12,6 +12,7 @@ from pytest_sweep.model import events
 from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.hooks import HookCaller
+from pytest_sweep.plugin.terminal import write_below
 from pytest_sweep.reporting import Progress, junit_properties
 from pytest_sweep.results import Result
 from pytest_sweep.store import RunReader, RunStore
@@ -84,6 +85,7 @@ class Replayer:
     def _show_retry(self, event: events.TrialRetried) -> None:
         item, failed = self._items[event.failed.key], event.failed
         error = failed.error or "the attempt failed"
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         item.ihook.pytest_runtest_logreport(report=self._made_report(item, "rerun", error, failed.duration))
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
@@ -122,9 +124,7 @@ class Replayer:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             name = "worker" if event.key is None else self._items[event.key].name
-            reporter.ensure_newline()
-            for line in event.text.splitlines():
-                reporter.write_line(f"[{name}] {line}")
+            write_below(reporter, "\n".join(f"[{name}] {line}" for line in event.text.splitlines()))
 
     def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
         if event.reports:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +10,7 @@ import pytest
 
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.model.resources import Resources
-from pytest_sweep.plugin.hooks import HookCaller, HookFailure
+from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.reporting import (
     Column,
@@ -35,6 +34,15 @@ LINES_A_BLOCK = 10
 class _Capacity(Protocol):
     @property
     def resources(self) -> Resources: ...
+
+
+def write_below(reporter: pytest.TerminalReporter, text: str) -> None:
+    """Write `text` on lines of its own, below the progress that pytest has written so far."""
+    writer = reporter.config.get_terminal_writer()
+    reporter.ensure_newline()
+    if writer.width_of_current_line:
+        writer.line()
+    reporter.write_line(text)
 
 
 class StatusPrinter:
@@ -75,12 +83,11 @@ class StatusPrinter:
             return
         self._last = now
         self._lines += 1
-        self._reporter.ensure_newline()
         if self._on_terminal or self._lines % LINES_A_BLOCK == 0:
-            width = self._reporter._tw.fullwidth
-            self._reporter.write_line(status_block(self._progress, self._view(), self._columns(), width))
+            width = self._reporter.config.get_terminal_writer().fullwidth
+            write_below(self._reporter, status_block(self._progress, self._view(), self._columns(), width))
         else:
-            self._reporter.write_line(summary_line(self._progress, now - self._began))
+            write_below(self._reporter, summary_line(self._progress, now - self._began))
 
     def finish(self) -> None:
         """Stop the clock."""
@@ -107,11 +114,11 @@ def write_summary(
     reporter: pytest.TerminalReporter,
     progress: Progress,
     status: StatusPrinter,
-    failures: Sequence[HookFailure],
+    hooks: HookCaller,
     fatal: str | None,
 ) -> None:
     """Write the last status block, the best trials, the failures, and what went wrong beside the trials."""
-    width = reporter._tw.fullwidth
+    width = reporter.config.get_terminal_writer().fullwidth
     reporter.write_sep("=", "sweep results")
     reporter.write_line(status.final_block(width))
     for line in best_lines(progress):
@@ -120,7 +127,7 @@ def write_summary(
         reporter.write_line(line, red=True)
     for line in filter(None, [not_run_line(progress), fatal]):
         reporter.write_line(line, red=True)
-    for failure in failures:
+    for failure in hooks.failures:  # Asked for now: the table above has called a hook.
         times = "" if failure.count == 1 else f" ({failure.count} times)"
         reporter.write_line(f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
         reporter.write_line(failure.error)

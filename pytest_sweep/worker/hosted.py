@@ -44,6 +44,7 @@ class HostedPlugin:
         emit: takes events, from any thread.
         receive: waits for the next batch of trials; None ends the session.
         location: ``ip:pid`` of this process.
+        sync_output: waits until what the process has written is emitted.
     """
 
     def __init__(
@@ -53,17 +54,19 @@ class HostedPlugin:
         emit: Emit,
         receive: Callable[[], Sequence[PackedTask] | None],
         location: str,
+        sync_output: Callable[[], None],
     ) -> None:
         self._spec = spec
         self._worker = worker
         self._emit = emit
         self._receive = receive
         self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
-        self._runner = TrialRunner(emit, location, self._keeper)
+        self._runner = TrialRunner(emit, location, self._keeper, sync_output)
         self._sweeps: dict[str, tuple[pytest.Module | pytest.Class, str, Callable[..., Any]]] = {}
         self._building: Task | None = None
         self._batch: deque[PackedTask] = deque()
         self._trial_began: float | None = None
+        self.current_key: str | None = None
         self.problems: list[str] = []
         self.exit_reason: str | None = None
 
@@ -189,6 +192,7 @@ class HostedPlugin:
 
     def _run(self, session: pytest.Session, packed: PackedTask) -> None:
         self._trial_began = time.monotonic()
+        self.current_key = packed.key
         try:
             task = packed.unpack()
             item = self._build(session, task)
@@ -199,7 +203,7 @@ class HostedPlugin:
         else:
             self._runner.run(item, task)
         finally:
-            self._trial_began = None
+            self._trial_began = self.current_key = None
 
     def _build(self, session: pytest.Session, task: Task) -> pytest.Item:
         """Build the trial's item through the hooks, as the session's own collection would have."""

@@ -26,10 +26,14 @@ class TrialRunner:
         emit: takes the events of `pytest_sweep.model.events`, from any thread.
         location: ``ip:pid`` of this process.
         keeper: keeps the fixtures of the session between items.
+        sync_output: waits until what the trial has written is emitted, so that nothing of it comes after its end.
     """
 
-    def __init__(self, emit: Emit, location: str, keeper: FixtureKeeper) -> None:
+    def __init__(
+        self, emit: Emit, location: str, keeper: FixtureKeeper, sync_output: Callable[[], None] = lambda: None
+    ) -> None:
         self._emit = emit
+        self._sync_output = sync_output
         self._keeper = keeper
         self._location = location
         self._task: Task | None = None
@@ -51,6 +55,7 @@ class TrialRunner:
                 self._emit(self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial"))
                 raise
             finally:
+                self._sync_output()
                 self._task = self._trial = None
         self._warn_of_unknown_stop_metrics(item, task, trial)
         state = trial_state(self._reports, stopped=trial.should_stop)

@@ -13,6 +13,7 @@ from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.worker.hosted import HostedPlugin
+from pytest_sweep.worker.output import OutputPipe
 from pytest_sweep.worker.runner import Emit
 from pytest_sweep.worker.spec import SessionSpec, enter
 from pytest_sweep.worker.wire import PackedTask
@@ -30,7 +31,8 @@ class HostedSession:
 
     def __init__(self, spec: SessionSpec, worker: str, emit: Emit, location: str) -> None:
         self._spec = spec
-        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location)
+        output = OutputPipe(emit, self._current_key)
+        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location, output.sync)
         self._greenlet = greenlet(self._main)
         self._status = 0
 
@@ -83,6 +85,9 @@ class HostedSession:
     def cause(self) -> str:
         """Why the session ended without being told to."""
         return self._problem()
+
+    def _current_key(self) -> str | None:
+        return self._plugin.current_key
 
     def _main(self) -> None:
         self._status = int(pytest.main(list(self._spec.args), plugins=[self._plugin]))
