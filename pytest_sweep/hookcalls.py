@@ -20,6 +20,9 @@ def call_each(relay: HookRelay, name: str, **arguments: Any) -> list[tuple[str, 
             continue
         try:
             implementation.function(*[arguments[argument] for argument in implementation.argnames])
-        except Exception:
-            failures.append((implementation.plugin_name, traceback.format_exc().rstrip()))
+        except Exception as error:
+            # Without the frame of this function, which tells nobody anything.
+            frames = error.__traceback__.tb_next if error.__traceback__ else None
+            text = "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+            failures.append((implementation.plugin_name, text))
     return failures

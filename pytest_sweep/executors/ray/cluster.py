@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
+import queue
 import socket
+import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray._private import state as ray_state
+from ray._private import worker as ray_worker
 from ray._raylet import GcsClient  # type: ignore[attr-defined] # compiled, without stubs
 
 from pytest_sweep.errors import ExecutorError
@@ -53,6 +54,8 @@ class Cluster:
         else:
             self._join(address)
         self._is_ours = True
+        # Ray prints "(raylet) A worker died" into our output, whatever log_to_driver says; a death is in the trial's report.
+        ray_worker.print_to_stdstream = lambda *_, **__: None
 
     def leave(self) -> None:
         """End the local Ray, or the connection to the cluster."""
@@ -103,18 +106,24 @@ def _probe(address: str) -> None:
         raise ExecutorError(
             f"nothing answers at {address} ({error}): is the Ray cluster up, and its port open?"
         ) from error
-    _use_token_if_there_is_one()
+    # Ray's client waits 40 s for what is no Ray and takes no limit for that, so it waits in a thread that nobody waits for.
+    answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    threading.Thread(target=_ask, args=(address, answers), daemon=True, name="sweep-ray-probe").start()
+    try:
+        failure = answers.get(timeout=CONNECT_SECONDS)
+    except queue.Empty:
+        failure = TimeoutError(f"it did not answer as Ray does within {CONNECT_SECONDS} s")
+    if failure is not None:
+        raise ExecutorError(_refusal(address, str(failure)))
+
+
+def _ask(address: str, answers: queue.SimpleQueue[Exception | None]) -> None:
     try:
         GcsClient(address=address).check_alive([], timeout=CONNECT_SECONDS)
-    except Exception as error:
-        raise ExecutorError(_refusal(address, str(error))) from error
-
-
-def _use_token_if_there_is_one() -> None:
-    """Turn token authentication on, as ray.init does by itself only for a Ray that it starts."""
-    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
-    if "RAY_AUTH_MODE" not in os.environ and ("RAY_AUTH_TOKEN" in os.environ or token.is_file()):
-        os.environ["RAY_AUTH_MODE"] = "token"
+    except Exception as error:  # Whatever it is, the caller says it.
+        answers.put(error)
+    else:
+        answers.put(None)
 
 
 def _refusal(address: str, error: str) -> str:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.ray import authentication
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
@@ -105,6 +106,7 @@ class Conductor(threading.Thread):
         self._cluster.leave()
 
     def _connect(self) -> None:
+        authentication.turn_on(is_local=self._options.address is None)
         import ray
         from ray.util.placement_group import placement_group, remove_placement_group
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
@@ -218,7 +220,7 @@ class Conductor(threading.Thread):
             return
         if result is None:
             # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
-            worker.death, worker.takes_to_wait = _brief(error), 2
+            worker.death, worker.takes_to_wait = f"the worker died while it ran the trial: {_brief(error)}", 2
             return
         self._complete(worker, result, partial(self._after_run, worker, result))
 
@@ -333,7 +335,14 @@ def _bundle(resources: Resources) -> dict[str, float]:
 
 
 def _brief(error: Exception | None) -> str:
-    """Return the first paragraph of Ray's error: what follows are its identifiers and advice."""
-    text = str(error).strip()
+    """Return what Ray knows of a death, in a line: its error goes on with identifiers and advice.
+
+    Ray tells neither exit code nor signal: SIGKILL, a segmentation fault and ``os._exit`` are one and the same ActorDiedError.
+    """
     name = type(error).__name__
+    if name == "ActorDiedError":
+        return "killed or crashed, signal unknown"
+    if name == "OutOfMemoryError":
+        return "Ray's memory monitor killed it, because its node ran out of memory"
+    text = str(error).strip()
     return f"{name}: {text.splitlines()[0]}" if text else name
