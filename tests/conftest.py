@@ -1,0 +1,77 @@
+"""What the tests share: pytester, and one Ray for all that need one."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+# pytester restores sys.modules after each run in this process: what has compiled parts must not be loaded by such a run only, to be
+# loaded a second time by the next.
+import sqlalchemy  # noqa: F401
+
+pytest_plugins = ["pytester"]
+
+GONE_SECONDS = 15
+
+
+def _import_ray() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # What Ray's imports deprecate is not ours to judge.
+        import ray
+    return ray
+
+
+@pytest.fixture(scope="session")
+def shared_ray() -> Iterator[str]:
+    """One local Ray with two CPUs for the whole session; its address, which is RAY_ADDRESS as long as it runs.
+
+    Starting one takes five seconds. Runs in this process use its connection, subprocesses join it.
+    """
+    ray = _import_ray()
+    context = ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    address = str(context.address_info["gcs_address"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", address)
+        # pytester gives each test a HOME of its own, in which Ray would look for its token.
+        patch.setenv("RAY_AUTH_TOKEN_PATH", str(Path.home() / ".ray" / "auth_token"))
+        yield address
+        _free_leftovers(ray)
+        ray.shutdown()
+    _, alive = psutil.wait_procs(_ray_processes(), timeout=GONE_SECONDS)
+    if alive:
+        pytest.fail(f"processes of Ray are left at the end: {[process.name() for process in alive]}", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Free what a test has left behind on the shared Ray, else the next one waits for its two CPUs for ever."""
+    yield
+    if "shared_ray" in getattr(item, "fixturenames", ()):
+        _free_leftovers(_import_ray())
+
+
+def _free_leftovers(ray: Any) -> None:
+    from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
+
+    if not ray.is_initialized():
+        return
+    for group in placement_group_table().values():
+        if group["state"] != "REMOVED":  # Its actors die with it.
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(group["placement_group_id"]))))
+
+
+def _ray_processes() -> list[psutil.Process]:
+    return [process for process in psutil.Process(os.getpid()).children(recursive=True) if _is_ray(process)]
+
+
+def _is_ray(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith(("ray::", "raylet", "gcs_server"))
+    except psutil.NoSuchProcess:
+        return False
