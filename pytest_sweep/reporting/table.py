@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tabulate import tabulate
+
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.reporting.columns import Column
 from pytest_sweep.reporting.progress import TrialProgress
@@ -46,10 +48,9 @@ class _Texts:
     def cut_middle(self, width: int) -> _Texts:
         return self._shortened(width, cut_middle)
 
-    def padded(self) -> list[str]:
-        """Return the header and the cells, all equally wide; numbers to the right."""
-        texts = ((text, " " * (self.width - text_width(text))) for text in (self.name, *self.cells))
-        return [space + text if self.numeric else text + space for text, space in texts]
+    @property
+    def align(self) -> str:
+        return "right" if self.numeric else "left"
 
     def _shortened(self, width: int, cut: Callable[[str, int], str]) -> _Texts:
         cells = tuple(cut(cell, width) for cell in self.cells)
@@ -57,7 +58,7 @@ class _Texts:
 
 
 def trial_table(entries: Sequence[TrialProgress], columns: Sequence[Column], width: int | None) -> str:
-    """Return the table of these trials in psql style, no line of it wider than `width`; empty where there are no trials.
+    """Return the table of these trials, no line of it wider than `width`; empty where there are no trials.
 
     What does not fit goes in this order: parameters that the trial's name repeats; columns up to priority 60, before the name
     gets shorter than 60 characters; the long form of the name; other columns, before it gets shorter than 36; then its middle.
@@ -115,8 +116,14 @@ def _total(texts: Sequence[_Texts]) -> int:
 
 
 def _drawn(texts: Sequence[_Texts]) -> str:
-    # By hand and not by tabulate, which widens every header by two and counts wide characters as one.
-    rule = "-+-".join("-" * text.width for text in texts)
-    lines = [" | ".join(line) for line in zip(*(text.padded() for text in texts), strict=True)]
-    edge = f"+-{rule}-+"
-    return "\n".join([edge, f"| {lines[0]} |", f"|-{rule}-|", *(f"| {line} |" for line in lines[1:]), edge])
+    # "pretty" looks as Tune's "psql" does but for a corner; psql widens every header by two, which costs a column at 80.
+    table: str = tabulate(
+        list(zip(*(text.cells for text in texts), strict=True)),
+        headers=[text.name for text in texts],
+        tablefmt="pretty",
+        colalign=[text.align for text in texts],
+        headersalign=[text.align for text in texts],
+        disable_numparse=True,
+        preserve_whitespace=True,
+    )
+    return table

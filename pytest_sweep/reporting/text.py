@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+from wcwidth import wcwidth
 
 from pytest_sweep.space import displayable
 
@@ -25,9 +25,7 @@ def cell_text(value: object) -> str:
 
 def text_width(text: str) -> int:
     """Return how many terminal cells `text` takes: wide (CJK, emoji) characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(_char_width(char) for char in text)
+    return len(text) if text.isascii() else sum(max(wcwidth(char), 0) for char in text)
 
 
 def cut_end(text: str, width: int | None) -> str:
@@ -62,16 +60,10 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _char_width(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
 def _start_of(text: str, width: int) -> str:
     used = 0
     for index, char in enumerate(text):
-        used += _char_width(char)
+        used += max(wcwidth(char), 0)
         if used > width:
             return text[:index]
     return text
