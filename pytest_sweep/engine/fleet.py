@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pytest_sweep.engine.pool import Pool, Shape, Worker, WorkerState
 from pytest_sweep.model import commands
+from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 
 
@@ -54,6 +55,16 @@ class Fleet:
         orders, self._orders = self._orders, []
         return orders
 
+    def set_nodes(self, nodes: Iterable[Node]) -> None:
+        """Take note of the nodes that there are now: what waits for one that is gone, waits no more."""
+        self.pool.set_nodes(nodes)
+        if self._reserved is not None and not self.pool.has_node(self._reserved[0]):
+            self._reserved = None
+        # A busy one is left to the executor, which tells of its death: its trial is then tried again.
+        for worker in [*self.pool.in_state(WorkerState.STARTING), *self.pool.in_state(WorkerState.IDLE)]:
+            if self._is_stranded(worker):
+                self.stop(worker)
+
     def tick(self, now: float) -> None:
         """Take note of the time: release workers that idled too long, empty a node for who waited too long."""
         self._now = now
@@ -84,7 +95,7 @@ class Fleet:
 
     def restart(self, worker: Worker) -> None:
         """Give `worker` a new process, if there is work for it."""
-        if self.must_yield(worker) or not self._queues.get(worker.shape):
+        if self.must_yield(worker) or self._is_stranded(worker) or not self._queues.get(worker.shape):
             self.stop(worker)
         else:
             worker.state = WorkerState.STARTING
@@ -101,6 +112,10 @@ class Fleet:
         if self._reserved is None or self._reserved[1] == worker.shape:
             return False
         return worker.node == self._reserved[0] or self._at_limit()
+
+    def _is_stranded(self, worker: Worker) -> bool:
+        """Say whether the node that holds the worker's resources is gone, so that no process can start there."""
+        return worker.node is not None and not self.pool.has_node(worker.node)
 
     def _grow(self, shape: Shape) -> bool:
         """Start one more worker of `shape`, or clear idle ones away for it; return whether one was started."""

@@ -96,17 +96,16 @@ class Loop:
         self._apply(decided)
 
     def _apply(self, decided: Sequence[commands.Command]) -> None:
-        ending: commands.EndRun | None = None
+        # Noted before anything is done, so that `abort` stores them whatever an executor raises; and stored before the orders
+        # go out, because the next attempt of a trial starts from the checkpoint that the last one has just reported.
+        self._unstored += [command.event for command in decided if isinstance(command, commands.Record)]
+        new = self._store()
         for command in decided:
-            if isinstance(command, commands.Record):
-                self._unstored.append(command.event)
-            elif isinstance(command, commands.EndRun):
-                ending = ending or command
-            else:
-                # Before the store: workers need not wait for the disk.
+            if not isinstance(command, (commands.Record, commands.EndRun)):
                 self._executor.execute(command, self._tasks(command))
-        for event in self._store():
+        for event in new:
             self._audience.show(event)
+        ending = next((command for command in decided if isinstance(command, commands.EndRun)), None)
         if ending is not None:
             raise ExecutorError(ending.reason) if ending.status is None else SessionExit(ending.reason, ending.status)
 

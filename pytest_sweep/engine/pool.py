@@ -90,6 +90,10 @@ class Pool:
                 return node
         return None
 
+    def has_node(self, node: str) -> bool:
+        """Say whether `node` is there."""
+        return node in self._nodes
+
     def has_room(self, node: str, resources: Resources) -> bool:
         """Say whether `node` has room for `resources` now."""
         return resources.fits(self._free[node])

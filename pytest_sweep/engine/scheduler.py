@@ -108,7 +108,7 @@ class Scheduler:
         self._dispatch()
 
     def _on_nodes_changed(self, event: events.NodesChanged) -> None:
-        self.pool.set_nodes(event.nodes)
+        self._fleet.set_nodes(event.nodes)
         self._dispatch()
 
     def _on_tick(self, event: events.Tick) -> None:
@@ -120,6 +120,7 @@ class Scheduler:
             queue.clear()
         for entry in self._entries.values():
             if entry.state in (TrialState.PENDING, TrialState.RUNNING):
+                self._leave_worker(entry)
                 entry.state = TrialState.NOT_RUN
                 self._record(events.TrialNotRun(entry.trial.key, event.reason))
 
@@ -131,7 +132,12 @@ class Scheduler:
             return
         if worker.node is None and event.node is not None:
             self.pool.locate(worker, event.node)
-        self._free_up(worker)
+        self._fleet.idle(worker)
+        # It works once before it may have to yield: else, where workers take longer to start than `Policy.patience`, two shapes
+        # would stop each other's workers for ever.
+        if (queue := self._queues.get(worker.shape)) and not self._ended:
+            self._feed(worker, queue)
+        self._dispatch()
 
     def _on_worker_failed(self, event: events.WorkerFailed) -> None:
         self._records.append(commands.EndRun(event.cause))
@@ -202,9 +208,12 @@ class Scheduler:
     # Trials
 
     def _current(self, key: str, attempt: int) -> _Entry | None:
-        """Return the entry if the event belongs to the attempt that counts; what comes from an older one is refused."""
+        """Return the entry if the event belongs to the attempt that counts; what comes from an older one is refused.
+
+        So is what a worker says of a trial that no worker has: it is finished, or waits for another one.
+        """
         entry = self._entries.get(key)
-        if entry is None or entry.attempt != attempt or entry.state not in (TrialState.PENDING, TrialState.RUNNING):
+        if entry is None or entry.attempt != attempt or entry.worker is None:
             return None
         return entry
 

@@ -1,0 +1,244 @@
+"""The loop stores before it shows, keeps what could not be stored, and drives an executor to the end of a run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.loop import Loop, SessionExit
+from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.model import Resources, Task, Trial, TrialState, commands, events
+from pytest_sweep.testing.driven import make_trials, node
+from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome, Script
+
+
+class Audience:
+    """Remembers what it is told, in order; `on_persist` and `on_show` may raise."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, events.Accepted]] = []
+        self.ticks = 0
+        self.on_persist: Callable[[events.Accepted], None] = ignore
+        self.on_show: Callable[[events.Accepted], None] = ignore
+
+    def persist(self, batch: Sequence[events.Accepted]) -> None:
+        for event in batch:
+            self.on_persist(event)
+        self.told += [("persist", event) for event in batch]
+
+    def show(self, event: events.Accepted) -> None:
+        self.told.append(("show", event))
+        self.on_show(event)
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+    @property
+    def stored(self) -> list[events.Accepted]:
+        return [event for what, event in self.told if what == "persist"]
+
+    def became_of(self, trial: Trial) -> list[str]:
+        """Return the ends of a trial that are stored."""
+        ends = []
+        for event in self.stored:
+            if isinstance(event, events.TrialFinished) and event.key == trial.key:
+                ends.append(str(event.state))
+            elif isinstance(event, events.TrialNotRun) and event.key == trial.key:
+                ends.append("NOT_RUN")
+        return ends
+
+
+class Session:
+    """A loop with a fake executor and an audience."""
+
+    def __init__(
+        self, trials: Sequence[Trial], script: Script, nodes: Sequence[events.Node] = (), policy: Policy | None = None
+    ) -> None:
+        self.trials = {trial.key: trial for trial in trials}
+        self.fake = FakeExecutor(nodes or [node()], script)
+        self.audience = Audience()
+        executor: Executor = self.fake  # So that mypy holds the fake to the protocol.
+        self.loop = Loop(executor, self.audience, policy or Policy(), self.task)
+
+    def task(self, key: str, attempt: int) -> Task:
+        return Task(self.trials[key], attempt, f"/results/{key}")
+
+    def run(self) -> None:
+        self.loop.run(list(self.trials.values()))
+
+
+def always(outcome: Outcome | list[events.Event]) -> Script:
+    return lambda _: outcome
+
+
+def ignore(event: object) -> None:
+    pass
+
+
+def interrupt(event: object) -> None:
+    raise KeyboardInterrupt
+
+
+def on(kind: type, action: Callable[[events.Accepted], None]) -> Callable[[events.Accepted], None]:
+    return lambda event: action(event) if isinstance(event, kind) else None
+
+
+class TestRun:
+    def test_all_trials_end(self) -> None:
+        """A run goes on until every trial is finished and every worker stopped."""
+        trials = make_trials(20)
+        session = Session(trials, always(Outcome(final={"a": 1})))
+        session.run()
+        assert [session.audience.became_of(trial) for trial in trials] == [["TERMINATED"]] * 20
+        assert not session.fake.workers
+        assert session.audience.ticks > 0
+
+    def test_persisted_before_shown(self) -> None:
+        """Each event is stored before it is shown, and shown once, in the same order."""
+        session = Session(make_trials(10), always(Outcome(reports=[{"a": 1}, {"a": 2}])))
+        session.run()
+        told = session.audience.told
+        shown = [event for what, event in told if what == "show"]
+        assert shown == session.audience.stored
+        assert len(shown) == 40
+        for number, (what, event) in enumerate(told):
+            assert what == "persist" or ("persist", event) in told[:number]
+
+    def test_order_of_a_trial(self) -> None:
+        """A trial's events arrive as it has sent them: its start, its reports, its end."""
+        (trial,) = make_trials(1)
+        session = Session([trial], always(Outcome(reports=[{"a": 1}, {"a": 2}], final={"b": 3})))
+        session.run()
+        start, first, second, end = session.audience.stored
+        assert isinstance(start, events.TrialStarted)
+        assert first == events.TrialReported(trial.key, 1, {"training_iteration": 1, "a": 1})
+        assert second == events.TrialReported(trial.key, 1, {"training_iteration": 2, "a": 2})
+        assert isinstance(end, events.TrialFinished)
+        assert end.metrics == {"a": 2, "b": 3}
+
+    def test_what_there_is(self) -> None:
+        """The loop says what all nodes have together."""
+        session = Session(make_trials(1), always(Outcome()), [node(1, 2), node(2, 4, gpu=1)])
+        session.run()
+        assert session.loop.resources == Resources(cpu=6.0, gpu=1.0)
+
+    def test_a_worker_that_dies(self) -> None:
+        """A trial whose worker dies is tried again in a new process, with what it had reported stored."""
+        (trial,) = make_trials(1)
+        session = Session(
+            [trial], lambda task: Outcome(reports=[{"a": 1}], dies="killed" if task.attempt == 1 else None)
+        )
+        session.run()
+        assert [type(event).__name__ for event in session.audience.stored] == [
+            *("TrialStarted", "TrialReported", "TrialRetried"),
+            *("TrialStarted", "TrialReported", "TrialFinished"),
+        ]
+        assert commands.RestartWorker("worker-1") in session.fake.commands
+        assert [(key, attempt) for _, key, attempt in session.fake.ran] == [(trial.key, 1), (trial.key, 2)]
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_chaos(self, seed: int) -> None:
+        """With failures, deaths, long trials and nodes that come and go, every trial ends once and no node is overfull."""
+        chance = random.Random(seed)
+        shapes = [Resources(cpu=1), Resources(cpu=3), Resources(cpu=2, gpu=0.5)]
+        trials = [make_trials(1, chance.choice(shapes), first=number)[0] for number in range(60)]
+
+        def script(task: Task) -> Outcome:
+            fate = random.Random(f"{seed} {task.trial.key} {task.attempt}")
+            return Outcome(
+                state=fate.choice([TrialState.TERMINATED, TrialState.ERROR]),
+                duration=fate.choice([0.0, 1.0]),
+                polls=fate.randint(1, 3),
+                dies="killed" if fate.random() < 0.1 else None,
+            )
+
+        session = Session(trials, script, [node(1, 4, gpu=1)], Policy(worker_retries=2, patience=0.0))
+
+        def meddle(event: events.Accepted) -> None:
+            if chance.random() < 0.03 and session.fake.workers:
+                session.fake.kill(chance.choice(sorted(session.fake.workers)))
+            elif chance.random() < 0.03:
+                if len(session.fake.nodes()) == 1:
+                    session.fake.add_node(node(2, 2))
+                else:
+                    session.fake.remove_node("node-2")
+
+        session.audience.on_show = meddle
+        session.run()
+        assert [len(session.audience.became_of(trial)) for trial in trials] == [1] * 60
+
+
+class TestEnding:
+    def test_an_interrupt_while_shown(self) -> None:
+        """What was stored when an interrupt comes stays; abort notes all the rest as not run, and stores it."""
+        trials = make_trials(6)
+        session = Session(trials, always(Outcome()), [node(cpu=2)])
+        session.audience.on_show = on(events.TrialFinished, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        session.loop.abort("interrupted")
+        ends = [session.audience.became_of(trial) for trial in trials]
+        assert ends == [["TERMINATED"], ["TERMINATED"], *[["NOT_RUN"]] * 4]
+        assert {event.reason for event in session.audience.stored if isinstance(event, events.TrialNotRun)} == {
+            "interrupted"
+        }
+
+    def test_an_interrupt_while_stored(self) -> None:
+        """What an interrupt has kept from being stored is stored by abort: nothing is lost, nothing doubled."""
+        trials = make_trials(4)
+        session = Session(trials, always(Outcome(reports=[{"a": 1}])), [node(cpu=2)])
+        session.audience.on_persist = on(events.TrialFinished, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        session.audience.on_persist = ignore
+        session.loop.abort("interrupted")
+        assert [session.audience.became_of(trial) for trial in trials] == [
+            ["TERMINATED"], ["TERMINATED"], ["NOT_RUN"], ["NOT_RUN"],
+        ]  # fmt: skip
+        assert len(session.audience.stored) == len({repr(event) for event in session.audience.stored})
+        assert sum(isinstance(event, events.TrialReported) for event in session.audience.stored) == 2
+
+    def test_an_executor_that_raises(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was decided together with an order that could not be given is stored by abort."""
+        trials = make_trials(2)
+        session = Session(trials, always(Outcome(dies="killed")), [node(cpu=1)], Policy(worker_retries=0))
+        obey = session.fake.execute
+
+        def execute(command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+            if isinstance(command, commands.RestartWorker):
+                raise KeyboardInterrupt
+            obey(command, tasks)
+
+        monkeypatch.setattr(session.fake, "execute", execute)
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        session.loop.abort("interrupted")
+        assert [session.audience.became_of(trial) for trial in trials] == [["ERROR"], ["NOT_RUN"]]
+
+    def test_what_is_shown_was_stored_once(self) -> None:
+        """After an interrupt, abort stores nothing a second time."""
+        session = Session(make_trials(2), always(Outcome()))
+        session.audience.on_show = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        session.loop.abort("interrupted")
+        session.loop.abort("again")
+        assert len(session.audience.stored) == len({repr(event) for event in session.audience.stored})
+
+    def test_the_run_cannot_go_on(self) -> None:
+        """A worker that cannot be started ends the run as an error with its cause."""
+        session = Session(make_trials(1), always([events.WorkerFailed("worker-1", "no such folder: /work")]))
+        with pytest.raises(ExecutorError, match="no such folder: /work"):
+            session.run()
+
+    def test_pytest_exit(self) -> None:
+        """A trial that calls pytest.exit ends the run with its status, after what came before was stored and shown."""
+        session = Session(make_trials(1), always([events.SessionExited("worker-1", "enough", 7)]))
+        with pytest.raises(SessionExit, match="enough") as caught:
+            session.run()
+        assert (caught.value.reason, caught.value.status) == ("enough", 7)
+        assert [type(event) for _, event in session.audience.told] == [events.TrialStarted] * 2
