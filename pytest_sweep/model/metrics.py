@@ -7,6 +7,8 @@ from typing import Any
 
 from pytest_sweep.errors import MetricsError
 
+__tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
+
 AUTO_METRICS = ("training_iteration", "time_total_s", "time_this_iter_s", "timestamp")
 """The metrics that every report has besides its own; the names are Ray Tune's."""
 
@@ -25,6 +27,16 @@ def plain_metrics(metrics: object) -> dict[str, Any]:
     return _plain_dict(metrics, "")
 
 
+def metric_value(metrics: Mapping[str, Any] | None, name: str) -> Any:
+    """Return the metric `name`, or None. As in Ray Tune, slashes lead into nested dicts: ``"val/loss"``."""
+    value: Any = metrics
+    if isinstance(value, Mapping) and name in value:
+        return value[name]
+    for part in name.split("/"):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
 def plain_scalar(value: object) -> object:
     """Return the Python scalar that a numpy scalar, a zero-dimensional array or a tensor holds; else `value` itself."""
     if getattr(value, "shape", None) == () and callable(item := getattr(value, "item", None)):
@@ -37,14 +49,16 @@ def _plain_dict(metrics: Mapping[Any, object], prefix: str) -> dict[str, Any]:
     for key, value in metrics.items():
         if not isinstance(key, str):
             raise MetricsError(f"the name of a metric is a string, not {_shown(key)}")
-        plain[key] = _plain_value(value, f"{prefix}{key}")
+        plain[str.__str__(key)] = _plain_value(value, f"{prefix}{key}")
     return plain
 
 
 def _plain_value(value: object, name: str) -> Any:
     value = plain_scalar(value)
     # A subclass (numpy.float64, an IntEnum) prints and pickles as itself: what is stored must be the plain type.
-    for kind in (bool, int, float, str):
+    if isinstance(value, str):
+        return str.__str__(value)  # Not str(value), which is the name of an enumeration's member.
+    for kind in (bool, int, float):
         if isinstance(value, kind):
             return kind(value)
     if value is None:

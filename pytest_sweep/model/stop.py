@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.model.metrics import metric_value
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -44,16 +45,18 @@ class StopRule:
         match = _RULE.fullmatch(condition) if isinstance(condition, str) else None
         if match is not None:
             try:
-                return cls(metric, match[1], float(match[2]))
+                limit = float(match[2])
             except ValueError:
-                pass  # Not a number: the sentence below says so.
+                limit = math.nan  # Not a number: the sentence below says so.
+            if not math.isnan(limit):
+                return cls(metric, match[1], limit)
         raise DefinitionError(
             f"stop={{{metric!r}: {condition!r}}}: write a number (at least that) or a comparison such as '< 0.1' or '>= 5'"
         )
 
     def met(self, metrics: Mapping[str, Any]) -> bool:
         """Say whether this report meets the rule; a metric that is missing, NaN or not a number never does."""
-        value = metrics.get(self.metric)
+        value = metric_value(metrics, self.metric)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         return _COMPARISONS[self.comparison](value, self.limit)

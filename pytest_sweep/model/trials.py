@@ -100,8 +100,9 @@ class Trial:
     @property
     def path_name(self) -> str:
         """The name of its folder: readable, safe on every file system, unique by the key."""
-        safe = "".join(char if char.isalnum() or char in "._=-" else "_" for char in self.name)
-        return f"{safe[:80].rstrip('.')}-{self.key[:8]}"
+        safe = "".join(char if (char.isascii() and char.isalnum()) or char in "._=-" else "_" for char in self.name)
+        # The whole key: names are cut, and eight digits of it are not enough to tell a hundred thousand trials apart.
+        return f"{safe[:80]}-{self.key}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_sweep.model import Trial
+from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.reporting.progress import Progress, TrialProgress
 from pytest_sweep.space import flatten
 
@@ -90,4 +91,4 @@ def _parameter(key: str) -> Callable[[TrialProgress], object]:
 
 
 def _metric(name: str) -> Callable[[TrialProgress], object]:
-    return lambda entry: (entry.metrics or {}).get(name)
+    return lambda entry: metric_value(entry.metrics, name)

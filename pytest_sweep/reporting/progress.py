@@ -156,9 +156,10 @@ class Progress:
 
         Not among them are Tune's automatic ones, and those that are lists, dicts, long strings or None.
         """
-        judged = dict.fromkeys(sweep.metric for sweep in self.sweeps() if sweep.metric in self._metric_names)
+        metrics = [sweep.metric for sweep in self.sweeps() if sweep.metric is not None]
+        judged = dict.fromkeys(name for name in metrics if name in self._metric_names or "/" in name)
         names = itertools.chain(judged, (name for name in self._metric_names if name not in judged))
-        return [name for name in itertools.islice(names, most) if name is not None]
+        return list(itertools.islice(names, most))
 
     def label(self, trial: Trial) -> str:
         """Return the trial's name; its node id where another sweep of the run has the same name."""

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.reporting.progress import Progress, TrialProgress
 from pytest_sweep.reporting.text import counted
 
@@ -83,7 +84,7 @@ def judged_value(entry: TrialProgress) -> float | None:
     """Return the value by which a trial that ended well is judged; None where it has none, or NaN or an infinity."""
     metric, value = entry.trial.sweep.metric, None
     if metric is not None and entry.state in _JUDGED and entry.metrics is not None:
-        value = entry.metrics.get(metric)
+        value = metric_value(entry.metrics, metric)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
         return None
     return value

@@ -1,0 +1,130 @@
+"""What is reported becomes plain data that JSON can hold, or is refused with a sentence."""
+
+from __future__ import annotations
+
+import enum
+import math
+import types
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_sweep.errors import MetricsError
+from pytest_sweep.model.metrics import plain_metrics, plain_scalar
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+class Level(int, enum.Enum):
+    HIGH = 3
+
+
+class Kind(str, enum.Enum):
+    ADAM = "adam"
+
+
+class FakeTensor:
+    """What a tensor looks like from here."""
+
+    def __init__(self, value: object, shape: tuple[int, ...] = ()) -> None:
+        self.shape = shape
+        self._value = value
+
+    def item(self) -> object:
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"tensor({self._value})"
+
+
+@given(st.dictionaries(st.text(), PLAIN))
+def test_plain_data_stays(metrics: dict[str, Any]) -> None:
+    """What is plain already comes back equal, and as a copy."""
+    plain = plain_metrics(metrics)
+    assert plain == metrics
+    assert plain is not metrics
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (0, 0), (0.0, 0.0), (True, True), ("", ""), (None, None), (10**30, 10**30), ((1, 2.5), [1, 2.5]), ([], []), ({}, {}),
+        (Level.HIGH, 3), (Kind.ADAM, "adam"), (FakeTensor(0.5), 0.5), (FakeTensor(True), True), (math.inf, math.inf),
+        ({"a": {"b": FakeTensor(1)}}, {"a": {"b": 1}}), (types.MappingProxyType({"a": 1}), {"a": 1}),
+    ],
+)  # fmt: skip
+def test_values(value: object, plain: object) -> None:
+    """A value becomes the plain Python value that it stands for, of exactly that type."""
+    found = plain_metrics({"m": value})["m"]
+    assert found == plain
+    assert type(found) is type(plain)
+
+
+def test_nan_stays() -> None:
+    """NaN is a metric: a loss that has exploded is to be seen."""
+    assert math.isnan(plain_metrics({"loss": math.nan})["loss"])
+
+
+def test_numpy() -> None:
+    """Scalars and zero-dimensional arrays of numpy become Python's own types, at any depth."""
+    numpy = pytest.importorskip("numpy")
+    metrics = {
+        "float64": numpy.float64(0.5),
+        "float32": numpy.float32(0.5),
+        "int": numpy.int64(3),
+        "bool": numpy.bool_(True),
+        "text": numpy.str_("a"),
+        "array": numpy.array(7),
+        "nested": [{"x": numpy.float64(1.0)}],
+    }
+    plain = plain_metrics(metrics)
+    assert plain == {
+        "float64": 0.5, "float32": 0.5, "int": 3, "bool": True, "text": "a", "array": 7, "nested": [{"x": 1.0}],
+    }  # fmt: skip
+    assert [type(value) for value in plain.values()] == [float, float, int, bool, str, int, list]
+    assert type(plain["nested"][0]["x"]) is float
+
+
+def test_names_are_plain_too() -> None:
+    """A name of a string's subclass becomes a plain string: the driver may not know the class."""
+    (name,) = plain_metrics({Kind.ADAM: 1})
+    assert type(name) is str
+    assert name == "adam"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        (0.5, "metrics are a dict such as {'loss': 0.1}, not 0.5 (float)"),
+        (None, "metrics are a dict such as {'loss': 0.1}, not None (NoneType)"),
+        ([("loss", 1)], "metrics are a dict such as {'loss': 0.1}, not [('loss', 1)] (list)"),
+        ({1: 2}, "the name of a metric is a string, not 1 (int)"),
+        ({"a": {2: 3}}, "the name of a metric is a string, not 2 (int)"),
+        ({"a": b"x"}, "metric 'a' is b'x' (bytes): report numbers, strings, booleans, None, or lists and dicts of them"),
+        ({"a": {1, 2}}, "metric 'a' is {1, 2} (set)"),
+        ({"a": 1j}, "metric 'a' is 1j (complex)"),
+        ({"a": {"b": [0, object]}}, "metric 'a.b[1]' is <class 'object'> (type)"),
+        ({"w": FakeTensor(0, (3,))}, "metric 'w' is tensor(0) (FakeTensor)"),
+        ({"a": bytes(100)}, "... (bytes)"),
+    ],
+)  # fmt: skip
+def test_bad_metrics(metrics: object, message: str) -> None:
+    """What is no metric is refused with its place, its value and its type, cut to a line."""
+    with pytest.raises(MetricsError) as caught:
+        plain_metrics(metrics)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_plain_scalar() -> None:
+    """What holds one scalar becomes it; everything else stays the same object."""
+    value = [1]
+    assert plain_scalar(FakeTensor(2)) == 2
+    assert plain_scalar(value) is value
+    assert plain_scalar(FakeTensor) is FakeTensor

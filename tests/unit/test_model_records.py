@@ -1,0 +1,116 @@
+"""Stop rules, states and trials: what they accept, and what they say."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_sweep.errors import DefinitionError, ExecutorError, MissingExtraError, SweepError
+from pytest_sweep.model import Resources, StopRule, Sweep, Trial, TrialState
+from pytest_sweep.testing.samples import SWEEP
+
+
+def named(name: str, key: str = "0123456789abcdef") -> Trial:
+    return Trial(key, f"test_models.py::{name}", name, SWEEP, {})
+
+
+class TestStopRule:
+    @pytest.mark.parametrize(
+        ("condition", "met", "missed"),
+        [(0.9, 0.9, 0.8), ("< 0.1", 0.09, 0.1), ("<=0.1", 0.1, 0.2), ("> 5", 6, 5), (">= 1e3", 1000, 999.0), (7, math.inf, 6)],
+    )  # fmt: skip
+    def test_conditions(self, condition: object, met: float, missed: float) -> None:
+        """A number means at least that; a string compares as it is written."""
+        rule = StopRule.parse("loss", condition)
+        assert rule.met({"loss": met})
+        assert not rule.met({"loss": missed})
+
+    @pytest.mark.parametrize("value", [math.nan, True, None, "0.5", [1], {"a": 1}])
+    def test_what_never_meets_it(self, value: object) -> None:
+        """NaN, and what is no number, never end a trial; nor does a metric that is not there."""
+        rule = StopRule.parse("loss", "< 1e9")
+        assert not rule.met({"loss": value})
+        assert not rule.met({"accuracy": 1})
+
+    @pytest.mark.parametrize(
+        "condition", ["0.1", "== 1", "< a", "< ", "", None, True, math.nan, "< nan", [1], "loss < 1", "< 1 2"]
+    )
+    def test_bad_conditions(self, condition: object) -> None:
+        """What is neither a number nor a comparison with one is an error that says what to write."""
+        with pytest.raises(DefinitionError) as caught:
+            StopRule.parse("loss", condition)
+        assert str(caught.value) == (
+            f"stop={{'loss': {condition!r}}}: write a number (at least that) or a comparison such as '< 0.1' or '>= 5'"
+        )
+
+    def test_the_name_is_a_string(self) -> None:
+        """A metric that is not named by a string is an error."""
+        with pytest.raises(DefinitionError, match=r"stop=\{3: \.\.\.\}: the name of a metric is a string"):
+            StopRule.parse(3, 1)
+
+    def test_as_text(self) -> None:
+        """As text it reads as it was written."""
+        assert str(StopRule.parse("loss", "<0.10")) == "loss < 0.1"
+        assert str(StopRule.parse("training_iteration", 100)) == "training_iteration >= 100"
+
+
+class TestTrialState:
+    def test_finished(self) -> None:
+        """What waits, runs or was not run has no result; everything else has one."""
+        assert [state.value for state in TrialState if not state.is_finished] == ["PENDING", "RUNNING", "NOT_RUN"]
+
+    def test_as_text(self) -> None:
+        """A state prints as its name and is found by it."""
+        assert f"{TrialState.ERROR}" == str(TrialState.ERROR) == "ERROR"
+        assert TrialState("STOPPED") is TrialState.STOPPED
+
+
+class TestTrial:
+    @given(st.text(max_size=300))
+    def test_path_names_are_safe(self, name: str) -> None:
+        """A folder's name is short, plain ASCII, and neither hidden nor cut by any file system."""
+        folder = named(f"train[{name}]").path_name
+        assert re.fullmatch(r"[A-Za-z0-9._=-]{1,97}", folder)
+        assert folder.startswith("train")
+        assert folder[-1] != "."
+
+    def test_path_names_are_readable(self) -> None:
+        """What is safe in a node id stays."""
+        assert named("train[lr=0.001-depth=2]").path_name == "train_lr=0.001-depth=2_-0123456789abcdef"
+
+    def test_path_names_are_unique(self) -> None:
+        """Trials whose names are cut alike, or differ in case only, and whose keys begin alike have folders of their own."""
+        long = "train[" + "x" * 200
+        folders = {named(f"{long}{end}]", f"0123456789abcd{end}").path_name.lower() for end in ("00", "01", "a0")}
+        assert len(folders) == 3
+
+    @pytest.mark.parametrize(
+        ("gpu", "asked", "fresh"),
+        [(0, None, False), (0.5, None, True), (1, False, False), (0, True, True)],
+    )
+    def test_fresh_process(self, gpu: float, asked: bool | None, fresh: bool) -> None:
+        """A GPU means a process of its own, unless the sweep says otherwise."""
+        sweep = Sweep("test_models.py::train", "train", fresh_process=asked)
+        assert Trial("0" * 16, "id", "name", sweep, {}, Resources(gpu=gpu)).fresh_process is fresh
+
+    def test_hashable(self) -> None:
+        """Trials can be keys, though their configuration cannot."""
+        assert len({named("a"), named("a"), named("b")}) == 2
+
+
+class TestErrors:
+    def test_one_root(self) -> None:
+        """Whatever is raised on purpose is a SweepError."""
+        assert issubclass(ExecutorError, SweepError)
+        assert issubclass(DefinitionError, SweepError)
+
+    def test_a_missing_extra(self) -> None:
+        """An extra that is not installed names itself and the command that installs it; it is an ImportError too."""
+        error = MissingExtraError("pandas", "pandas", "get_dataframe()")
+        assert str(error) == "get_dataframe() needs pandas: pip install 'pytest-sweep[pandas]'"
+        assert isinstance(error, ImportError)
+        assert (error.package, error.extra) == ("pandas", "pandas")

@@ -1,0 +1,110 @@
+"""Resources are read strictly, and their arithmetic leaves no crumbs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_sweep.errors import ResourcesError
+from pytest_sweep.model import Resources
+
+
+class TestParse:
+    def test_defaults(self) -> None:
+        """Nothing asked for is one CPU."""
+        assert Resources.parse({}) == Resources() == Resources(cpu=1.0, gpu=0.0, memory=0, custom=())
+
+    def test_all(self) -> None:
+        """Each resource is taken as it is written; custom ones are sorted, so that equal requests are equal."""
+        parsed = Resources.parse({"cpu": 2, "gpu": 0.5, "memory": "4GiB", "custom": {"tpu": 1, "a100": 0.5}})
+        assert parsed == Resources(2.0, 0.5, 4 * 2**30, (("a100", 0.5), ("tpu", 1.0)))
+
+    @pytest.mark.parametrize(
+        ("text", "size"),
+        [
+            ("1024", 1024), ("10b", 10), ("500MB", 500 * 10**6), ("500 mb", 500 * 10**6), ("1.5GiB", 3 * 2**29),
+            (" 2KiB ", 2048), ("1TB", 10**12), ("1tib", 2**40), (4096, 4096), (0, 0),
+        ],
+    )  # fmt: skip
+    def test_memory(self, text: object, size: int) -> None:
+        """Memory is bytes, or a number with a decimal or binary unit, whatever its case."""
+        assert Resources.parse({"memory": text}).memory == size
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"cpus": 1}, "'cpus' is not a resource: did you mean 'cpu'?"),
+            ({"tpu_v5": 1}, "'tpu_v5' is not a resource: there are cpu, gpu, memory, custom; others go into custom={...}"),
+            ({"cpu": -1}, "cpu=-1 is negative"),
+            ({"cpu": "two"}, "cpu='two' is not a number"),
+            ({"cpu": True}, "cpu=True is not a number"),
+            ({"gpu": float("nan")}, "gpu=nan is not a number"),
+            ({"gpu": float("inf")}, "gpu=inf is not a number"),
+            ({"gpu": None}, "gpu=None is not a number"),
+            ({"memory": -5}, "memory=-5 is negative"),
+            ({"memory": "-4GiB"}, "memory='-4GiB' cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'"),
+            ({"memory": "4 gigs"}, "memory='4 gigs' cannot be parsed"),
+            ({"memory": ""}, "memory='' cannot be parsed"),
+            ({"custom": ["tpu"]}, "custom=['tpu'] is not a dict of names and amounts"),
+            ({"custom": {"tpu": -1}}, "custom['tpu']=-1 is negative"),
+            ({"custom": {"tpu": "x"}}, "custom['tpu']='x' is not a number"),
+            ({"custom": {"GPU": 1}}, "custom={'GPU': ...} is not the name of a custom resource"),
+            ({"custom": {3: 1}}, "custom={3: ...} is not the name of a custom resource"),
+        ],
+    )  # fmt: skip
+    def test_bad_input(self, arguments: dict[str, object], message: str) -> None:
+        """What makes no sense is an error that names the argument and its value, and says what to write."""
+        with pytest.raises(ResourcesError) as caught:
+            Resources.parse(arguments)
+        assert message in str(caught.value)
+
+    def test_all_problems_at_once(self) -> None:
+        """Everything that is wrong is told in one error."""
+        with pytest.raises(ResourcesError) as caught:
+            Resources.parse({"cpus": 1, "gpu": -1, "memory": "x", "custom": {"a": -1}})
+        assert len(str(caught.value).split("; ")) == 4
+
+
+class TestArithmetic:
+    def test_fits(self) -> None:
+        """A request fits where each of its resources does; what a node has besides does not matter."""
+        room = Resources(2, 1, 100, (("tpu", 1.0),))
+        assert Resources(2, 1, 100, (("tpu", 1.0),)).fits(room)
+        for larger in (Resources(2.5), Resources(1, 1.5), Resources(1, 0, 101), Resources(1, custom=(("tpu", 2.0),))):
+            assert not larger.fits(room)
+        assert not Resources(1, custom=(("a100", 0.5),)).fits(room)
+
+    def test_sum_and_difference(self) -> None:
+        """What is added and taken away again leaves what there was, custom resources included."""
+        room, request = Resources(4, 1, 100, (("tpu", 2.0),)), Resources(1, 0.1, 10, (("tpu", 0.5),))
+        assert room.minus(request) == Resources(3, 0.9, 90, (("tpu", 1.5),))
+        assert room.minus(request).plus(request) == room
+
+    @given(st.lists(st.integers(1, 9999), min_size=1, max_size=30))
+    def test_no_crumbs(self, parts: list[int]) -> None:
+        """Ten-thousandths that are taken and given back in any number leave exactly what there was."""
+        requests = [Resources(part / 10_000, part / 10_000) for part in parts]
+        room = Resources(64, 8)
+        for request in requests:
+            room = room.minus(request)
+        for request in reversed(requests):
+            room = room.plus(request)
+        assert room == Resources(64, 8)
+
+    def test_as_dict(self) -> None:
+        """As a dict it has what is not zero, custom resources under their own names."""
+        assert Resources(0, 0.5, 7, (("tpu", 1.0),)).as_dict() == {"gpu": 0.5, "memory": 7.0, "tpu": 1.0}
+
+    @pytest.mark.parametrize(
+        ("resources", "text"),
+        [
+            (Resources(), "1 CPU"),
+            (Resources(0.5, 2), "0.5 CPU, 2 GPU"),
+            (Resources(1, 0, 3 * 2**29, (("tpu", 1.0),)), "1 CPU, 1.5 GiB memory, 1 tpu"),
+            (Resources(0), "no resources"),
+        ],
+    )
+    def test_as_text(self, resources: Resources, text: str) -> None:
+        """As text it reads as one would say it."""
+        assert str(resources) == text
