@@ -18,6 +18,10 @@ def save_checkpoint(source: Path, folder: Path, name: str) -> Path:
     """
     if not source.exists():
         raise SweepError(f"checkpoint={str(source)!r} does not exist: write the file or folder before you report it")
+    if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+        raise SweepError(
+            f"checkpoint={str(source)!r} is a folder that holds the checkpoints themselves: report one in it, with the checkpoint only"
+        )
     target, temporary = folder / name, folder / f".{name}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)

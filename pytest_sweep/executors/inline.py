@@ -97,7 +97,15 @@ class InlineExecutor:
 
 
 class _InlineRunner(TrialRunner):
-    """Runs an item without logging its reports: they are shown when they have been stored."""
+    """Runs an item without logging its reports: they are shown when they have been stored.
+
+    Those of subtests cannot be held back: pytest logs them itself, at once. They count, and are not shown again.
+    """
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the report of a subtest."""
+        if self.is_running:
+            self.take(report, is_shown=True)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_sweep.errors import DefinitionError
 from pytest_sweep.space import Point
-from pytest_sweep.worker.definition import SweepDefinition
+from pytest_sweep.worker.definition import SweepDefinition, unwrapped
 
 POINT = "_sweep_point"
 """The private parameter of every trial: a function that takes none of the configuration has nothing else to hang on."""
@@ -24,7 +24,7 @@ def generate_items(
     collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any]
 ) -> list[pytest.Function]:
     """Return the items of `function`, whatever its name, through ``pytest_generate_tests`` as for any test."""
-    items: list[pytest.Function] = list(collector._genfunctions(name, function))
+    items: list[pytest.Function] = list(collector._genfunctions(name, unwrapped(function)))
     return items
 
 

@@ -62,8 +62,14 @@ class SweepDefinition:
         )
 
 
+def unwrapped(candidate: Any) -> Any:
+    """Return the function in a static method or a class method, as pytest does; anything else as it is."""
+    return candidate.__func__ if isinstance(candidate, (staticmethod, classmethod)) else candidate
+
+
 def is_sweep(candidate: object, module: str | None = None) -> bool:
     """Say whether `candidate` is a function with the mark of a sweep, defined in `module` if that is given."""
+    candidate = unwrapped(candidate)
     # Only then its marks: `mock.call` and the like have every attribute, and a true one.
     if not inspect.isfunction(candidate) or (module is not None and candidate.__module__ != module):
         return False

@@ -28,6 +28,7 @@ class Outbox:
         self._send = send
         self._on_beat = on_beat
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
         self._waiting: list[Numbered] = []
         self._last = 0
         self._in_call = threading.Event()
@@ -44,9 +45,12 @@ class Outbox:
         self._in_call.set()
 
     def take(self) -> tuple[int, list[Numbered]]:
-        """End a call: return the last number, and the events that the sender thread has not sent."""
+        """End a call: return the last number, and the events that the sender thread has not sent.
+
+        Waits for what is being sent right now: should that fail, it travels with the call's result, its last way out.
+        """
         self._in_call.clear()
-        with self._lock:
+        with self._sending, self._lock:
             waiting, self._waiting = self._waiting, []
             return self._last, waiting
 
@@ -57,12 +61,14 @@ class Outbox:
             if not self._in_call.is_set():
                 continue
             self._on_beat()
-            with self._lock:
-                batch, self._waiting = self._waiting, []
-            if batch:
-                self._send_or_keep(batch)
+            with self._sending:
+                self._send_or_keep()
 
-    def _send_or_keep(self, batch: list[Numbered]) -> None:
+    def _send_or_keep(self) -> None:
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        if not batch:
+            return
         try:
             self._send(batch)
         except Exception:

@@ -39,13 +39,14 @@ class TrialRunner:
         self._task: Task | None = None
         self._trial: ActiveTrial | None = None
         self._reports: list[pytest.TestReport] = []
+        self._unshown: list[pytest.TestReport] = []
 
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` through ``pytest_runtest_protocol``; what became of it is emitted, unless it ends the session."""
         self._keeper.enter(item)
         began = time.monotonic()
         self._emit(TrialStarted(task.trial.key, task.attempt, time.time(), self._location))
-        self._reports = []
+        self._reports, self._unshown = [], []
         with activated(ActiveTrial(task, self._emit)) as trial:
             self._task, self._trial = task, trial
             try:
@@ -59,7 +60,7 @@ class TrialRunner:
                 self._task = self._trial = None
         self._warn_of_unknown_stop_metrics(item, task, trial)
         state = trial_state(self._reports, stopped=trial.should_stop)
-        reports = tuple(serialized(item, report) for report in self._reports)
+        reports = tuple(serialized(item, report) for report in self._unshown)
         self._emit(self._end(task, trial, began, state, error_text(self._reports), reports))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -95,9 +96,11 @@ class TrialRunner:
         """Whether a trial runs right now."""
         return self._trial is not None
 
-    def take(self, report: pytest.TestReport) -> None:
-        """Take a report of the running trial."""
+    def take(self, report: pytest.TestReport, *, is_shown: bool = False) -> None:
+        """Take a report of the running trial; one that is shown already counts for its state only."""
         self._reports.append(report)
+        if not is_shown:
+            self._unshown.append(report)
 
     def _end(
         self,

@@ -6,6 +6,7 @@ switched only between trials: a switch inside one would lose coverage, raise fro
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 
 import pytest
@@ -90,7 +91,10 @@ class HostedSession:
         return self._plugin.current_key
 
     def _main(self) -> None:
-        self._status = int(pytest.main(list(self._spec.args), plugins=[self._plugin]))
+        try:
+            self._status = int(pytest.main(list(self._spec.args), plugins=[self._plugin]))
+        except Exception:  # A plugin that fails before the session can report it; the driver says what it was.
+            self._plugin.problems.append(f"the worker's pytest session failed:\n{traceback.format_exc()}")
 
     def _receive(self) -> Sequence[PackedTask] | None:
         batch: Sequence[PackedTask] | None = getcurrent().parent.switch()

@@ -39,6 +39,8 @@ def session_spec(config: pytest.Config, files: Sequence[Path], run: str, environ
     args = [*config.invocation_params.args, f"--rootdir={config.rootpath}"]
     if config.inipath is not None:
         args.append(f"--config-file={config.inipath}")
+    # In a worker's process much is imported before pytest starts, plugins too, so that their assertions cannot be rewritten.
+    args += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     return SessionSpec(
         args=tuple(map(str, args)),
         cwd=str(config.invocation_params.dir),

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_sweep.checkpoints import save_checkpoint
 from pytest_sweep.errors import MetricsError, SweepError
 from pytest_sweep.model.events import TrialReported
-from pytest_sweep.model.metrics import plain_metrics
+from pytest_sweep.model.metrics import metric_value, plain_metrics
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Task
@@ -56,7 +56,7 @@ class ActiveTrial:
         self._iteration = task.iteration
         self._lock = threading.Lock()
         self._ended = False
-        self._reported_names: set[str] = set()
+        self._unjudged = dict.fromkeys(rule.metric for rule in trial.sweep.stop)
         self._began = self._last_report = time.monotonic()
 
     @property
@@ -116,7 +116,7 @@ class ActiveTrial:
         """Return the metrics that stop rules name and that none of the reports had."""
         if self.metrics is None:
             return []
-        return [rule.metric for rule in self._sweep.stop if rule.metric not in self._reported_names]
+        return list(self._unjudged)
 
     def _with_auto_metrics(self, plain: dict[str, Any]) -> dict[str, Any]:
         now = time.monotonic()
@@ -131,15 +131,17 @@ class ActiveTrial:
         return {**auto, **plain}
 
     def _publish(self, plain: dict[str, Any], checkpoint: str | os.PathLike[str] | None) -> dict[str, Any]:
+        # First the copy, which may fail: only what is reported counts as an iteration.
+        saved = None if checkpoint is None else self._save(Path(checkpoint), self._iteration + 1)
         full = self._with_auto_metrics(plain)
-        saved = None if checkpoint is None else self._save(Path(checkpoint), full)
         self.metrics = full
-        self._reported_names.update(full)
+        for name in [name for name in self._unjudged if metric_value(full, name) is not None]:
+            del self._unjudged[name]
         self._emit(TrialReported(self.key, self.attempt, full, saved))
         return full
 
-    def _save(self, source: Path, metrics: Mapping[str, Any]) -> str:
-        name = f"{metrics['training_iteration']:06d}-{self.attempt}"
+    def _save(self, source: Path, iteration: int) -> str:
+        name = f"{iteration:06d}-{self.attempt}"
         return str(save_checkpoint(source, self.dir / "checkpoints", name))
 
 

@@ -310,3 +310,21 @@ def _most_at_once(results: Sequence[Result]) -> int:
     """Return the largest number of trials whose spans of time overlap."""
     spans = [result.metrics or {} for result in results]
     return max(sum(bool(other["began"] <= span["began"] < other["ended"]) for other in spans) for span in spans)
+
+
+def test_warnings_as_errors_concern_the_trials_only(pytester: pytest.Pytester) -> None:
+    """With ``filterwarnings = error`` workers start, and a trial that warns fails."""
+    pytester.makeini("[pytest]\nfilterwarnings = error")
+    pytester.makepyfile(
+        """
+        import warnings
+        from pytest_sweep import sweep
+
+        @sweep(grid={"n": [1, 2]})
+        def train(n):
+            if n == 2:
+                warnings.warn("careful")
+            return n
+        """
+    )
+    pytester.runpytest_inprocess("--sweep").assert_outcomes(passed=1, failed=1)

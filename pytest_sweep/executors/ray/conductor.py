@@ -344,5 +344,6 @@ def _brief(error: Exception | None) -> str:
         return "killed or crashed, signal unknown"
     if name == "OutOfMemoryError":
         return "Ray's memory monitor killed it, because its node ran out of memory"
-    text = str(error).strip()
-    return f"{name}: {text.splitlines()[0]}" if text else name
+    cause = getattr(error, "cause", None) or error  # What an actor's method raised is wrapped in a RayTaskError.
+    text = str(cause).strip()
+    return f"{type(cause).__name__}: {text.splitlines()[0]}" if text else type(cause).__name__

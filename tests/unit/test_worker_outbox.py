@@ -1,0 +1,198 @@
+"""What a worker says arrives once and in order, whichever way it goes and whatever breaks on the way."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_sweep.worker import outbox
+from pytest_sweep.worker.outbox import Inbox, Numbered, Outbox
+
+LIMIT = 10.0
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until `condition` holds; an error after LIMIT seconds."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.001)
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "FLUSH_SECONDS", 0.001)
+
+
+class Wire:
+    """The way out: keeps what was sent; `broken` makes it raise, `open` holds it up."""
+
+    def __init__(self) -> None:
+        self.sent: list[Numbered] = []
+        self.broken = False
+        self.tries = 0
+        self.open = threading.Event()
+        self.open.set()
+
+    def has_sent(self, count: int) -> bool:
+        return len(self.sent) == count
+
+    def was_tried_after(self, tries: int) -> bool:
+        return self.tries > tries
+
+    def __call__(self, batch: Sequence[Numbered]) -> None:
+        self.tries += 1
+        assert self.open.wait(LIMIT)
+        if self.broken:
+            raise ConnectionError("the way out is closed")
+        self.sent += batch
+
+
+class TestOutbox:
+    def test_numbers_count_from_one(self) -> None:
+        """Events are numbered in order; outside a call nothing is sent, everything is taken."""
+        wire = Wire()
+        box = Outbox(wire)
+        for event in "abc":
+            box.put(event)
+        assert box.take() == (3, [(1, "a"), (2, "b"), (3, "c")])
+        assert box.take() == (3, [])
+        assert wire.tries == 0
+
+    def test_sent_while_a_call_runs(self) -> None:
+        """During a call events are sent without being asked for; numbers go on from call to call."""
+        wire = Wire()
+        box = Outbox(wire)
+        for number, event in enumerate("ab", 1):
+            box.begin_call()
+            box.put(event)
+            wait_for(partial(wire.has_sent, number))
+            assert box.take() == (number, [])
+        assert wire.sent == [(1, "a"), (2, "b")]
+
+    def test_put_never_waits(self) -> None:
+        """An event is taken at once also while the way out is held up."""
+        wire = Wire()
+        wire.open.clear()
+        box = Outbox(wire)
+        box.begin_call()
+        box.put("a")
+        wait_for(lambda: wire.tries)
+        began = time.monotonic()
+        for _ in range(1000):
+            box.put("b")
+        assert time.monotonic() - began < 1.0
+        wire.open.set()
+        last, rest = box.take()
+        assert last == len(wire.sent) + len(rest) == 1001
+
+    def test_what_could_not_be_sent_is_kept(self) -> None:
+        """While sending fails nothing is lost: it goes out with the next batch, in order."""
+        wire = Wire()
+        wire.broken = True
+        box = Outbox(wire)
+        box.begin_call()
+        for event in "abc":
+            box.put(event)
+            tried = wire.tries
+            wait_for(partial(wire.was_tried_after, tried))
+        wire.broken = False
+        wait_for(lambda: len(wire.sent) == 3)
+        assert wire.sent == [(1, "a"), (2, "b"), (3, "c")]
+
+    def test_what_fails_while_the_call_ends(self) -> None:
+        """What is on its way when a call ends, and does not arrive, travels with the call's result."""
+        wire = Wire()
+        wire.broken = True
+        wire.open.clear()
+        box = Outbox(wire)
+        box.begin_call()
+        box.put("a")
+        wait_for(lambda: wire.tries)
+        taken: list[tuple[int, list[Numbered]]] = []
+        ending = threading.Thread(target=lambda: taken.append(box.take()))
+        ending.start()
+        wire.open.set()
+        ending.join(LIMIT)
+        assert taken == [(1, [(1, "a")])]
+
+    def test_many_threads(self) -> None:
+        """Events of many threads, sent and taken while a wire fails now and then, arrive complete and each thread's in order."""
+        chance = random.Random(0)
+        inbox, received = Inbox(), []
+        lock = threading.Lock()
+
+        def send(batch: Sequence[Numbered]) -> None:
+            if chance.random() < 0.3:
+                raise ConnectionError
+            with lock:
+                received.extend(inbox.put(batch))
+
+        box = Outbox(send)
+
+        def talk(name: int) -> None:
+            for number in range(300):
+                box.put((name, number))
+
+        last = 0
+        for call in range(3):
+            box.begin_call()
+            threads = [threading.Thread(target=talk, args=(call * 4 + name,)) for name in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(LIMIT)
+            last, rest = box.take()
+            with lock:
+                received.extend(inbox.put(rest))
+            assert inbox.complete(last)
+        assert last == len(received) == 3 * 4 * 300
+        for name in range(12):
+            assert [number for who, number in received if who == name] == list(range(300))
+
+    def test_beats_only_in_calls(self) -> None:
+        """The sender's beat comes while a call runs, and not between calls."""
+        beats: list[bool] = []
+        in_call = threading.Event()
+        box = Outbox(Wire(), lambda: beats.append(in_call.is_set()))
+        in_call.set()
+        box.begin_call()
+        wait_for(lambda: len(beats) > 3)
+        box.take()
+        assert all(beats)
+
+
+class TestInbox:
+    def test_in_order(self) -> None:
+        """What comes early waits for what is missing."""
+        inbox = Inbox()
+        assert inbox.put([(2, "b"), (3, "c")]) == []
+        assert not inbox.complete(1)
+        assert inbox.put([(1, "a")]) == ["a", "b", "c"]
+        assert inbox.complete(3)
+        assert not inbox.complete(4)
+
+    def test_nothing_is_complete(self) -> None:
+        """A call without events is complete at once."""
+        assert Inbox().complete(0)
+
+    @given(st.integers(0, 30), st.data())
+    def test_any_order(self, count: int, data: st.DataObject) -> None:
+        """In whichever order, parts and repetitions events come, each is passed on once and in order."""
+        numbered = [(number, f"event {number}") for number in range(1, count + 1)]
+        repeated = data.draw(st.lists(st.sampled_from(numbered))) if numbered else []
+        shuffled = data.draw(st.permutations([*numbered, *repeated]))
+        inbox, received = Inbox(), []
+        while shuffled:
+            size = data.draw(st.integers(1, len(shuffled)))
+            received += inbox.put(shuffled[:size])
+            shuffled = shuffled[size:]
+        assert received == [event for _, event in numbered]
+        assert inbox.complete(count)
