@@ -1,4 +1,7 @@
-"""pytest-sweep: a sweep is a test suite whose items are trials; pytest collects, selects and reports them, Ray runs them."""
+"""pytest-sweep: a sweep is a test suite whose items are trials; pytest collects, selects and reports them, Ray runs them.
+
+PYTEST_DONT_REWRITE: there are no assertions here for pytest to rewrite, and in a worker this is imported before pytest could.
+"""
 
 from __future__ import annotations
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import pytest
+
+from pytest_sweep.errors import DefinitionError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -48,4 +51,14 @@ def sweep(**arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
 
     What is wrong in the arguments is an error of collection, which names the function, the value and what to do.
     """
-    return pytest.mark.sweep(**arguments)
+
+    def decorate(function: F) -> F:
+        __tracebackhide__ = True
+        # pytest drops a mark on what wraps a method, and ignores one on a lambda: the sweep would silently be none.
+        target: Any = function.__func__ if isinstance(function, (staticmethod, classmethod)) else function
+        if not (inspect.isfunction(target) or inspect.isclass(target)) or target.__name__ == "<lambda>":
+            raise DefinitionError(f"@sweep decorates a function that is written with def, not {function!r}")
+        pytest.mark.sweep(**arguments)(target)
+        return function
+
+    return decorate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from functools import partial
 
 import pytest
@@ -50,6 +51,11 @@ def _make_executor(config: pytest.Config, options: SweepOptions, keeper: Fixture
         made: Executor | None = config.hook.pytest_sweep_make_executor(options=options)
     except SweepError as error:
         raise pytest.UsageError(str(error)) from error
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise pytest.UsageError(
+            f"pytest_sweep_make_executor failed at {where.filename}:{where.lineno}: {type(error).__name__}: {error}"
+        ) from error
     if made is not None:
         return made
     if options.executor == "inline":

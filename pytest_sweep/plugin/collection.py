@@ -16,7 +16,7 @@ from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Sweep, Trial
 from pytest_sweep.space import Expansion, trial_key, trial_seed
 from pytest_sweep.worker.collect import check_arguments, generate_items, other_parameters, parametrize, point_of
-from pytest_sweep.worker.definition import SweepDefinition, is_sweep, read_definition
+from pytest_sweep.worker.definition import SweepDefinition, is_sweep, read_definition, unwrapped
 
 TRIAL = pytest.StashKey[Trial]()
 """Where an item keeps its trial's record."""
@@ -60,8 +60,7 @@ class SweepCollector:
             return _class_of_sweeps(collector, name, obj)
         module = collector.obj.__name__ if isinstance(collector, pytest.Module) else None
         if is_sweep(obj, module):
-            function: Any = obj
-            return self._collect(collector, name, function)
+            return self._collect(collector, name, unwrapped(obj))
         # A sweep that is imported is collected where it is defined. In a class that matches only by its sweeps, nothing else is.
         if is_sweep(obj) or (isinstance(collector, pytest.Class) and collector.stash.get(_SWEEPS_ONLY, False)):
             return []
@@ -156,11 +155,18 @@ def _class_of_sweeps(collector: pytest.Module | pytest.Class, name: str, cls: ty
         isinstance(collector, pytest.Module) and cls.__module__ != collector.obj.__name__
     ):
         return None
-    if not any(is_sweep(member) for member in vars(cls).values()):
+    if not _holds_sweeps(cls):
         return None
     node: pytest.Class = pytest.Class.from_parent(collector, name=name, obj=cls)
     node.stash[_SWEEPS_ONLY] = True
     return node
+
+
+def _holds_sweeps(cls: type) -> bool:
+    """Say whether a sweep is written in the class, or in a class that is written in it."""
+    members = vars(cls).values()
+    inner = [m for m in members if inspect.isclass(m) and m.__qualname__.startswith(f"{cls.__qualname__}.")]
+    return any(map(is_sweep, members)) or any(map(_holds_sweeps, inner))
 
 
 def _key(item: pytest.Function, sweep: str, definition: SweepDefinition) -> str:

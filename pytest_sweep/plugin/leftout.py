@@ -19,6 +19,8 @@ class LeftOut:
     ) -> list[pytest.Item] | None:
         """Leave a sweep out."""
         # The same question as worker.definition.is_sweep, which would import the search space into every session of pytest.
+        if isinstance(obj, (staticmethod, classmethod)):
+            obj = obj.__func__
         if not inspect.isfunction(obj) or not hasattr(obj, "pytestmark"):
             return None
         marks = obj.pytestmark if isinstance(obj.pytestmark, list) else [obj.pytestmark]

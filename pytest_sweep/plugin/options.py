@@ -33,24 +33,34 @@ class _Option:
         return f"sweep_{self.name}"
 
 
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a whole number") from None
+
+
 def _count(text: str) -> int:
-    number = int(text)
+    number = _integer(text)
     if number < 1:
         raise ValueError(f"{text} is less than 1")
     return number
 
 
 def _number(text: str) -> int:
-    number = int(text)
+    number = _integer(text)
     if number < 0:
         raise ValueError(f"{text} is negative")
     return number
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{text} is not a number of seconds")
+        raise ValueError(f"{text!r} is not a number of seconds, 0 or more")
     return number
 
 
@@ -65,7 +75,7 @@ _OPTIONS = (
     _Option("max_concurrent", "run at most N trials at once", kind=_count, metavar="N",
             shown_default="as many as fit"),
     _Option("dir", "folder for results, relative to rootdir", "sweep_results", metavar="PATH"),
-    _Option("seed", "seed of the run, from which every trial's seed is made", 0, kind=int, metavar="N"),
+    _Option("seed", "seed of the run, from which every trial's seed is made", 0, kind=_integer, metavar="N"),
     _Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=_seconds,
             metavar="SECONDS", shown_default="30 on a terminal, else a line every 60 and a block every 600"),
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.worker.keeper import FixtureKeeper
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
+    from _pytest.fixtures import SubRequest
+
     from pytest_sweep.plugin.trials import TrialPhase
     from pytest_sweep.results import SessionResults
 
@@ -56,8 +59,24 @@ class SweepRun:
             )
         results = newest_results(self._options.results_dir, self.collector.collected)
         for note in results.notes:
-            self._config.issue_config_time_warning(pytest.PytestWarning(note), stacklevel=2)
+            # Not by `warnings.warn`, which `-W error` would turn into an error of the test.
+            message = warnings.WarningMessage(note, pytest.PytestWarning, str(results.path), 0)
+            self._config.hook.pytest_warning_recorded.call_historic(
+                kwargs={"warning_message": message, "when": "runtest", "nodeid": "", "location": None}
+            )
         return results
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: SubRequest
+    ) -> Generator[None, object, object]:
+        """Forget that ``sweep_results`` was asked for too early, so that the tests after the trials do not fail with the same."""
+        try:
+            return (yield)
+        except BaseException:
+            if fixturedef.argname == "sweep_results":
+                fixturedef.finish(request)
+            raise
 
     def pytest_report_header(self) -> str:
         """Say where trials run, with which seed, and where results go."""

@@ -108,7 +108,7 @@ class TrialPhase:
 
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
-        write_summary(reporter, self._progress, self._status, self._hooks.failures, self._replayer.fatal)
+        write_summary(reporter, self._progress, self._status, self._hooks, self._replayer.fatal)
 
     def close(self, exit_status: int) -> None:
         """Store how the run ended, and close the store."""

@@ -1,0 +1,1 @@
+"""Whole sessions of pytest, in temporary projects, with trials in this process."""
