@@ -12,6 +12,8 @@ from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.results.result import Result, flattened, histories
 
+__tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
+
 if TYPE_CHECKING:
     import pandas as pd
 

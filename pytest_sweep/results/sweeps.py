@@ -10,6 +10,8 @@ from pathlib import Path
 from pytest_sweep.errors import NoResultsError
 from pytest_sweep.results.grid import ResultGrid
 
+__tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
+
 
 class UnknownSweepError(NoResultsError, KeyError):
     """No sweep, or more than one, has the name that was asked for. Also a KeyError, as for any mapping."""
