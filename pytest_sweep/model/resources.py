@@ -54,6 +54,8 @@ class Resources:
                 problems.append(f"{name!r} is not a resource: {hint}")
         cpu = _amount("cpu", arguments.get("cpu", 1.0), problems)
         gpu = _amount("gpu", arguments.get("gpu", 0.0), problems)
+        if gpu > 1 and not gpu.is_integer():
+            problems.append(f"gpu={gpu:g} is neither a part of one GPU nor a whole number of them")
         memory = _memory(arguments.get("memory", 0), problems)
         custom = _custom(arguments.get("custom", {}), problems)
         if problems:

@@ -15,7 +15,15 @@ from pytest_sweep.errors import DefinitionError, ResourcesError, SpaceError, Swe
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Sweep, Trial
 from pytest_sweep.space import Expansion, trial_key, trial_seed
-from pytest_sweep.worker.collect import check_arguments, generate_items, other_parameters, parametrize, point_of
+from pytest_sweep.worker.collect import (
+    SWEEPS_ONLY,
+    check_arguments,
+    class_of_sweeps,
+    generate_items,
+    other_parameters,
+    parametrize,
+    point_of,
+)
 from pytest_sweep.worker.definition import SweepDefinition, is_sweep, read_definition, unwrapped
 
 TRIAL = pytest.StashKey[Trial]()
@@ -57,12 +65,12 @@ class SweepCollector:
     ) -> pytest.Class | list[pytest.Function] | None:
         """Collect a sweep, or a class that holds one, whatever their names."""
         if inspect.isclass(obj):
-            return _class_of_sweeps(collector, name, obj)
+            return class_of_sweeps(collector, name, obj)
         module = collector.obj.__name__ if isinstance(collector, pytest.Module) else None
         if is_sweep(obj, module):
             return self._collect(collector, name, unwrapped(obj))
         # A sweep that is imported is collected where it is defined. In a class that matches only by its sweeps, nothing else is.
-        if is_sweep(obj) or (isinstance(collector, pytest.Class) and collector.stash.get(_SWEEPS_ONLY, False)):
+        if is_sweep(obj) or (isinstance(collector, pytest.Class) and collector.stash.get(SWEEPS_ONLY, False)):
             return []
         return None
 
@@ -141,32 +149,6 @@ class _ResourceReader:
             except ResourcesError as error:
                 raise ResourcesError(f"@pytest.mark.resources of {item.name}: {error}") from error
         return self._parsed[id(mark)]
-
-
-_SWEEPS_ONLY = pytest.StashKey[bool]()
-
-
-def _class_of_sweeps(collector: pytest.Module | pytest.Class, name: str, cls: type) -> pytest.Class | None:
-    if any(getattr(mark, "name", None) == "sweep" for mark in vars(cls).get("pytestmark", ())):
-        raise collector.CollectError(
-            f"{name} in {collector.nodeid}: @sweep decorates a function or a method, not a class"
-        )
-    if collector.istestclass(cls, name) or (
-        isinstance(collector, pytest.Module) and cls.__module__ != collector.obj.__name__
-    ):
-        return None
-    if not _holds_sweeps(cls):
-        return None
-    node: pytest.Class = pytest.Class.from_parent(collector, name=name, obj=cls)
-    node.stash[_SWEEPS_ONLY] = True
-    return node
-
-
-def _holds_sweeps(cls: type) -> bool:
-    """Say whether a sweep is written in the class, or in a class that is written in it."""
-    members = vars(cls).values()
-    inner = [m for m in members if inspect.isclass(m) and m.__qualname__.startswith(f"{cls.__qualname__}.")]
-    return any(map(is_sweep, members)) or any(map(_holds_sweeps, inner))
 
 
 def _key(item: pytest.Function, sweep: str, definition: SweepDefinition) -> str:

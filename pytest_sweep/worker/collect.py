@@ -14,10 +14,13 @@ import pytest
 
 from pytest_sweep.errors import DefinitionError
 from pytest_sweep.space import Point
-from pytest_sweep.worker.definition import SweepDefinition, unwrapped
+from pytest_sweep.worker.definition import SweepDefinition, is_sweep, unwrapped
 
 POINT = "_sweep_point"
 """The private parameter of every trial: a function that takes none of the configuration has nothing else to hang on."""
+
+SWEEPS_ONLY = pytest.StashKey[bool]()
+"""Marks a class that is collected for its sweeps although its name says that it is no class of tests."""
 
 
 def generate_items(
@@ -109,3 +112,31 @@ def _values(point: Point, names: Sequence[str], config_arg: str) -> Iterator[Any
             raise DefinitionError(
                 f"its argument {name!r} is missing in the configuration {point.label!r}: give it in all of them"
             )
+
+
+def class_of_sweeps(collector: pytest.Module | pytest.Class, name: str, cls: type) -> pytest.Class | None:
+    """Return a collector for a class that holds sweeps and that pytest would pass by; None leaves the class to pytest.
+
+    Raises:
+        pytest.Collector.CollectError: the class itself is decorated with ``@sweep``.
+    """
+    if any(getattr(mark, "name", None) == "sweep" for mark in vars(cls).get("pytestmark", ())):
+        raise collector.CollectError(
+            f"{name} in {collector.nodeid}: @sweep decorates a function or a method, not a class"
+        )
+    if collector.istestclass(cls, name) or (
+        isinstance(collector, pytest.Module) and cls.__module__ != collector.obj.__name__
+    ):
+        return None
+    if not _holds_sweeps(cls):
+        return None
+    node: pytest.Class = pytest.Class.from_parent(collector, name=name, obj=cls)
+    node.stash[SWEEPS_ONLY] = True
+    return node
+
+
+def _holds_sweeps(cls: type) -> bool:
+    """Say whether a sweep is written in the class, or in a class that is written in it."""
+    members = vars(cls).values()
+    inner = [m for m in members if inspect.isclass(m) and m.__qualname__.startswith(f"{cls.__qualname__}.")]
+    return any(map(is_sweep, members)) or any(map(_holds_sweeps, inner))

@@ -17,8 +17,8 @@ from pytest_sweep.errors import SweepError
 from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.space import Point
-from pytest_sweep.worker.collect import generate_items, parametrize
-from pytest_sweep.worker.definition import is_sweep, read_definition
+from pytest_sweep.worker.collect import class_of_sweeps, generate_items, parametrize
+from pytest_sweep.worker.definition import is_sweep, read_definition, unwrapped
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.reports import plain_warning, serialized
 from pytest_sweep.worker.runner import Emit, TrialRunner
@@ -140,13 +140,13 @@ class HostedPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(
         self, collector: pytest.Module | pytest.Class, name: str, obj: object
-    ) -> list[pytest.Function] | None:
+    ) -> pytest.Class | list[pytest.Function] | None:
         """Remember the sweeps; generate the one trial that is being built; leave out all other functions."""
         if isinstance(obj, type):
-            return None
+            return class_of_sweeps(collector, name, obj)
         if not is_sweep(obj):
             return []
-        function: Any = obj
+        function = unwrapped(obj)
         if self._building is not None:
             return generate_items(collector, name, function)
         self._sweeps[f"{collector.nodeid}::{name}"] = (collector, name, function)

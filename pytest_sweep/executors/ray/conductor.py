@@ -11,12 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import authentication
+from pytest_sweep.executors.ray.handle import WorkerHandle, brief, bundle
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
@@ -30,27 +30,6 @@ if TYPE_CHECKING:  # Importing Ray takes a second or two: it is done in this thr
 
 MAIL_SECONDS = 0.2
 NODES_SECONDS = 5.0
-
-
-@dataclass
-class _Worker:
-    """A worker and its process. `births` counts its processes; `dying` the letters to wait for after its death."""
-
-    id: str
-    resources: Resources
-    node: str | None
-    births: int = 0
-    group: Any = None
-    actor: Any = None
-    inbox: Inbox = field(default_factory=Inbox)
-    unfinished: Callable[[], None] | None = None
-    last: int = 0
-    death: str | None = None
-    takes_to_wait: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"{self.id}#{self.births}"
 
 
 class Conductor(threading.Thread):
@@ -70,8 +49,8 @@ class Conductor(threading.Thread):
         self._options = options
         self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._spec: SessionSpec | None = None
-        self._workers: dict[str, _Worker] = {}
-        self._requests: deque[_Worker] = deque()
+        self._workers: dict[str, WorkerHandle] = {}
+        self._requests: deque[WorkerHandle] = deque()
         self._leaving = False
         self._mailbox: Any = None
 
@@ -143,7 +122,7 @@ class Conductor(threading.Thread):
 
     def start_worker(self, command: commands.StartWorker) -> None:
         """Ask for the worker's resources, when those of the one before are granted: Ray serves small requests first."""
-        worker = _Worker(command.worker, command.resources, command.node)
+        worker = WorkerHandle(command.worker, command.resources, command.node)
         self._workers[worker.id] = worker
         self._requests.append(worker)
         if len(self._requests) == 1:
@@ -157,7 +136,8 @@ class Conductor(threading.Thread):
     def stop_worker(self, command: commands.StopWorker) -> None:
         """End a worker's session, then its process."""
         worker = self._workers[command.worker]
-        if worker.actor is None:
+        if not worker.has_started:  # It has no fixtures yet, and where its node is gone it never will.
+            self._end_process(worker)
             self._forget(worker)
         else:
             self._finish(worker, then=self._forget)
@@ -174,10 +154,10 @@ class Conductor(threading.Thread):
         if self._requests:
             worker = self._requests[0]
             where = [{"ray.io/node-id": worker.node}] if worker.node else None
-            worker.group = self._make_group([_bundle(worker.resources)], bundle_label_selector=where)
+            worker.group = self._make_group([bundle(worker.resources)], bundle_label_selector=where)
             self._when_done(worker.group.ready(), self._on_granted, worker)
 
-    def _on_granted(self, worker: _Worker, _: object, error: Exception | None) -> None:
+    def _on_granted(self, worker: WorkerHandle, _: object, error: Exception | None) -> None:
         if worker in self._requests:
             self._requests.remove(worker)
             self._request_next()
@@ -186,9 +166,9 @@ class Conductor(threading.Thread):
         elif worker.id in self._workers:
             self._start_process(worker)
 
-    def _start_process(self, worker: _Worker) -> None:
+    def _start_process(self, worker: WorkerHandle) -> None:
         worker.births += 1
-        worker.inbox, worker.death = Inbox(), None
+        worker.inbox, worker.death, worker.has_started = Inbox(), None, False
         threads = max(1, int(worker.resources.cpu))
         # The actor itself holds no CPU: they are for the Ray tasks that a trial may start, which land in the same group.
         strategy = self._in_group(worker.group, 0, placement_group_capture_child_tasks=True)
@@ -197,34 +177,37 @@ class Conductor(threading.Thread):
         worker.actor = actor.options(**options).remote(worker.name, self._spec, self._mailbox, threads)
         self._when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)
 
-    def _on_started(self, worker: _Worker, births: int, result: CallResult | None, error: Exception | None) -> None:
+    def _on_started(
+        self, worker: WorkerHandle, births: int, result: CallResult | None, error: Exception | None
+    ) -> None:
         if births != worker.births or worker.id not in self._workers:
             return
         if result is None:
-            self._fail(worker, f"a worker did not start: {_brief(error)}")
+            self._fail(worker, f"a worker did not start: {brief(error)}")
         elif result.exit is not None:
             self.happened.put(events.SessionExited(worker.id, *result.exit))
         elif result.failure is not None:
             self._fail(worker, result.failure)
         else:
+            worker.has_started = True
             self._pass_on(worker, result.rest)
             self.happened.put(events.WorkerStarted(worker.id, result.location, result.node))
 
-    def _fail(self, worker: _Worker, cause: str) -> None:
+    def _fail(self, worker: WorkerHandle, cause: str) -> None:
         self.happened.put(events.WorkerFailed(worker.id, cause))
 
     # Running
 
-    def _on_ran(self, worker: _Worker, births: int, result: CallResult | None, error: Exception | None) -> None:
+    def _on_ran(self, worker: WorkerHandle, births: int, result: CallResult | None, error: Exception | None) -> None:
         if births != worker.births or worker.id not in self._workers:
             return
         if result is None:
             # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
-            worker.death, worker.takes_to_wait = f"the worker died while it ran the trial: {_brief(error)}", 2
+            worker.death, worker.takes_to_wait = f"the worker died while it ran the trial: {brief(error)}", 2
             return
         self._complete(worker, result, partial(self._after_run, worker, result))
 
-    def _after_run(self, worker: _Worker, result: CallResult) -> None:
+    def _after_run(self, worker: WorkerHandle, result: CallResult) -> None:
         if result.exit is not None:
             self.happened.put(events.SessionExited(worker.id, *result.exit))
         elif result.failure is not None:
@@ -232,7 +215,7 @@ class Conductor(threading.Thread):
         else:
             self.happened.put(events.BatchDone(worker.id))
 
-    def _complete(self, worker: _Worker, result: CallResult, then: Callable[[], None]) -> None:
+    def _complete(self, worker: WorkerHandle, result: CallResult, then: Callable[[], None]) -> None:
         """Do `then` when everything that the worker has said during the call has been passed on."""
         self._pass_on(worker, result.rest)
         if worker.inbox.complete(result.last):
@@ -240,7 +223,7 @@ class Conductor(threading.Thread):
         else:
             worker.last, worker.unfinished = result.last, then
 
-    def _pass_on(self, worker: _Worker, numbered: Sequence[Any]) -> None:
+    def _pass_on(self, worker: WorkerHandle, numbered: Sequence[Any]) -> None:
         for event in worker.inbox.put(numbered):
             self.happened.put(event)
 
@@ -250,7 +233,7 @@ class Conductor(threading.Thread):
     def _on_mail(self, letters: list[Letter] | None, error: Exception | None) -> None:
         if letters is None:
             if not self._leaving:
-                self.happened.put(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {_brief(error)}"))
+                self.happened.put(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {brief(error)}"))
             return
         self._take_mail()
         by_name = {worker.name: worker for worker in self._workers.values()}
@@ -260,7 +243,7 @@ class Conductor(threading.Thread):
         for worker in list(self._workers.values()):
             self._after_mail(worker)
 
-    def _after_mail(self, worker: _Worker) -> None:
+    def _after_mail(self, worker: WorkerHandle) -> None:
         if worker.unfinished is not None and worker.inbox.complete(worker.last):
             then, worker.unfinished = worker.unfinished, None
             then()
@@ -272,7 +255,7 @@ class Conductor(threading.Thread):
 
     # Ending
 
-    def _finish(self, worker: _Worker, then: Callable[[_Worker], None]) -> None:
+    def _finish(self, worker: WorkerHandle, then: Callable[[WorkerHandle], None]) -> None:
         """End the session of a worker, so that its fixtures are torn down, and its process; then do `then`."""
         births = worker.births
 
@@ -290,7 +273,7 @@ class Conductor(threading.Thread):
 
         self._when_done(worker.actor.finish.remote(), finished)
 
-    def _forget(self, worker: _Worker) -> None:
+    def _forget(self, worker: WorkerHandle) -> None:
         self._workers.pop(worker.id, None)
         if worker in self._requests:
             was_first = self._requests[0] is worker
@@ -300,12 +283,12 @@ class Conductor(threading.Thread):
         self._free(worker)
         self.happened.put(events.WorkerStopped(worker.id))
 
-    def _end_process(self, worker: _Worker) -> None:
+    def _end_process(self, worker: WorkerHandle) -> None:
         if worker.actor is not None:
             self._ray.kill(worker.actor)
             worker.actor = None
 
-    def _free(self, worker: _Worker) -> None:
+    def _free(self, worker: WorkerHandle) -> None:
         if worker.group is not None:
             self._remove_group(worker.group)
             worker.group = None
@@ -326,24 +309,3 @@ class Conductor(threading.Thread):
             self.tell(message, *arguments, None if error else future.result(), error)
 
         reference.future().add_done_callback(done)
-
-
-def _bundle(resources: Resources) -> dict[str, float]:
-    bundle = {"CPU": resources.cpu, "GPU": resources.gpu, "memory": float(resources.memory), **dict(resources.custom)}
-    # Ray refuses an empty bundle: a trial that asks for nothing gets a crumb of a CPU.
-    return {name: amount for name, amount in bundle.items() if amount} or {"CPU": 0.001}
-
-
-def _brief(error: Exception | None) -> str:
-    """Return what Ray knows of a death, in a line: its error goes on with identifiers and advice.
-
-    Ray tells neither exit code nor signal: SIGKILL, a segmentation fault and ``os._exit`` are one and the same ActorDiedError.
-    """
-    name = type(error).__name__
-    if name == "ActorDiedError":
-        return "killed or crashed, signal unknown"
-    if name == "OutOfMemoryError":
-        return "Ray's memory monitor killed it, because its node ran out of memory"
-    cause = getattr(error, "cause", None) or error  # What an actor's method raised is wrapped in a RayTaskError.
-    text = str(cause).strip()
-    return f"{type(cause).__name__}: {text.splitlines()[0]}" if text else type(cause).__name__

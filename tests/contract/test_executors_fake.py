@@ -1,0 +1,159 @@
+"""The fake executor is one to the engine and to pytest, and tells who orders what no executor could do."""
+
+from __future__ import annotations
+
+import collections
+
+import pytest
+
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.model import Resources, Task, commands, events
+from pytest_sweep.results import load_results
+from pytest_sweep.testing.driven import ONE_CPU, make_trials, node, run
+from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome
+
+CONFTEST = """
+from pytest_sweep import TrialState
+from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome
+
+def script(task):
+    a = task.trial.config["a"]
+    if a == 1:
+        return Outcome(TrialState.ERROR, error="ValueError: scripted")
+    if a == 2:
+        return Outcome(TrialState.SKIPPED, error="scripted")
+    return Outcome(reports=[{"x": 1}], final={"y": a}, dies="killed" if a == 3 and task.attempt == 1 else None)
+
+def pytest_sweep_make_executor(options):
+    return FakeExecutor(script=script)
+"""
+
+MODELS = """
+from pytest_sweep import sweep
+
+@sweep(grid={"a": [0, 1, 2, 3]})
+def train(a):
+    raise AssertionError("the body of a trial is not run")
+"""
+
+
+def start(fake: FakeExecutor, number: int = 1, resources: Resources = ONE_CPU, node: str | None = "node-1") -> None:
+    fake.execute(commands.StartWorker(f"worker-{number}", resources, node))
+
+
+def hand(fake: FakeExecutor, *tasks: Task) -> None:
+    fake.execute(run("worker-1", *(task.trial for task in tasks)), tasks)
+
+
+def make_tasks(count: int) -> list[Task]:
+    return [Task(trial, 1, "/results") for trial in make_trials(count)]
+
+
+def test_in_a_session(pytester: pytest.Pytester) -> None:
+    """A plugin's tests can run whole sessions with it: outcomes, retries and results are as scripted."""
+    pytester.makeini("[pytest]")
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(sweep_models=MODELS)
+    result = pytester.runpytest_inprocess("--sweep", "-p", "no:cacheprovider")
+    counts = result.parseoutcomes()
+    assert {name: counts[name] for name in ("passed", "failed", "skipped", "rerun")} == {
+        "passed": 2, "failed": 1, "skipped": 1, "rerun": 1,
+    }  # fmt: skip
+    result.stdout.fnmatch_lines(["*ValueError: scripted*"])
+    (grid,) = load_results(dir=pytester.path / "sweep_results").values()
+    assert [str(found.state) for found in grid] == ["TERMINATED", "ERROR", "SKIPPED", "TERMINATED"]
+    assert (grid[3].attempts, grid[3].metrics) == (2, {"x": 1, "y": 3})
+
+
+def test_it_is_an_executor() -> None:
+    """It satisfies the protocol, as mypy sees it."""
+    executor: Executor = FakeExecutor()
+    executor.prepare()
+    assert (executor.name, executor.max_concurrent, list(executor.future_nodes())) == ("fake", None, [])
+    assert executor.describe() == "fake, 1 nodes"
+    executor.shutdown(force=False)
+    executor.join()
+
+
+def test_steps() -> None:
+    """Each call of events is a step: starts can be delayed, trials can last."""
+    fake = FakeExecutor(script=lambda _: Outcome(polls=2), polls_to_start=2)
+    start(fake)
+    assert fake.events(0) == []
+    assert [type(event) for event in fake.events(0)] == [events.WorkerStarted]
+    hand(fake, *make_tasks(1))
+    assert [type(event) for event in fake.events(0)] == [events.TrialStarted]
+    assert [type(event) for event in fake.events(0)] == [events.TrialFinished, events.BatchDone]
+
+
+def test_a_kill() -> None:
+    """A killed worker says nothing more until it is restarted, and an order that crosses its death is lost."""
+    fake = FakeExecutor()
+    tasks = make_tasks(1)
+    start(fake)
+    fake.events(0)
+    fake.kill("worker-1", "out of memory")
+    hand(fake, *tasks)
+    (died,) = fake.events(0)
+    assert isinstance(died, events.WorkerDied)
+    assert died.cause == "out of memory"
+    assert fake.events(0) == []
+    fake.execute(commands.RestartWorker("worker-1"))
+    assert [type(event) for event in fake.events(0)] == [events.WorkerStarted]
+    hand(fake, *tasks)
+    assert len(fake.events(0)) == 3
+    assert fake.ran == [("worker-1", tasks[0].trial.key, 1)]
+
+
+def test_word_for_word() -> None:
+    """A script may say a trial's events itself."""
+    (task,) = make_tasks(1)
+    late = events.OutputWritten(task.trial.key, "text")
+    fake = FakeExecutor(script=lambda _: [late])
+    start(fake)
+    fake.events(0)
+    hand(fake, task)
+    assert late in fake.events(0)
+
+
+def test_a_future_node() -> None:
+    """A worker without a node starts when a machine is there that can hold it."""
+    fake = FakeExecutor(future=[Resources(cpu=8)])
+    start(fake, resources=Resources(cpu=8), node=None)
+    assert fake.events(0) == []
+    fake.add_node(node(2, 8))
+    changed, started = fake.events(0)
+    assert isinstance(changed, events.NodesChanged)
+    assert isinstance(started, events.WorkerStarted)
+    assert started.node == "node-2"
+    assert fake.held("node-2") == Resources(cpu=8)
+    fake.remove_node("node-2")
+    assert [type(event) for event in fake.events(0)] == [events.NodesChanged, events.WorkerDied]
+
+
+def test_impossible_orders() -> None:
+    """What no executor could do is an error at once: too much on a node, a busy or cold worker, other tasks than trials."""
+    fake = FakeExecutor(script=lambda _: Outcome(polls=5))
+    first, second = make_tasks(2)
+    start(fake)
+    with pytest.raises(AssertionError, match="has not started"):
+        hand(fake, first)
+    fake.events(0)
+    with pytest.raises(AssertionError, match="tasks are not the trials"):
+        fake.execute(run("worker-1", first.trial), [second])
+    hand(fake, first)
+    with pytest.raises(AssertionError, match="is busy"):
+        hand(fake, second)
+    with pytest.raises(AssertionError, match="interrupts"):
+        fake.execute(commands.RestartWorker("worker-1"))
+    with pytest.raises(AssertionError, match="were not stopped"):
+        fake.shutdown(force=False)
+    with pytest.raises(AssertionError, match="exceeds node-1"):
+        start(fake, 2, Resources(cpu=2))
+
+
+def test_a_run_that_is_stuck() -> None:
+    """When nothing happens any more, it says so instead of waiting for ever."""
+    fake = FakeExecutor()
+    with pytest.raises(AssertionError, match="nothing happens any more"):
+        collections.deque(iter(lambda: fake.events(0), None), maxlen=0)

@@ -1,0 +1,251 @@
+"""Imports point downwards only, and loading the plugin costs next to nothing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import pytest_sweep
+
+PACKAGE = Path(pytest_sweep.__file__).parent
+
+# Which rooms a room may import. What is not here may import nothing of ours.
+ALLOWED: dict[str, frozenset[str]] = {
+    room: frozenset(others.split())
+    for room, others in {
+        "errors": "",
+        "model": "errors",
+        "space": "model errors",
+        "store": "space model errors",
+        "checkpoints": "errors",
+        "hookcalls": "",
+        "worker": "space checkpoints model hookcalls errors",
+        "executors": "worker model errors",
+        "engine": "executors model errors",
+        "results": "store space model errors",
+        "reporting": "store space model errors",
+        "decorator": "errors",
+        "hookspecs": "",
+        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator errors",
+        "testing": "plugin engine executors reporting results worker store checkpoints space model hookcalls decorator errors",
+        "__init__": "",
+    }.items()
+}
+WITHOUT_PYTEST = ("space", "engine", "store", "model", "results", "reporting", "checkpoints", "errors")
+
+# Imports inside functions hide what a module depends on. These are here for a reason, and no others.
+INSIDE_FUNCTIONS = {
+    "plugin/__init__.py": "loaded at every start of pytest, where only --sweep may cost anything",
+    "plugin/fixtures.py": "part of what is loaded at every start",
+    "plugin/run.py": "imports the database, which a session without trials does not need",
+    "executors/ray/conductor.py": "importing Ray takes a second or two: done in the conductor's thread, while pytest collects",
+    "results/grid.py": "pandas is an extra",
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: the file it is in, what it imports, and where it stands."""
+
+    file: str
+    line: int
+    module: str
+    in_function: bool
+    only_for_types: bool
+
+    @property
+    def room(self) -> str:
+        """The top-level room of the file."""
+        return self.file.removesuffix(".py").partition("/")[0]
+
+    @property
+    def target(self) -> str | None:
+        """The room of ours that is imported, or None."""
+        head, _, rest = self.module.partition(".")
+        return rest.partition(".")[0] or "__init__" if head == "pytest_sweep" else None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def _imports(node: ast.AST, file: str, in_function: bool = False, for_types: bool = False) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            for module in _modules(child):
+                yield Import(file, child.lineno, module, in_function, for_types)
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            for part in child.body:
+                yield from _imports(ast.Module([part], []), file, in_function, True)
+            for part in child.orelse:
+                yield from _imports(ast.Module([part], []), file, in_function, for_types)
+        else:
+            is_function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            yield from _imports(child, file, in_function or is_function, for_types)
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    assert node.level == 0, "write imports of ours in full"
+    if node.module in ("pytest_sweep", "pytest_sweep.executors"):
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return [str(node.module)]
+
+
+@cache
+def all_imports() -> tuple[Import, ...]:
+    found: list[Import] = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        found += _imports(ast.parse(path.read_text("utf-8")), path.relative_to(PACKAGE).as_posix())
+    return tuple(found)
+
+
+def texts(imports: Iterator[Import]) -> list[str]:
+    return [str(found) for found in imports]
+
+
+def in_new_process(code: str, folder: Path) -> str:
+    """Run `code` in a new interpreter and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+class TestDirections:
+    def test_every_room_is_known(self) -> None:
+        """A new module or folder has its place in the table of this file."""
+        assert {
+            path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        } == set(ALLOWED)
+
+    def test_downwards_only(self) -> None:
+        """A room imports only those below it, in functions too; what is imported for types only is free in the facades."""
+        facades = ("__init__", "hookspecs")
+        assert (
+            texts(
+                found
+                for found in all_imports()
+                if found.target not in (None, found.room, *ALLOWED[found.room])
+                and not (found.only_for_types and found.room in facades)
+            )
+            == []
+        )
+
+    def test_the_table_has_no_cycle(self) -> None:
+        """The table itself points downwards: its rooms can be put in an order."""
+        placed: set[str] = set()
+        while len(placed) < len(ALLOWED):
+            ready = {room for room, others in ALLOWED.items() if room not in placed and others <= placed}
+            assert ready, f"{sorted(set(ALLOWED) - placed)} import each other"
+            placed |= ready
+
+    def test_the_engine_knows_only_the_protocol(self) -> None:
+        """Of executors, the engine imports the protocol only."""
+        assert {found.module for found in all_imports() if found.room == "engine" and found.target == "executors"} == {
+            "pytest_sweep.executors.base"
+        }
+
+    def test_executors_know_not_each_other(self) -> None:
+        """The protocol and the executor inline import nothing of the executor ray."""
+        assert (
+            texts(
+                found
+                for found in all_imports()
+                if found.room == "executors"
+                and not found.file.startswith("executors/ray/")
+                and found.module.startswith("pytest_sweep.executors.ray")
+            )
+            == []
+        )
+
+    @pytest.mark.parametrize(("package", "home"), [("ray", "executors/ray/"), ("sqlalchemy", "store/")])
+    def test_one_home_for_a_large_package(self, package: str, home: str) -> None:
+        """Ray is imported in its executor only, the database's library in the store only."""
+        users = [found for found in all_imports() if found.module.split(".")[0] == package]
+        assert users
+        assert texts(found for found in users if not found.file.startswith(home)) == []
+
+    def test_without_pytest(self) -> None:
+        """What decides, remembers and reads knows nothing of pytest."""
+        assert (
+            texts(
+                found
+                for found in all_imports()
+                if found.room in WITHOUT_PYTEST and found.module.split(".")[0] in ("pytest", "_pytest", "pluggy")
+            )
+            == []
+        )
+
+    def test_imports_inside_functions(self) -> None:
+        """An import inside a function has its reason in the table of this file, and the table has no more than there are."""
+        users = {found.file for found in all_imports() if found.in_function and not found.only_for_types}
+        assert users - set(INSIDE_FUNCTIONS) == set()
+        assert set(INSIDE_FUNCTIONS) - users == set()
+
+    def test_tests_are_not_imported(self) -> None:
+        """What is for tests is used by nothing else."""
+        assert texts(found for found in all_imports() if found.target == "testing" and found.room != "testing") == []
+
+    def test_modules_are_short(self) -> None:
+        """No module has 350 lines: such a one has two concerns."""
+        lengths = {path: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+        assert [f"{path}: {length}" for path, length in lengths.items() if length >= 350] == []
+
+
+class TestLoading:
+    PYTEST = (
+        "pytest",
+        "_pytest",
+        "pluggy",
+        "iniconfig",
+        "packaging",
+        "pygments",
+        "exceptiongroup",
+        "tomli",
+        "colorama",
+        "py",
+    )
+    HEAVY = ("ray", "sqlalchemy", "cloudpickle", "numpy", "psutil", "greenlet", "tabulate", "pandas")
+
+    @pytest.mark.parametrize("module", ["pytest_sweep", "pytest_sweep.plugin"])
+    def test_loading_imports_pytest_only(self, module: str, tmp_path: Path) -> None:
+        """Loading the package or the plugin imports the standard library, pytest and what pytest itself needs."""
+        code = (
+            "import sys, json; before = set(sys.modules)\n"
+            f"import {module}\n"
+            "print(json.dumps(sorted({name.partition('.')[0] for name in set(sys.modules) - before})))"
+        )
+        loaded = set(json.loads(in_new_process(code, tmp_path)))
+        assert loaded - set(sys.stdlib_module_names) - set(self.PYTEST) == {"pytest_sweep"}
+
+    @pytest.mark.parametrize("arguments", [["--co"], ["--fixtures"], []])
+    def test_a_session_without_sweeps(self, tmp_path: Path, arguments: list[str]) -> None:
+        """A plain session loads nothing that only a run of sweeps needs."""
+        (tmp_path / "pytest.ini").write_text("[pytest]\n")
+        code = (
+            "import sys, json, pytest\n"
+            f"pytest.main({['-q', '-p', 'no:cacheprovider', *arguments]!r})\n"
+            f"print(json.dumps(sorted(set({self.HEAVY!r}) & set(sys.modules))))"
+        )
+        assert json.loads(in_new_process(code, tmp_path)) == []
+
+    def test_the_public_names(self) -> None:
+        """Each public name can be had, they are sorted, and dir() knows them before they are loaded."""
+        assert pytest_sweep.__all__ == sorted(pytest_sweep.__all__)
+        assert set(pytest_sweep.__all__) <= set(dir(pytest_sweep))
+        assert all(getattr(pytest_sweep, name) is not None for name in pytest_sweep.__all__)
+
+    def test_a_name_that_is_not_there(self) -> None:
+        """A misspelt name is an AttributeError, as of any module."""
+        with pytest.raises(AttributeError, match="module 'pytest_sweep' has no attribute 'swep'"):
+            _ = pytest_sweep.swep
