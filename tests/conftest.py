@@ -11,9 +11,13 @@ from typing import Any
 import psutil
 import pytest
 
-# pytester restores sys.modules after each run in this process: what has compiled parts must not be loaded by such a run only, to be
-# loaded a second time by the next.
+# pytester restores sys.modules after each run in this process. What has compiled parts must not be loaded by such a run only, to
+# be loaded a second time by the next; nor must a part of ours, which would meet the parts that stay as another module's classes.
 import sqlalchemy  # noqa: F401
+
+import pytest_sweep.plugin.activate
+import pytest_sweep.plugin.leftout
+import pytest_sweep.plugin.trials  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
@@ -24,6 +28,9 @@ def _import_ray() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # What Ray's imports deprecate is not ours to judge.
         import ray
+
+        import pytest_sweep.executors.ray.actors
+        import pytest_sweep.executors.ray.cluster  # noqa: F401
     return ray
 
 

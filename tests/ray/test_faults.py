@@ -207,14 +207,14 @@ def test_what_is_no_ray_is_a_usage_error(start: Callable[..., Session], pytester
     assert "is no Ray cluster that we can use" in session.output
 
 
+@pytest.mark.parametrize("mode", ["disabled", "token"])
 def test_a_protected_cluster_says_what_it_wants(
-    shared_ray: str, start: Callable[..., Session], pytester: pytest.Pytester
+    shared_ray: str, start: Callable[..., Session], pytester: pytest.Pytester, mode: str
 ) -> None:
-    """Without the token of a cluster the error says where to put it."""
+    """Without the token of a cluster the error says where to put it, whether authentication was turned on or not."""
     pytester.makepyfile(SLOW)
-    session = start(
-        f"--sweep-address={shared_ray}", RAY_AUTH_TOKEN_PATH=str(pytester.path / "none"), HOME=str(pytester.path)
-    )
+    without = {"HOME": str(pytester.path), "RAY_AUTH_TOKEN_PATH": str(pytester.path / "none"), "RAY_AUTH_MODE": mode}
+    session = start(f"--sweep-address={shared_ray}", **without)
     assert session.wait() == pytest.ExitCode.USAGE_ERROR
     assert "wants a token that we do not have" in session.output
 

@@ -15,6 +15,7 @@ from ray._private import worker as ray_worker
 from ray._raylet import GcsClient  # type: ignore[attr-defined] # compiled, without stubs
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.ray.authentication import WANTED
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
@@ -128,10 +129,7 @@ def _ask(address: str, answers: queue.SimpleQueue[Exception | None]) -> None:
 
 def _refusal(address: str, error: str) -> str:
     if "unauthenticated" in error.lower() or "token" in error.lower():
-        return (
-            f"the Ray cluster at {address} wants a token that we do not have: put the cluster's token into ~/.ray/auth_token, or name "
-            f"its file in RAY_AUTH_TOKEN_PATH, or set RAY_AUTH_TOKEN, and RAY_AUTH_MODE=token"
-        )
+        return f"the Ray cluster at {address} wants a token that we do not have: {WANTED}"
     return f"what answers at {address} is no Ray cluster that we can use ({error}): is it the port of 'ray start --head --port'?"
 
 

@@ -85,7 +85,7 @@ class Conductor(threading.Thread):
         self._cluster.leave()
 
     def _connect(self) -> None:
-        authentication.turn_on(is_local=self._options.address is None)
+        authentication.turn_on(self._options.address)
         import ray
         from ray.util.placement_group import placement_group, remove_placement_group
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
