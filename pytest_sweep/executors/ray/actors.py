@@ -1,8 +1,7 @@
-"""What runs in Ray's processes: the actor that hosts a pytest session, and the mailbox between it and the driver."""
+"""The actor that hosts a pytest session in a process of Ray's."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +10,11 @@ import ray
 from ray.actor import ActorHandle
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.ray.mailbox import Mailbox
 from pytest_sweep.worker.outbox import Numbered, Outbox
 from pytest_sweep.worker.session import HostedSession
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
-
-Letter = tuple[str, Sequence[Numbered]]
-"""What a worker process has sent: its name and numbered events."""
 
 
 @dataclass(frozen=True)
@@ -39,29 +36,6 @@ class CallResult:
     node: str
     failure: str | None = None
     exit: tuple[str, int] | None = None
-
-
-class Mailbox:
-    """Holds what workers have said until the driver takes it: what has arrived here survives the worker's death."""
-
-    def __init__(self) -> None:
-        self._letters: list[Letter] = []
-        self._arrived = asyncio.Event()
-
-    async def put(self, letter: Letter) -> None:
-        """Leave a letter."""
-        self._letters.append(letter)
-        self._arrived.set()
-
-    async def take(self, wait: float) -> list[Letter]:
-        """Return all letters, or wait at most `wait` seconds for one."""
-        try:
-            await asyncio.wait_for(self._arrived.wait(), wait)
-        except asyncio.TimeoutError:
-            return []
-        self._arrived.clear()
-        letters, self._letters = self._letters, []
-        return letters
 
 
 class SessionActor:

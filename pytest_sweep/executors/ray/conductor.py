@@ -26,7 +26,8 @@ from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
 
 if TYPE_CHECKING:  # Importing Ray takes a second or two: it is done in this thread.
-    from pytest_sweep.executors.ray.actors import CallResult, Letter
+    from pytest_sweep.executors.ray.actors import CallResult
+    from pytest_sweep.executors.ray.mailbox import Letter
 
 MAIL_SECONDS = 0.2
 NODES_SECONDS = 5.0
@@ -90,13 +91,14 @@ class Conductor(threading.Thread):
         from ray.util.placement_group import placement_group, remove_placement_group
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
-        from pytest_sweep.executors.ray import actors
+        from pytest_sweep.executors.ray.actors import SessionActor
         from pytest_sweep.executors.ray.cluster import Cluster
+        from pytest_sweep.executors.ray.mailbox import Mailbox
 
         self._ray = ray
         self._make_group, self._remove_group = placement_group, remove_placement_group
         self._in_group, self._near_node = PlacementGroupSchedulingStrategy, NodeAffinitySchedulingStrategy
-        self._actors = actors
+        self._session_class, self._mailbox_class = SessionActor, Mailbox
         self._cluster = Cluster(self._options)
         self._cluster.connect()
         self.nodes = self._cluster.nodes()
@@ -107,7 +109,7 @@ class Conductor(threading.Thread):
         self._spec = spec
         here = self._ray.get_runtime_context().get_node_id()
         near = self._near_node(here, soft=True)
-        actor: Any = self._ray.remote(self._actors.Mailbox)
+        actor: Any = self._ray.remote(self._mailbox_class)
         self._mailbox = actor.options(num_cpus=0, scheduling_strategy=near).remote()
         self._take_mail()
 
@@ -172,7 +174,7 @@ class Conductor(threading.Thread):
         threads = max(1, int(worker.resources.cpu))
         # The actor itself holds no CPU: they are for the Ray tasks that a trial may start, which land in the same group.
         strategy = self._in_group(worker.group, 0, placement_group_capture_child_tasks=True)
-        actor: Any = self._ray.remote(self._actors.SessionActor)
+        actor: Any = self._ray.remote(self._session_class)
         options = {"num_cpus": 0, "num_gpus": worker.resources.gpu, "scheduling_strategy": strategy}
         worker.actor = actor.options(**options).remote(worker.name, self._spec, self._mailbox, threads)
         self._when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)

@@ -1,0 +1,33 @@
+"""The actor between workers and driver. Its process starts with the run's first trials: it imports next to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+Letter = tuple[str, Sequence[tuple[int, Any]]]
+"""What a worker process has sent: its name and numbered events."""
+
+
+class Mailbox:
+    """Holds what workers have said until the driver takes it: what has arrived here survives the worker's death."""
+
+    def __init__(self) -> None:
+        self._letters: list[Letter] = []
+        self._arrived = asyncio.Event()
+
+    async def put(self, letter: Letter) -> None:
+        """Leave a letter."""
+        self._letters.append(letter)
+        self._arrived.set()
+
+    async def take(self, wait: float) -> list[Letter]:
+        """Return all letters, or wait at most `wait` seconds for one."""
+        try:
+            await asyncio.wait_for(self._arrived.wait(), wait)
+        except asyncio.TimeoutError:
+            return []
+        self._arrived.clear()
+        letters, self._letters = self._letters, []
+        return letters
