@@ -50,6 +50,10 @@ class Project:
         """Return what the last run has stored of a sweep."""
         return load_results(dir=self.path / "sweep_results")[sweep]
 
+    def runs(self) -> list[Path]:
+        """Return the folders of runs, oldest first."""
+        return sorted(path.parent for path in (self.path / "sweep_results").glob("*/run.db"))
+
     def only(self, sweep: str = "train") -> Result:
         """Return the result of the last run's sweep of a single trial."""
         (result,) = self.grid(sweep)

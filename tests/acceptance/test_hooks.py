@@ -49,7 +49,7 @@ def test_all_hooks_are_called_in_order(project: Project) -> None:
         note(f"trial_start {{trial.name}} {{attempt}} {{load_results(trial_run())['train'][0].state}}")
 
     def trial_run():
-        return max(Path("sweep_results").glob("*/"))
+        return max(path for path in Path("sweep_results").iterdir() if path.is_dir())
 
     def pytest_sweep_trial_report(trial, metrics):
         stored = load_results(trial_run())["train"][0].metrics_history

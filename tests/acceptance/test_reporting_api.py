@@ -324,7 +324,7 @@ def test_the_folder_is_made_on_first_use(project: Project) -> None:
     """)
     assert project.sweep().ret == 0
     first, second = project.grid()
-    (run,) = (project.path / "sweep_results").glob("*/")
+    (run,) = project.runs()
     assert [path.name for path in run.iterdir() if path.is_dir()] == [second.path.name]
     assert (second.path / "model.txt").read_text() == "weights"
     assert first.path == run

@@ -39,7 +39,7 @@ def test_the_final_block_tells_what_came_out(project: Project) -> None:
     project.write(MIXED)
     result = project.sweep()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    (run,) = (project.path / "sweep_results").glob("*/")
+    (run,) = project.runs()
     text = "\n".join(block(result))
     result.stdout.fnmatch_lines([
         "*= sweep results =*",
@@ -100,8 +100,9 @@ def test_at_most_twenty_rows(project: Project) -> None:
     assert any(line.startswith("train[n=7]: AssertionError: unlucky") for line in block(result))
 
 
-def test_eighty_columns_are_enough(project: Project) -> None:
+def test_eighty_columns_are_enough(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """No line of table or failures is wider than 80 columns, and the names still tell trials apart."""
+    monkeypatch.setenv("COLUMNS", "80")
     project.write("""
         @sweep(grid={
             "learning_rate": [0.1, 0.01], "hidden_layer_size": [128, 256], "optimizer": ["adam", "a_very_long_name"],
@@ -264,7 +265,7 @@ def test_junit_has_a_case_for_each_trial(project: Project) -> None:
     """Valid XML with one test case a trial, whatever became of it, and its configuration, metrics, state and run as properties."""
     project.write(JUNIT)
     project.sweep("--junitxml=junit.xml")
-    (run,) = (project.path / "sweep_results").glob("*/")
+    (run,) = project.runs()
     suite = ElementTree.parse(project.path / "junit.xml").getroot().find("testsuite")
     assert suite is not None
     cases = {case.attrib["name"]: case for case in suite.findall("testcase")}
@@ -394,4 +395,4 @@ def test_no_block_where_no_trial_was_selected(project: Project) -> None:
     result = project.sweep("-k", "ordinary")
     result.assert_outcomes(passed=1, deselected=3)
     assert "sweep results =" not in output(result)
-    assert not list(project.path.glob("sweep_results/*/"))
+    assert project.runs() == []

@@ -1,10 +1,8 @@
-"""All executors keep one contract."""
+"""All executors keep one contract; that of Ray is in tests/ray, which needs a cluster."""
 
 from __future__ import annotations
 
 from typing import ClassVar
-
-import pytest
 
 from pytest_sweep.testing.executor_contract import ExecutorContract
 
@@ -14,10 +12,3 @@ class TestInline(ExecutorContract):
 
     arguments: ClassVar = ["--sweep-executor=inline"]
     in_driver = True
-
-
-@pytest.mark.usefixtures("shared_ray")
-class TestRay(ExecutorContract):
-    """In actors of a Ray that runs already. Select it with ``-k TestRay``."""
-
-    arguments: ClassVar = ["--sweep-executor=ray"]

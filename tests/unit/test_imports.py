@@ -211,6 +211,7 @@ class TestLoading:
         "packaging",
         "pygments",
         "exceptiongroup",
+        "typing_extensions",  # of exceptiongroup, on Python 3.10
         "tomli",
         "colorama",
         "py",

@@ -1,0 +1,16 @@
+"""The executor ray keeps the contract of all executors."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from pytest_sweep.testing.executor_contract import ExecutorContract
+
+
+@pytest.mark.usefixtures("shared_ray")
+class TestRay(ExecutorContract):
+    """In actors of a Ray that runs already."""
+
+    arguments: ClassVar = ["--sweep-executor=ray"]
