@@ -88,7 +88,9 @@ def test_values_that_print_as_themselves(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [[1, 2], (1, 2), {"a": 1}, {1}, functools.partial(train), Net(), list[int], np.arange(3), b"raw"], ids=lambda value: type(value).__name__
+    "value",
+    [[1, 2], (1, 2), {"a": 1}, {1}, functools.partial(train), Net(), list[int], np.arange(3), b"raw"],
+    ids=lambda value: type(value).__name__,
 )
 def test_other_values_are_digests_of_their_content(value: object) -> None:
     """Anything else is shown by eight digits of its identity."""

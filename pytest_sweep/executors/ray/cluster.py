@@ -42,7 +42,16 @@ class Cluster:
             return
         # What Ray logs while it starts (a hint on SIGTERM, one on tokens) is for its operators.
         logging.getLogger("ray").setLevel(logging.ERROR)
-        address = self._options.address
+        try:
+            self._init(self._options.address)
+        except BaseException:
+            ray.shutdown()  # Half of a Ray that stays behind ends this process a minute later.
+            raise
+        self._is_ours = True
+        # Ray prints "(raylet) A worker died" into our output, whatever log_to_driver says; a death is in the trial's report.
+        ray_worker.print_to_stdstream = lambda *_, **__: None
+
+    def _init(self, address: str | None) -> None:
         if address is None:
             ray.init(
                 address="local",
@@ -54,9 +63,6 @@ class Cluster:
             )
         else:
             self._join(address)
-        self._is_ours = True
-        # Ray prints "(raylet) A worker died" into our output, whatever log_to_driver says; a death is in the trial's report.
-        ray_worker.print_to_stdstream = lambda *_, **__: None
 
     def leave(self) -> None:
         """End the local Ray, or the connection to the cluster."""
