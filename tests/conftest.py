@@ -18,6 +18,7 @@ import sqlalchemy  # noqa: F401
 import pytest_sweep.plugin.activate
 import pytest_sweep.plugin.leftout
 import pytest_sweep.plugin.trials  # noqa: F401
+from pytest_sweep.executors.ray import authentication
 
 pytest_plugins = ["pytester"]
 
@@ -25,6 +26,8 @@ GONE_SECONDS = 15
 
 
 def _import_ray() -> Any:
+    # Before it is imported, which reads this once: no Ray of ours listens without a token, whatever its version's default.
+    authentication.turn_on(None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # What Ray's imports deprecate is not ours to judge.
         import ray

@@ -53,6 +53,7 @@ class Conductor(threading.Thread):
         self._workers: dict[str, WorkerHandle] = {}
         self._requests: deque[WorkerHandle] = deque()
         self._leaving = False
+        self._hint = ""
         self._mailbox: Any = None
 
     # From the driver's main thread
@@ -86,7 +87,7 @@ class Conductor(threading.Thread):
         self._cluster.leave()
 
     def _connect(self) -> None:
-        authentication.turn_on(self._options.address)
+        self._hint = authentication.turn_on(self._options.address)
         import ray
         from ray.util.placement_group import placement_group, remove_placement_group
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
@@ -185,7 +186,7 @@ class Conductor(threading.Thread):
         if births != worker.births or worker.id not in self._workers:
             return
         if result is None:
-            self._fail(worker, f"a worker did not start: {brief(error)}")
+            self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
         elif result.exit is not None:
             self.happened.put(events.SessionExited(worker.id, *result.exit))
         elif result.failure is not None:
