@@ -30,7 +30,6 @@ class Cluster:
     def __init__(self, options: RayOptions) -> None:
         self._options = options
         self._is_ours = False
-        self.is_local = options.address is None
 
     def connect(self) -> None:
         """Start or join Ray.
