@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.space.identity import flat_items, identifiable, identity_text, is_nested, shown
+from pytest_sweep.space.canonical import identifiable, identity_text
+from pytest_sweep.space.display import shown
 from pytest_sweep.space.naming import config_label, escaped, given_labels, label_part, unique_labels
+from pytest_sweep.space.nesting import flat_items, is_nested, nested
 from pytest_sweep.space.points import Choice, Expansion, Point
 
 RESERVED = ("trial", "request", "config")
@@ -34,9 +36,9 @@ def expand_grid(grid: object, ids: object = None, reserved: Collection[str] = RE
     axes = _axes(grid, reserved)
     combinations = list(itertools.product(*(axis.settings for axis in axes)))
     paths = [axis.path for axis in axes]
-    configs = [_nested(paths, [setting.choice.value for setting in settings]) for settings in combinations]
+    configs = [nested(paths, [setting.choice.value for setting in settings]) for settings in combinations]
     if any(setting.keyed is not setting.choice.value for axis in axes for setting in axis.settings):
-        identities = [_nested(paths, [setting.keyed for setting in settings]) for settings in combinations]
+        identities = [nested(paths, [setting.keyed for setting in settings]) for settings in combinations]
     else:
         identities = configs
     if all(len(axis.distinct) == len(axis.settings) for axis in axes):
@@ -165,16 +167,6 @@ def _replicates(identities: Iterable[Hashable]) -> list[int]:
         replicates.append(seen.get(identity, 0))
         seen[identity] = replicates[-1] + 1
     return replicates
-
-
-def _nested(paths: Sequence[tuple[str, ...]], values: Iterable[Any]) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    for path, value in zip(paths, values, strict=True):
-        level = config
-        for key in path[:-1]:
-            level = level.setdefault(key, {})
-        level[path[-1]] = value
-    return config
 
 
 def _axes(grid: object, reserved: Collection[str]) -> list[_Axis]:

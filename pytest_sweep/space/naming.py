@@ -11,7 +11,9 @@ from typing import Any
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.metrics import plain_scalar
-from pytest_sweep.space.identity import digest, enum_name, flat_items, shown
+from pytest_sweep.space.display import enum_name, shown
+from pytest_sweep.space.identity import digest
+from pytest_sweep.space.nesting import flat_items
 from pytest_sweep.space.points import Choice
 
 LIMIT = 120

@@ -1,0 +1,204 @@
+"""Canonical forms: what makes a value the value it is, as JSON. Knows neither axes nor trials.
+
+A string is itself, None is null, a dict with string keys is an object; everything else is a list whose first entry is a tag, so
+that no two kinds of value share a form.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import hashlib
+import json
+import pathlib
+import types
+from collections.abc import Callable
+from typing import Any
+
+from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.metrics import plain_scalar
+from pytest_sweep.space.display import ADDRESS, enum_name, qualified, safe_repr, shown
+from pytest_sweep.space.points import Choice
+
+_ENCODER = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def canonical(value: object) -> Any:
+    """Return a form of `value` that JSON can hold, equal for equal content and different for different types.
+
+    The order of a dict does not count, nor that of a set; ``-0.0`` equals ``0.0`` and NaN equals NaN. A scalar of numpy is the
+    Python scalar that it holds. A function or class is its qualified name, and a lambda or an inner function its code and what
+    it closes over besides; any other object is its class and the content that it would pickle (``__reduce_ex__(4)``).
+    A `Choice` is its value; its label stands in only for a value without such content.
+
+    Raises:
+        SpaceError: the value contains itself, or has no content to tell it from others.
+    """
+    try:
+        return _form(value, set())
+    except (_UnidentifiableError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise SpaceError(
+            f"{shown(value)} cannot be told from other values: {reason}; "
+            "give it a name of its own: pytest.param(value, id='...')"
+        ) from None
+
+
+def identity_text(value: object) -> str:
+    """Return the canonical form of `value` as compact ASCII JSON.
+
+    Raises:
+        SpaceError: the value has no canonical form.
+    """
+    return _ENCODER.encode(canonical(value))
+
+
+def identifiable(value: object) -> bool:
+    """Say whether `value` has a canonical form."""
+    try:
+        canonical(value)
+    except SpaceError:
+        return False
+    return True
+
+
+class _UnidentifiableError(Exception):
+    """A value within the value has no canonical form; the text says why."""
+
+
+def _form(value: Any, path: set[int]) -> Any:
+    """Return the canonical form; `path` holds the ids of the values around this one, to notice one that contains itself."""
+    if value is None or type(value) is str:
+        return value
+    if (scalar := _SCALARS.get(type(value))) is not None:
+        return scalar(value)
+    if id(value) in path:
+        if isinstance(value, types.FunctionType):  # An inner function that calls itself closes over itself.
+            return ["function", qualified(value)]
+        raise _UnidentifiableError("it contains itself")
+    path.add(id(value))
+    try:
+        return _compound_form(value, path)
+    finally:
+        path.discard(id(value))
+
+
+def _compound_form(value: Any, path: set[int]) -> Any:
+    if (container := _CONTAINERS.get(type(value))) is not None:
+        return container(value, path)
+    for kind, form in _KINDS:
+        # Not isinstance: it believes `__class__`, by which list[int] passes for a class on Python 3.10.
+        if issubclass(type(value), kind):
+            return form(value, path)
+    plain = plain_scalar(value)
+    if type(plain) is not type(value):
+        return _form(plain, path)
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: _form(getattr(value, field.name, None), path) for field in dataclasses.fields(value)}
+        return ["dataclass", qualified(type(value)), fields]
+    return _object_form(value, path)
+
+
+def _float_form(value: float) -> list[Any]:
+    return ["float", repr(value + 0.0)]  # Adding zero turns -0.0 into 0.0.
+
+
+def _dict_form(value: dict[Any, Any], path: set[int]) -> Any:
+    if all(type(key) is str for key in value):
+        return {key: _form(entry, path) for key, entry in value.items()}
+    return [
+        "dict",
+        sorted(([_form(key, path), _form(entry, path)] for key, entry in value.items()), key=_ENCODER.encode),
+    ]
+
+
+def _set_form(value: set[Any] | frozenset[Any], path: set[int]) -> list[Any]:
+    return [type(value).__name__, sorted((_form(entry, path) for entry in value), key=_ENCODER.encode)]
+
+
+def _sequence_form(value: list[Any] | tuple[Any, ...], path: set[int]) -> list[Any]:
+    return [type(value).__name__, [_form(entry, path) for entry in value]]
+
+
+def _choice_form(value: Choice, path: set[int]) -> Any:
+    try:
+        return _form(value.value, path)
+    except (_UnidentifiableError, RecursionError):
+        if value.label is None:
+            raise
+        return ["label", value.label]
+
+
+def _function_form(value: types.FunctionType, path: set[int]) -> list[Any]:
+    name = qualified(value)
+    if "<" not in name:
+        return ["function", name]
+    # All lambdas of a scope share one name, and so do the inner functions that a factory makes.
+    # A cell of a variable that is not assigned yet equals an empty one, and raises when it is read.
+    cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
+    content = (value.__code__, value.__defaults__, value.__kwdefaults__, cells)
+    return ["function", name, _form(content, path)]
+
+
+def _builtin_form(value: types.BuiltinFunctionType, path: set[int]) -> list[Any]:
+    if value.__self__ is None or isinstance(value.__self__, types.ModuleType):
+        return ["function", qualified(value)]
+    return _object_form(value, path)
+
+
+def _code_form(value: types.CodeType, path: set[int]) -> list[Any]:
+    return ["code", _form((value.co_code, value.co_consts, value.co_names), path)]
+
+
+def _object_form(value: Any, path: set[int]) -> list[Any]:
+    """Return class and content of an object that has no form of its own, as pickle would take it apart."""
+    try:
+        reduced = value.__reduce_ex__(4)
+    except Exception:  # Whatever it raises, it means that there is no content to be had.
+        return _repr_form(value)
+    if isinstance(reduced, str):
+        return ["global", str(getattr(value, "__module__", None) or type(value).__module__), reduced]
+    function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+    parts = (
+        function,
+        arguments,
+        state,
+        None if items is None else list(items),
+        None if pairs is None else dict(pairs),
+    )
+    return ["object", qualified(type(value)), [_form(part, path) for part in parts]]
+
+
+def _repr_form(value: object) -> list[Any]:
+    text = safe_repr(value)
+    if ADDRESS.search(text):
+        name = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise _UnidentifiableError(f"an object of class {name} shows only its address in memory, and cannot be pickled")
+    return ["repr", qualified(type(value)), text]
+
+
+_SCALARS: dict[type, Callable[[Any], Any]] = {
+    bool: lambda value: ["bool", value],
+    int: lambda value: ["int", value],
+    float: _float_form,
+    bytes: lambda value: ["bytes", hashlib.sha256(value).hexdigest()],
+}
+_CONTAINERS: dict[type, Callable[[Any, set[int]], Any]] = {
+    dict: _dict_form,
+    list: _sequence_form,
+    tuple: _sequence_form,
+    set: _set_form,
+    frozenset: _set_form,
+}
+_KINDS: tuple[tuple[type, Callable[[Any, set[int]], Any]], ...] = (
+    (Choice, _choice_form),
+    (type, lambda value, _: ["class", qualified(value)]),
+    (enum.Enum, lambda value, _: ["enum", qualified(type(value)), enum_name(value)]),
+    (pathlib.PurePath, lambda value, _: ["path", value.as_posix()]),
+    (types.FunctionType, _function_form),
+    (types.BuiltinFunctionType, _builtin_form),
+    (types.CodeType, _code_form),
+    (types.ModuleType, lambda value, _: ["module", value.__name__]),
+    (functools.partial, lambda value, path: ["partial", _form([value.func, value.args, value.keywords], path)]),
+)

@@ -1,0 +1,84 @@
+"""How values read: in errors, in the store, in tables. What is readable need not tell two values apart."""
+
+from __future__ import annotations
+
+import enum
+import pathlib
+import re
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_sweep.model.metrics import plain_scalar
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""What the repr of an object without one of its own says of its place in memory."""
+
+
+def displayable(value: object) -> Any:
+    """Return a readable form of `value` to store and to show, made of what JSON holds; NaN and infinities stay floats.
+
+    Dicts, lists and tuples are walked, keys become strings, enums their name, functions and classes ``module.qualname``, paths
+    strings; anything else is its ``repr`` of at most 200 characters, without memory addresses.
+    """
+    try:
+        return _display(value)
+    except RecursionError:
+        return _readable(value)
+
+
+def enum_name(member: enum.Enum) -> str:
+    """Return the name of an enum's member; combined flags have none before Python 3.11, and go by their value."""
+    return member.name or str(member.value)
+
+
+def shown(value: object) -> str:
+    """Return `value` and its type, for the text of an error."""
+    return f"{_cut(safe_repr(value), 60)} ({type(value).__name__})"
+
+
+def qualified(value: Any, separator: str = ":") -> str:
+    """Return ``module:qualname`` of a function or class."""
+    module = getattr(value, "__module__", None)
+    return f"{module}{separator}{value.__qualname__}" if module else str(value.__qualname__)
+
+
+def safe_repr(value: object) -> str:
+    """Return the repr of `value`, or its type where that fails."""
+    try:
+        return repr(value)
+    except Exception:  # A repr that fails must not hide the error, or the result, that it was wanted for.
+        return f"<{type(value).__name__} at 0x0>"
+
+
+def _display(value: object) -> Any:
+    if not isinstance(value, type):
+        value = plain_scalar(value)
+    if value is None:
+        return None
+    for kinds, form in _DISPLAYS:
+        if isinstance(value, kinds):
+            return form(value)
+    return _readable(value)
+
+
+_DISPLAYS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+    ((type, types.FunctionType, types.BuiltinFunctionType), lambda value: qualified(value, ".")),
+    (enum.Enum, enum_name),
+    (bool, bool),
+    # Subclasses print and pickle as themselves: what is stored must be the plain type.
+    (int, int),
+    (float, float),
+    (str, str),
+    (Mapping, lambda value: {str(key): _display(entry) for key, entry in value.items()}),
+    ((list, tuple), lambda value: [_display(entry) for entry in value]),
+    (pathlib.PurePath, str),
+)
+
+
+def _readable(value: object) -> str:
+    return _cut(ADDRESS.sub("", safe_repr(value)), 200)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
