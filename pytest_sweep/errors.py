@@ -8,7 +8,7 @@ SweepError
 ├── ExecutorError          the place where trials run cannot be started or used
 │   └── InfeasibleError    a trial that no node can ever hold
 ├── StoreError             a results folder or database that cannot be used
-│   ├── SchemaError        ... because it was written by a newer version
+│   ├── SchemaError        ... because a newer or an older version wrote it
 │   └── NoResultsError     ... because it holds nothing that was asked for
 └── MissingExtraError      an optional dependency that is not installed
 """
@@ -52,7 +52,7 @@ class StoreError(SweepError):
 
 
 class SchemaError(StoreError):
-    """A database that was written by a newer version; it is left untouched."""
+    """A database that was written by a newer version, or by one that is too old; it is left untouched."""
 
 
 class NoResultsError(StoreError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,8 @@ class Trial:
         seed: a number below 2**32 that is a stable function of the run's seed and the key.
         label: the part of its name that stands for the configuration: ``lr=0.001-depth=2``.
         marks: pytest's marks at this point of the space; nothing but pytest looks into them.
+        replicate: which of equal configurations it is, from 0.
+        group: the key of the first of its replicates, which all of them share; "" means its own key.
     """
 
     key: str
@@ -90,6 +93,13 @@ class Trial:
     seed: int = 0
     label: str = ""
     marks: tuple[Any, ...] = field(default=(), hash=False)
+    replicate: int = 0
+    group: str = ""
+
+    @property
+    def group_key(self) -> str:
+        """What it shares with its replicates and with no other trial: the key of the first of them."""
+        return self.group or self.key
 
     @property
     def fresh_process(self) -> bool:
@@ -103,6 +113,19 @@ class Trial:
         safe = "".join(char if (char.isascii() and char.isalnum()) or char in "._=-" else "_" for char in self.name)
         # The whole key: names are cut, and eight digits of it are not enough to tell a hundred thousand trials apart.
         return f"{safe[:80]}-{self.key}"
+
+
+def name_without_replicate(name: str, replicate: int) -> str:
+    """Return the name or node id that a trial has in common with its replicates: ``train[lr=1]`` for ``train[lr=1#2]``.
+
+    Args:
+        name: the trial's name or node id.
+        replicate: which of equal configurations the trial is, from 0; the first one has no number in its name.
+    """
+    if not replicate:
+        return name
+    # Stacked parametrize may follow after a dash. Of several the last: a value may read like a number, but stands before it.
+    return re.sub(rf"(.*)#{replicate + 1}(?=[\]-])", r"\1", name, count=1, flags=re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_sweep.model import Trial
+from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.rows import ENDED_WELL, counts_text
 from pytest_sweep.space import flatten
 
 _MOST_METRICS = 4
+_STATUS_ORDER = (*ENDED_WELL, *(state for state in TrialState if state not in ENDED_WELL))
 
 
 @dataclass
@@ -28,6 +31,8 @@ class Column:
         name: what stands above it.
         value: gets what is known of a trial (`TrialProgress`) and returns what its cell shows. Floats are shown with 6 significant
             digits, None as an empty cell; where it raises, the cell names the exception. A column of empty cells is left out.
+            In the final table of a run with replicates it gets what is known of a configuration, in the same shape: numbers are
+            means over the trials that ended well, and those among the metrics have a ``std`` and are shown with it.
         priority: on a narrow terminal the column with the lowest one goes first, of equal ones the rightmost. The column with the
             highest one stays; `short`, then a cut in the middle, make it fit. The defaults are: trial name 100, status 90, metrics
             that a sweep is judged by and the first one 80, iter 70, total time 60, varying parameters 50, loc 40, other metrics
@@ -52,7 +57,7 @@ def default_columns(progress: Progress) -> list[Column]:
             100,
             lambda entry: short_label(progress, entry.trial),
         ),
-        Column("status", lambda entry: entry.state.value, 90),
+        Column("status", status_text, 90),
         Column("loc", lambda entry: entry.location, 40),
         *_parameter_columns(progress),
         Column("iter", lambda entry: entry.iteration, 70),
@@ -62,6 +67,12 @@ def default_columns(progress: Progress) -> list[Column]:
             for position, name in enumerate(progress.metric_names(_MOST_METRICS))
         ),
     ]
+
+
+def status_text(entry: TrialProgress) -> str:
+    """Return the state of a trial, or how many trials of a configuration are in which: ``4 TERMINATED, 1 ERROR``."""
+    states = entry.states
+    return entry.state.value if len(states) == 1 else counts_text(collections.Counter(states), _STATUS_ORDER)
 
 
 def short_label(progress: Progress, trial: Trial) -> str:

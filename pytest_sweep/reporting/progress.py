@@ -43,13 +43,18 @@ class TrialProgress:
     index: int
     state: TrialState = TrialState.PENDING
     location: str | None = None
-    iteration: int | None = None
+    iteration: float | None = None
     total_time: float | None = None
     metrics: dict[str, Any] | None = None
     error: str | None = None
     reason: str | None = None
     attempt: int = 1
     started: float | None = None
+
+    @property
+    def states(self) -> tuple[TrialState, ...]:
+        """The state of each trial that it stands for: its own."""
+        return (self.state,)
 
     def take_metrics(self, metrics: dict[str, Any] | None) -> None:
         """Replace the metrics, and the iteration and the time that they tell; None leaves all as it is."""

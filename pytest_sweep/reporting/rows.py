@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import metric_value
@@ -14,7 +14,7 @@ from pytest_sweep.reporting.text import counted
 
 MOST_ROWS = 20
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
-_JUDGED = frozenset(ENDED_WELL) - {TrialState.SKIPPED}  # what was skipped may have reported before that
+JUDGED = frozenset(ENDED_WELL) - {TrialState.SKIPPED}  # what was skipped may have reported before that
 ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
 
 
@@ -23,13 +23,25 @@ def counts_text(counts: Mapping[TrialState, int], order: Sequence[TrialState] = 
     return ", ".join(f"{counts[state]} {state}" for state in order if counts.get(state))
 
 
-def not_shown_line(progress: Progress, shown: Sequence[TrialProgress]) -> str:
-    """Return how many trials are not among those `shown`, and of what kind; empty where all are."""
+def not_shown_line(progress: Progress, shown: Sequence[TrialProgress], configurations: int | None = None) -> str:
+    """Return how many are not among those `shown`, and of what kind; empty where all are.
+
+    Args:
+        progress: what is known of the trials.
+        shown: the rows of the table.
+        configurations: how many rows there would be, where a row stands for a configuration; None where each is a trial.
+    """
     counts = progress.counts()
     for entry in shown:
-        counts[entry.state] -= 1
-    left = len(progress) - len(shown)
-    return f"... {counted(left, 'more trial')} not shown ({counts_text(counts)})" if left else ""
+        for state in entry.states:
+            counts[state] -= 1
+    left, states = sum(counts.values()), counts_text(counts)
+    if not left:
+        return ""
+    if configurations is None:
+        return f"... {counted(left, 'more trial')} not shown ({states})"
+    more = counted(configurations - len(shown), "more configuration")
+    return f"... {more} not shown ({counted(left, 'trial')}: {states})"
 
 
 def fair_shares(sizes: Sequence[int], room: int) -> list[int]:
@@ -66,14 +78,14 @@ def _newest(progress: Progress) -> Iterator[TrialProgress]:
     return itertools.chain.from_iterable(progress.newest_in_state(state) for state in ENDED_WELL)
 
 
-def final_rows(progress: Progress) -> list[TrialProgress]:
-    """Return up to 20 trials to be shown at the end: grouped by sweep, which share the rows fairly.
+def final_rows(entries: Iterable[TrialProgress]) -> list[TrialProgress]:
+    """Return up to 20 of `entries` to be shown at the end: grouped by sweep, which share the rows fairly.
 
     A sweep with a metric shows its best trials first; without one, and below them, those that failed, then collection order.
     """
-    of_sweep: dict[str, list[TrialProgress]] = {sweep.id: [] for sweep in progress.sweeps()}
-    for entry in progress:
-        of_sweep[entry.trial.sweep.id].append(entry)
+    of_sweep: dict[str, list[TrialProgress]] = {}
+    for entry in entries:
+        of_sweep.setdefault(entry.trial.sweep.id, []).append(entry)
     groups = list(of_sweep.values())
     shares = fair_shares([len(group) for group in groups], MOST_ROWS)
     chosen = [heapq.nsmallest(share, group, key=_final_order) for group, share in zip(groups, shares, strict=True)]
@@ -83,7 +95,7 @@ def final_rows(progress: Progress) -> list[TrialProgress]:
 def judged_value(entry: TrialProgress) -> float | None:
     """Return the value by which a trial that ended well is judged; None where it has none, or NaN or an infinity."""
     metric, value = entry.trial.sweep.metric, None
-    if metric is not None and entry.state in _JUDGED and entry.metrics is not None:
+    if metric is not None and entry.state in JUDGED and entry.metrics is not None:
         value = metric_value(entry.metrics, metric)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
         return None
@@ -99,4 +111,4 @@ def _final_order(entry: TrialProgress) -> tuple[int, float, int]:
     value = judged_value(entry)
     if value is not None:
         return (0, *best_first(entry, value))
-    return (1 if entry.state is TrialState.ERROR else 2, 0.0, entry.index)
+    return (1 if TrialState.ERROR in entry.states else 2, 0.0, entry.index)

@@ -6,9 +6,11 @@ import collections
 import heapq
 from collections.abc import Sequence
 
-from pytest_sweep.model import Sweep, TrialState
+from pytest_sweep.model import Sweep, Trial, TrialState
+from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.columns import Column, default_columns, short_label
 from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.replicates import ConfigurationProgress, complete, configurations
 from pytest_sweep.reporting.rows import best_first, final_rows, judged_value, not_shown_line
 from pytest_sweep.reporting.table import trial_table
 from pytest_sweep.reporting.text import cell_text, counted, cut_end, cut_middle, text_width
@@ -21,20 +23,28 @@ _MOST_REASONS = 5
 def final_table(progress: Progress, width: int | None = None, columns: Sequence[Column] | None = None) -> str:
     """Return the table of up to 20 trials, the best of each sweep first, and below it how many are left out; empty without trials.
 
-    Trials without a usable metric come after those that have one, failed ones before others; else collection order holds.
+    Trials without a usable metric come after those that have one, failed ones before others; else collection order holds. Where
+    any configuration has replicates, a row stands for a configuration, and its numbers are means over those that ended well.
     """
-    entries = final_rows(progress)
+    rows = configurations(progress)
+    entries = [complete(entry) for entry in final_rows(rows)]
     if not entries:
         return ""
     table = trial_table(entries, default_columns(progress) if columns is None else columns, width)
-    left_out = not_shown_line(progress, entries)
+    left_out = not_shown_line(progress, entries, len(rows) if len(rows) < len(progress) else None)
     return "\n".join(line for line in (table, left_out) if line)
 
 
 def best_lines(progress: Progress) -> list[str]:
-    """Return a line on the best trial of each sweep that has a metric, and one that says so where no trial has a value of it."""
+    """Return a line on the best trial of each sweep that has a metric, and one that says so where no trial has a value of it.
+
+    Where a configuration of the sweep has replicates, it is the configuration whose mean is best.
+    """
     best: dict[str, tuple[tuple[float, int], TrialProgress]] = {}
-    for entry in progress:
+    replicated: set[str] = set()
+    for entry in configurations(progress):
+        if isinstance(entry, ConfigurationProgress):
+            replicated.add(entry.trial.sweep.id)
         value = judged_value(entry)
         if value is None:
             continue
@@ -42,7 +52,9 @@ def best_lines(progress: Progress) -> list[str]:
         if sweep not in best or place < best[sweep][0]:
             best[sweep] = (place, entry)
     return [
-        _best_line(progress, sweep, best[sweep.id][1] if sweep.id in best else None)
+        (_best_configuration if sweep.id in replicated else _best_trial)(
+            progress, sweep, best[sweep.id][1] if sweep.id in best else None
+        )
         for sweep in progress.sweeps()
         if sweep.metric is not None
     ]
@@ -73,17 +85,35 @@ def not_run_line(progress: Progress) -> str:
     return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} not run: {', '.join(causes)}"
 
 
-def _best_line(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
+def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
     name = progress.sweep_label(sweep)
     if entry is None:
         return f"Best trial of {name}: none, because no trial ended well with a finite {sweep.metric}"
-    value = cell_text((entry.metrics or {}).get(sweep.metric or ""))
+    value = cell_text(judged_value(entry))
     line = f"Best trial of {name}: {progress.label(entry.trial)} with {sweep.metric}={value} ({sweep.mode})"
     if entry.iteration is not None:
         line += f" after {counted(entry.iteration, 'iteration')}"
-    config = flatten(entry.trial.config)
-    shown = ", ".join(f"{key}={cell_text(config[key])}" for key in sweep.varying if key in config)
-    return f"{line}; config: {shown}" if shown else line
+    return line + _varying(entry.trial)
+
+
+def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
+    name = progress.sweep_label(sweep)
+    if entry is None:
+        mean = f"finite mean of {sweep.metric} over its trials that ended well"
+        return f"Best configuration of {name}: none, because no configuration has a {mean}"
+    value, total = judged_value(entry), len(entry.states)
+    count = value.count if isinstance(value, Spread) else 1
+    of = counted(total, "trial") if count == total else f"{count} of {counted(total, 'trial')}"
+    goal = f"{sweep.mode}, mean of {of}" if count > 1 else f"{sweep.mode}, {of}"
+    label = progress.label(entry.trial)
+    line = f"Best configuration of {name}: {label} with {sweep.metric}={cell_text(value)} ({goal})"
+    return line + _varying(entry.trial)
+
+
+def _varying(trial: Trial) -> str:
+    config = flatten(trial.config)
+    shown = ", ".join(f"{key}={cell_text(config[key])}" for key in trial.sweep.varying if key in config)
+    return f"; config: {shown}" if shown else ""
 
 
 def _error_line(progress: Progress, entry: TrialProgress, width: int | None) -> str:

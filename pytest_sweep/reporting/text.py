@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 from wcwidth import wcwidth
 
+from pytest_sweep.model.spread import Spread
 from pytest_sweep.space import displayable
 
 _ELLIPSIS = "…"
 
 
 def cell_text(value: object) -> str:
-    """Return `value` on one line: floats with 6 significant digits, None as nothing, functions and classes by name."""
+    """Return `value` on one line: floats with 6 significant digits, None as nothing, functions and classes by name.
+
+    A mean of several values is followed by their standard deviation, if it has one: ``0.123 ± 0.004``.
+    """
     if value is None:
         return ""
+    if isinstance(value, Spread) and value.std is not None and not math.isnan(value.std):
+        return f"{value:.6g} ± {value.std:.2g}"
     if isinstance(value, float):
         return f"{value:.6g}"
     # As in the trial's name, without the module: that would fill the cell and have the name cut off.
@@ -55,7 +63,7 @@ def duration_text(seconds: float, decimals: int = 0) -> str:
     return f"{before}{hours:02d}:{minutes:02d}:{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: float, noun: str) -> str:
     """Return ``1 trial``, ``2 trials``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
-from pytest_sweep.results.result import Result, flattened, histories
+from pytest_sweep.model.spread import is_number
+from pytest_sweep.results.aggregate import aggregated
+from pytest_sweep.results.result import DONE, Result, flattened, histories
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 Mode = Literal["min", "max"]
 Scope = Literal["last", "all", "avg"]
-
-_DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
 
 
 class QueryError(SweepError, ValueError):
@@ -77,7 +77,7 @@ class ResultGrid(Sequence[Result]):
     @property
     def num_terminated(self) -> int:
         """How many trials finished well: those that a stop rule ended and those whose stored result was taken included."""
-        return sum(result.state in _DONE for result in self)
+        return sum(result.state in DONE for result in self)
 
     def get_best_result(self, metric: str | None = None, mode: Mode | None = None, scope: Scope = "last") -> Result:
         """Return the result that is best by a metric; of equals, the first.
@@ -109,6 +109,26 @@ class ResultGrid(Sequence[Result]):
             )
         best = better(score for score, _ in ranked)
         return done[next(index for score, index in ranked if score == best)]
+
+    def aggregate(self) -> list[dict[str, Any]]:
+        """Return one record for each configuration, over its replicates, in order of first appearance.
+
+        Replicates are trials of equal configurations, which differ in their seed. The records are flat dicts, so that
+        ``pandas.DataFrame(grid.aggregate())`` is a table. Each has, in this order:
+
+        * ``name``: the name of the trial, without the ``#2`` of a further replicate.
+        * ``trials``: how many replicates there are among these results.
+        * ``done``: how many of them finished well, as `num_terminated` counts them. Only these are in what follows.
+        * ``<metric>/mean`` and ``<metric>/std`` for each final metric that is a number; nested ones are joined by slashes, as in
+          `get_dataframe`. The mean is the arithmetic one (``statistics.fmean``), the standard deviation that of a sample, with
+          n - 1 in its denominator (``statistics.stdev``), None for a single value. A replicate without the metric, or with
+          one that is no number, is left out of it. A NaN makes both NaN; an infinity makes the deviation NaN. Of Tune's
+          automatic metrics there are ``training_iteration`` and ``time_total_s``.
+        * ``config/<name>``: the configuration in its stored form, that of the first replicate.
+
+        A configuration of which no replicate finished well has a record without metrics.
+        """
+        return aggregated(self)
 
     def get_dataframe(self, filter_metric: str | None = None, filter_mode: Mode | None = None) -> pd.DataFrame:
         """Return a pandas data frame with one row a trial, in order.
@@ -178,10 +198,10 @@ def _reports(results: list[Result]) -> list[list[dict[str, Any]]]:
 
 def _score(values: list[Any], mode: str, scope: str) -> float | None:
     if scope == "avg":
-        numbers = [float(value) for value in values if _is_number(value)]
+        numbers = [float(value) for value in values if is_number(value)]
         # One NaN spoils the mean, as in Tune; what is not a number does not take part.
         values = [fmean(numbers)] if numbers else []
-    finite: list[float] = [value for value in values if _is_number(value) and math.isfinite(value)]
+    finite: list[float] = [value for value in values if is_number(value) and math.isfinite(value)]
     if not finite:
         return None
     return min(finite) if mode == "min" else max(finite)
@@ -193,7 +213,3 @@ def _best_report(reports: list[dict[str, Any]], metric: str, mode: str) -> dict[
         return reports[-1] if reports else {}
     better = min if mode == "min" else max
     return better(ranked, key=lambda report: report[metric])
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

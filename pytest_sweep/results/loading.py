@@ -30,7 +30,7 @@ def load_results(
 
     Raises:
         NoResultsError: there is no such folder, no run in it, or none of that name; the text says what there is.
-        SchemaError: the run was written by a newer pytest-sweep.
+        SchemaError: the run was written by a newer or an older pytest-sweep.
         StoreError: the run's database cannot be read.
     """
     folder = _run_folder(run, None if dir is None else Path(dir).absolute())

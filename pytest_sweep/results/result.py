@@ -10,6 +10,9 @@ from typing import Any
 from pytest_sweep.model import TrialState
 from pytest_sweep.store import RunReader, StoredTrial
 
+DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
+"""The states of trials that finished well."""
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -28,6 +31,8 @@ class Result:
         attempts: how often it was begun; 1 where nothing was tried again, 0 where it was not run.
         duration: seconds that the last attempt took, set-up and tear-down included; None where it has not ended.
         seed: the trial's seed.
+        replicate: which of equal configurations it is, from 0.
+        group: the key of the first of its replicates, which all of them share; its own where it has none.
     """
 
     metrics: dict[str, Any] | None
@@ -41,6 +46,8 @@ class Result:
     attempts: int
     duration: float | None
     seed: int
+    replicate: int
+    group: str
     _folder: str = field(repr=False)
     _reader: RunReader = field(repr=False)
 
@@ -59,6 +66,8 @@ class Result:
             attempts=trial.attempts,
             duration=trial.duration,
             seed=trial.seed,
+            replicate=trial.replicate,
+            group=trial.group_key,
             _folder=trial.folder,
             _reader=reader,
         )

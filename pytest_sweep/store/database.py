@@ -64,7 +64,7 @@ def close_database(connection: Connection, path: Path) -> None:
 def reading_engine(path: Path) -> Engine:
     """Return an engine that opens `path` for every connection anew, to read only.
 
-    Its connections raise SchemaError for the database of a newer version and StoreError for what is no database of ours.
+    Its connections raise SchemaError for the database of another version and StoreError for what is no database of ours.
     """
     return create_engine("sqlite://", creator=lambda: _reading_connection(path), poolclass=NullPool)
 
@@ -136,21 +136,30 @@ def _reading_connection(path: Path) -> sqlite3.Connection:
 
 
 def _checked(path: Path, how: str) -> sqlite3.Connection:
-    """Open the database unless it is a newer one or none of ours. Never by `open()`: closing would drop SQLite's locks."""
+    """Open the database unless it is of another version or none of ours. Never by `open()`: closing would drop SQLite's locks."""
     connection = _connect(path, how)
     try:
         with closing(connection.execute("PRAGMA user_version")) as cursor:
             (version,) = cursor.fetchone()
-        if version > SCHEMA_VERSION:
-            raise SchemaError(
-                f"{path} was written by a newer pytest-sweep: it has schema {version}, and this one reads up to"
-                f" {SCHEMA_VERSION}. It was left untouched; upgrade pytest-sweep to read it"
-            )
         if version == 0:
             raise StoreError(
                 f"{path} is not a results database, or its run was killed as it began: delete {path.parent}"
             )
+        if version != SCHEMA_VERSION:
+            raise SchemaError(_other_version(path, version))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _other_version(path: Path, version: int) -> str:
+    age, remedy = (
+        ("a newer", "upgrade pytest-sweep to read it")
+        if version > SCHEMA_VERSION
+        else ("an older", f"run the sweep again, and delete {path.parent} when you no longer need it")
+    )
+    return (
+        f"{path} was written by {age} pytest-sweep: it has schema {version}, and this one reads schema {SCHEMA_VERSION}."
+        f" It was left untouched; {remedy}"
+    )

@@ -32,7 +32,7 @@ class RunReader:
     Attributes:
         path: the run's folder.
 
-    All methods raise SchemaError for the database of a newer version, and StoreError for one that cannot be read.
+    All methods raise SchemaError for the database of another version, and StoreError for one that cannot be read.
     """
 
     def __init__(self, path: Path) -> None:

@@ -63,6 +63,8 @@ class StoredTrial:
         resources: amounts by name, without zeros.
         seed: its seed.
         folder: the name of its folder in the run's folder, which exists only where the trial wrote something.
+        replicate: which of equal configurations it is, from 0.
+        group_key: the key of the first of its replicates, which may not be in this run; its own where it is the first.
         state: what became of it.
         attempts: how often it was begun.
         metrics: the final metrics; None where there are none.
@@ -83,6 +85,8 @@ class StoredTrial:
     resources: dict[str, float]
     seed: int
     folder: str
+    replicate: int
+    group_key: str
     state: TrialState
     attempts: int
     metrics: dict[str, Any] | None

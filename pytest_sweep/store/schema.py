@@ -21,8 +21,8 @@ from sqlalchemy import (
 
 from pytest_sweep.model import TrialState
 
-SCHEMA_VERSION = 1
-"""Kept in SQLite's ``PRAGMA user_version``; raised by every change that an older pytest-sweep could not read."""
+SCHEMA_VERSION = 2
+"""Kept in SQLite's ``PRAGMA user_version``; raised by every change of the tables. Only databases of this one are read."""
 
 INTERRUPTED = "INTERRUPTED"
 """The state of an attempt that was cut off. Not a state of a trial: that one is NOT_RUN."""
@@ -118,6 +118,9 @@ trial = Table(
     Column("resources", JsonText, nullable=False),
     Column("seed", Integer, nullable=False),
     Column("folder", Text, nullable=False),
+    Column("replicate", Integer, nullable=False),
+    # No foreign key: the first of the replicates may have been left out of this run.
+    Column("group_key", Text, nullable=False),
     Column("state", StateText, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("metrics", JsonText),

@@ -155,6 +155,8 @@ def _trial_row(trial: Trial, ordinal: int) -> Row:
         "resources": trial.resources.as_dict(),
         "seed": trial.seed,
         "folder": trial.path_name,
+        "replicate": trial.replicate,
+        "group_key": trial.group_key,
         "state": TrialState.PENDING,
         "attempts": 0,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState
@@ -15,6 +16,23 @@ def make_trial(number: int, sweep: Sweep = SWEEP, **config: Any) -> Trial:
     name = f"{sweep.name}[lr={number}]"
     node_id = f"{sweep.id}[lr={number}]"
     return Trial(f"{number:016x}", node_id, name, sweep, config or {"lr": number}, Resources(cpu=2), seed=7)
+
+
+def make_replicates(number: int, count: int, sweep: Sweep = SWEEP, **config: Any) -> list[Trial]:
+    """Return `count` trials of one configuration, the first of which is `make_trial(number)`."""
+    first = make_trial(number, sweep, **config)
+    further = [
+        replace(
+            first,
+            key=f"{replicate:08x}{number:08x}",
+            id=f"{first.id[:-1]}#{replicate + 1}]",
+            name=f"{first.name[:-1]}#{replicate + 1}]",
+            replicate=replicate,
+            group=first.key,
+        )
+        for replicate in range(1, count)
+    ]
+    return [first, *further]
 
 
 def started(trial: Trial, attempt: int = 1, time: float = 100.0) -> TrialStarted:

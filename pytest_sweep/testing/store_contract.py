@@ -14,7 +14,7 @@ from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.events import OutputWritten, TrialNotRun, TrialRetried
 from pytest_sweep.store import RunReader, RunStore, StoredTrial
-from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
+from pytest_sweep.testing.samples import SWEEP, finished, make_replicates, make_trial, reported, started
 
 
 class StoreContract(ABC):
@@ -49,6 +49,17 @@ class StoreContract(ABC):
         assert (found.node_id, found.name, found.sweep_id) == (trials[0].id, trials[0].name, SWEEP.id)
         assert (found.config, found.resources, found.seed) == ({"lr": 3}, {"cpu": 2.0}, 7)
         assert found.folder == trials[0].path_name
+
+    def test_replicates_know_each_other(self, store: RunStore) -> None:
+        """A replicate is stored with its number and the key of the first, also where the first is not in the run."""
+        _, second, third = make_replicates(9, 3)
+        store.add_trials([second, third, alone := make_trial(8)])
+        stored = [self.stored(store, trial) for trial in (second, third, alone)]
+        assert [(found.replicate, found.group_key) for found in stored] == [
+            (1, make_trial(9).key),
+            (2, make_trial(9).key),
+            (0, alone.key),
+        ]
 
     def test_trials_keep_the_order_of_collection(self, store: RunStore) -> None:
         """Trials that are added later come after those that are there, whatever their keys."""

@@ -209,23 +209,42 @@ def test_a_killed_writer_loses_nothing(tmp_path: Path, place: str) -> None:
     assert RunReader(folder).run().finished is None
 
 
-def make_newer(folder: Path) -> None:
+def set_schema(folder: Path, version: int) -> None:
     with closing(sqlite3.connect(folder / "run.db")) as connection:
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+        connection.execute(f"PRAGMA user_version={version}")
 
 
 def test_a_newer_schema_is_left_untouched(tmp_path: Path) -> None:
     """The database of a newer version is refused by a text that says what to do, and not a byte of it changes."""
     store = create(tmp_path / "results")
     store.close()
-    make_newer(store.path)
+    set_schema(store.path, SCHEMA_VERSION + 1)
     before = (store.path / "run.db").read_bytes()
     with pytest.raises(SchemaError, match="left untouched; upgrade pytest-sweep") as caught:
         RunReader(store.path).trials()
     assert str(store.path / "run.db") in str(caught.value)
-    assert f"schema {SCHEMA_VERSION + 1}, and this one reads up to {SCHEMA_VERSION}" in str(caught.value)
+    assert f"schema {SCHEMA_VERSION + 1}, and this one reads schema {SCHEMA_VERSION}" in str(caught.value)
     assert (store.path / "run.db").read_bytes() == before
     assert [path.name for path in store.path.iterdir()] == ["run.db"]
+
+
+def test_an_older_schema_is_no_error_of_sqlite(tmp_path: Path) -> None:
+    """The database of an older version, which lacks columns, is refused by a text that says what to do, and kept as it is."""
+    store = create(tmp_path / "results")
+    store.add_trials([make_trial(1)])
+    store.close()
+    with closing(sqlite3.connect(store.path / "run.db")) as connection:
+        connection.execute("ALTER TABLE trial DROP COLUMN group_key")
+        connection.execute("ALTER TABLE trial DROP COLUMN replicate")
+    set_schema(store.path, 1)
+    before = (store.path / "run.db").read_bytes()
+    with pytest.raises(SchemaError) as caught:
+        RunReader(store.path).trials()
+    assert str(caught.value) == (
+        f"{store.path / 'run.db'} was written by an older pytest-sweep: it has schema 1, and this one reads schema"
+        f" {SCHEMA_VERSION}. It was left untouched; run the sweep again, and delete {store.path} when you no longer need it"
+    )
+    assert (store.path / "run.db").read_bytes() == before
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"", "not a results database"), (b"x" * 4096, "cannot be read")])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import DefinitionError, ExecutorError, MissingExtraError, SweepError
 from pytest_sweep.model import Resources, StopRule, Sweep, Trial, TrialState
-from pytest_sweep.testing.samples import SWEEP
+from pytest_sweep.model.trials import name_without_replicate
+from pytest_sweep.testing.samples import SWEEP, make_replicates
 
 
 def named(name: str, key: str = "0123456789abcdef") -> Trial:
@@ -96,6 +97,27 @@ class TestTrial:
         """A GPU means a process of its own, unless the sweep says otherwise."""
         sweep = Sweep("test_models.py::train", "train", fresh_process=asked)
         assert Trial("0" * 16, "id", "name", sweep, {}, Resources(gpu=gpu)).fresh_process is fresh
+
+    def test_group_key(self) -> None:
+        """A trial without replicates is a group of its own; a further replicate belongs to the first one's."""
+        first, second = make_replicates(7, 2)
+        assert (first.group_key, second.group_key) == (first.key, first.key)
+
+    @pytest.mark.parametrize(
+        ("name", "replicate", "common"),
+        [
+            ("train[lr=1]", 0, "train[lr=1]"),
+            ("train[lr=1#2]", 1, "train[lr=1]"),
+            ("t.py::Test::train[lr=1#12-cuda]", 11, "t.py::Test::train[lr=1-cuda]"),
+            ("train[tag=#2]", 0, "train[tag=#2]"),
+            ("train[tag=#2#2]", 1, "train[tag=#2]"),
+            ("train[a=#2-b=1#2]", 1, "train[a=#2-b=1]"),
+            ("train[an id of its own]", 1, "train[an id of its own]"),
+        ],
+    )
+    def test_the_name_of_a_configuration(self, name: str, replicate: int, common: str) -> None:
+        """The number of a replicate goes, and nothing that only looks like it."""
+        assert name_without_replicate(name, replicate) == common
 
     def test_hashable(self) -> None:
         """Trials can be keys, though their configuration cannot."""

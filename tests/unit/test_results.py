@@ -15,7 +15,7 @@ from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.events import Accepted, TrialNotRun
 from pytest_sweep.results import SweepResults, UnknownSweepError, load_results, newest_results
 from pytest_sweep.store import RunStore
-from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
+from pytest_sweep.testing.samples import SWEEP, finished, make_replicates, make_trial, reported, started
 
 OTHER = Sweep("test_other.py::TestTune::tune", "tune")
 
@@ -42,9 +42,17 @@ def test_a_result_has_what_was_stored(tmp_path: Path) -> None:
     assert (result.trial_id, result.key, result.name) == (trial.id, trial.key, trial.name)
     assert (result.state, result.metrics, result.error) == (TrialState.TERMINATED, {"loss": 2}, None)
     assert (result.attempts, result.duration, result.seed, result.checkpoint) == (1, 2.0, 7, Path("/c/1"))
+    assert (result.replicate, result.group) == (0, trial.key)
     assert result.config["lr"] == 0.5
     assert isinstance(result.config["model"], str)
     assert result.metrics_history == [{"loss": 2, "training_iteration": 1}]
+
+
+def test_a_result_knows_its_replicates(tmp_path: Path) -> None:
+    """Results of one configuration share a group, the key of the first, and are numbered."""
+    trials = make_replicates(1, 3)
+    grid = load_results(store_run(tmp_path, trials))["train_model"]
+    assert [(result.replicate, result.group) for result in grid] == [(number, trials[0].key) for number in range(3)]
 
 
 def test_the_path_of_a_result(tmp_path: Path) -> None:
@@ -214,9 +222,12 @@ def test_no_results_at_all(tmp_path: Path) -> None:
 
 
 def test_runs_that_cannot_be_read_are_noted(tmp_path: Path) -> None:
-    """A damaged run and one of a newer version are passed over with a note each; the others still count."""
+    """A damaged run, an older and a newer version are passed over with a note each; the others still count."""
     trial = make_trial(1)
     store_run(tmp_path, [trial], [finished(trial, metrics={"loss": 1})])
+    older = store_run(tmp_path, [trial])
+    with closing(sqlite3.connect(older / "run.db")) as connection:
+        connection.execute("PRAGMA user_version=1")
     newer = store_run(tmp_path, [trial])
     with closing(sqlite3.connect(newer / "run.db")) as connection:
         connection.execute("PRAGMA user_version=99")
@@ -224,11 +235,13 @@ def test_runs_that_cannot_be_read_are_noted(tmp_path: Path) -> None:
     (damaged / "run.db").write_bytes(b"no database at all" * 100)
     results = newest_results(tmp_path, {SWEEP.id: [trial]})
     assert results["train_model"][0].metrics == {"loss": 1}
-    assert len(results.notes) == 2
+    assert len(results.notes) == 3
     assert str(damaged / "run.db") in results.notes[0]
     assert "upgrade pytest-sweep" in results.notes[1]
-    with pytest.raises(SchemaError):
-        load_results(newer)
+    assert "run the sweep again" in results.notes[2]
+    for refused in (newer, older):
+        with pytest.raises(SchemaError):
+            load_results(refused)
 
 
 def test_older_runs_are_not_opened_in_vain(tmp_path: Path) -> None:
