@@ -42,7 +42,13 @@ def write_below(reporter: pytest.TerminalReporter, text: str) -> None:
     reporter.ensure_newline()
     if writer.width_of_current_line:
         writer.line()
-    reporter.write_line(text)
+    write_lines(reporter, text)
+
+
+def write_lines(reporter: pytest.TerminalReporter, text: str) -> None:
+    """Write `text` line by line: where a terminal cannot encode a letter, pytest escapes all that it is given at once."""
+    for line in text.splitlines():
+        reporter.write_line(line)
 
 
 class StatusPrinter:
@@ -120,7 +126,7 @@ def write_summary(
     """Write the last status block, the best trials, the failures, and what went wrong beside the trials."""
     width = reporter.config.get_terminal_writer().fullwidth
     reporter.write_sep("=", "sweep results")
-    reporter.write_line(status.final_block(width))
+    write_lines(reporter, status.final_block(width))
     for line in best_lines(progress):
         reporter.write_line(line, green=True)
     for line in error_lines(progress, width):
