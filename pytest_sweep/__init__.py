@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from pytest_sweep.model.trials import TrialState
     from pytest_sweep.reporting.columns import Column
     from pytest_sweep.results import Result, ResultGrid, load_results
+    from pytest_sweep.space.composition import Space, grid, zip_
+    from pytest_sweep.space.domains import (
+        choice,
+        lograndint,
+        loguniform,
+        qlograndint,
+        qloguniform,
+        qrandint,
+        qrandn,
+        quniform,
+        randint,
+        randn,
+        uniform,
+    )
+    from pytest_sweep.space.functions import derived, sample_from
     from pytest_sweep.worker.trial import ActiveTrial, current_trial, report
 
 __all__ = [
@@ -21,12 +36,28 @@ __all__ = [
     "Column",
     "Result",
     "ResultGrid",
+    "Space",
     "SweepError",
     "TrialState",
+    "choice",
     "current_trial",
+    "derived",
+    "grid",
     "load_results",
+    "lograndint",
+    "loguniform",
+    "qlograndint",
+    "qloguniform",
+    "qrandint",
+    "qrandn",
+    "quniform",
+    "randint",
+    "randn",
     "report",
+    "sample_from",
     "sweep",
+    "uniform",
+    "zip_",
 ]
 
 _HOMES = {
@@ -34,12 +65,28 @@ _HOMES = {
     "Column": "reporting.columns",
     "Result": "results",
     "ResultGrid": "results",
+    "Space": "space.composition",
     "SweepError": "errors",
     "TrialState": "model.trials",
+    "choice": "space.domains",
     "current_trial": "worker.trial",
+    "derived": "space.functions",
+    "grid": "space.composition",
     "load_results": "results",
+    "lograndint": "space.domains",
+    "loguniform": "space.domains",
+    "qlograndint": "space.domains",
+    "qloguniform": "space.domains",
+    "qrandint": "space.domains",
+    "qrandn": "space.domains",
+    "quniform": "space.domains",
+    "randint": "space.domains",
+    "randn": "space.domains",
     "report": "worker.trial",
+    "sample_from": "space.functions",
     "sweep": "decorator",
+    "uniform": "space.domains",
+    "zip_": "space.composition",
 }
 
 

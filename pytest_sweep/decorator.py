@@ -13,14 +13,21 @@ from pytest_sweep.errors import DefinitionError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from pytest_sweep.space import Space
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SweepArguments(TypedDict, total=False):
     """The arguments of `sweep`."""
 
-    grid: Mapping[str, Any]
+    grid: Space | Mapping[str, Any]
+    space: Space | Mapping[str, Any]
     configs: Sequence[Any]
+    num_samples: int
+    repeats: int
+    seed: int | None
+    where: str | Callable[[dict[str, Any]], object] | Sequence[str | Callable[[dict[str, Any]], object]] | None
     ids: Sequence[str] | Callable[[dict[str, Any]], str | None] | None
     metric: str | None
     mode: Literal["min", "max"] | None
@@ -37,9 +44,18 @@ def sweep(**arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
     that value; the rest are fixtures. It returns a dict of metrics, a number or None, or yields reports. It is left untouched.
 
     Args:
-        grid: a dict from key to a list of values, of which all combinations are tried; the first key varies slowest. A value that
-            is a dict holds axes itself; ``pytest.param(value, marks=..., id=...)`` gives a value marks or an id of its own.
-        configs: instead of `grid`, a list of configurations, each a dict.
+        grid: what to try: a dict from key to axis, or what ``grid()`` and ``zip_()`` return and ``*`` and ``+`` make of it. An axis is
+            a list of values, of which all combinations are tried, the first key varying slowest; a domain such as ``uniform(0, 1)``
+            or ``derived(...)``; or a dict that holds axes. ``pytest.param(value, marks=..., id=...)`` gives a value marks or an id.
+        space: the same under the name that fits domains and strategies of hypothesis better. With both, each combination of one is
+            tried with each of the other.
+        configs: instead of these, a list of configurations, each a dict. A value in it may be a domain.
+        num_samples: how often the whole space is tried, with values drawn anew. Default 1.
+        repeats: how often each configuration is tried, with a seed of its own each time; the final table and
+            ``ResultGrid.aggregate()`` show mean and standard deviation. Default 1.
+        seed: what is drawn, and ``trial.seed``, depend on it. Default None: the seed of the run (``--sweep-seed``, which is 0).
+        where: leaves out configurations that do not meet it: a condition such as ``"lr * batch < 1 and depth in (2, 4)"``, a function
+            of the configuration, or a list of these. Default None.
         ids: a list of as many ids as there are configurations, or a function from configuration to id (None for the usual one).
         metric: the metric that trials are judged by; also the name of a number that is returned. Default None.
         mode: ``"min"`` or ``"max"``, which of its values is best. Default ``"max"``.

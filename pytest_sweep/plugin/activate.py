@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import pytest
 
 from pytest_sweep.engine.fleet import Policy
-from pytest_sweep.errors import SweepError
+from pytest_sweep.errors import SpaceError, SweepError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.executors.inline import InlineExecutor
 from pytest_sweep.executors.ray.executor import RayExecutor
@@ -16,7 +18,12 @@ from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.plugin.collection import SweepCollector
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions, read_options
 from pytest_sweep.plugin.run import SweepRun
+from pytest_sweep.plugin.selection import TrialSelection
+from pytest_sweep.plugin.spaces import SpaceExpander
+from pytest_sweep.space import parse_condition, parse_override
 from pytest_sweep.worker.keeper import FixtureKeeper
+
+T = TypeVar("T")
 
 
 def activate(config: pytest.Config) -> None:
@@ -31,13 +38,27 @@ def activate(config: pytest.Config) -> None:
     limits = [limit for limit in (options.max_concurrent, executor.max_concurrent) if limit is not None]
     run.use(executor, Policy(max_concurrent=min(limits, default=None)))
     collector = SweepCollector(
-        seed=options.seed,
+        spaces=_spaces(options),
         must_pickle=not isinstance(executor, InlineExecutor),
         on_sweep=partial(_prepare, executor, options),
     )
     run.collector = collector
     config.pluginmanager.register(collector, "sweep-collector")
     config.pluginmanager.register(run, "sweep-run")
+    if options.where is not None:
+        config.pluginmanager.register(TrialSelection(_read(parse_condition, options.where)), "sweep-selection")
+
+
+def _spaces(options: SweepOptions) -> SpaceExpander:
+    overrides = [_read(parse_override, text) for text in options.sets]
+    return SpaceExpander(options.seed, options.max_trials, overrides)
+
+
+def _read(parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except SpaceError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _prepare(executor: Executor, options: SweepOptions) -> None:

@@ -14,6 +14,7 @@ import pytest
 from pytest_sweep.errors import DefinitionError, ResourcesError, SpaceError, SweepError
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Sweep, Trial
+from pytest_sweep.plugin.spaces import SpaceExpander
 from pytest_sweep.space import Expansion, trial_key, trial_seed
 from pytest_sweep.worker.collect import (
     SWEEPS_ONLY,
@@ -29,6 +30,9 @@ from pytest_sweep.worker.definition import SweepDefinition, is_sweep, read_defin
 TRIAL = pytest.StashKey[Trial]()
 """Where an item keeps its trial's record."""
 
+PARAMETERS = pytest.StashKey[Mapping[str, Any]]()
+"""Where the item of a trial keeps what parametrizes it besides the sweep."""
+
 
 @dataclass(frozen=True)
 class _Space:
@@ -42,13 +46,13 @@ class SweepCollector:
     """A plugin that collects sweeps.
 
     Args:
-        seed: the seed of the run.
+        spaces: expands the spaces.
         must_pickle: whether configurations will travel to other processes.
         on_sweep: called when a sweep is seen, before its space is expanded.
     """
 
-    def __init__(self, *, seed: int, must_pickle: bool, on_sweep: Callable[[], None]) -> None:
-        self._seed = seed
+    def __init__(self, *, spaces: SpaceExpander, must_pickle: bool, on_sweep: Callable[[], None]) -> None:
+        self._spaces = spaces
         self._must_pickle = must_pickle
         self._on_sweep = on_sweep
         self._space: _Space | None = None
@@ -81,16 +85,27 @@ class SweepCollector:
         if space is not None and metafunc.function is space.definition.function:
             parametrize(metafunc, space.definition, space.expansion.points, space.expansion.keys)
 
+    def pytest_collection_modifyitems(self) -> None:
+        """Refuse an override that no sweep has an axis for.
+
+        Raises:
+            pytest.UsageError: there is one.
+        """
+        problem = self._spaces.problem()
+        if problem is not None:
+            raise pytest.UsageError(problem)
+
     def _collect(
         self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any]
     ) -> list[pytest.Function]:
         self._on_sweep()
         try:
             definition = read_definition(function)
-            expansion = definition.expand()
+            node_id = f"{collector.nodeid}::{name}"
+            expansion = self._spaces.expand(definition, node_id)
             if self._must_pickle:
                 _check_pickles(expansion)
-            sweep = definition.sweep(f"{collector.nodeid}::{name}", expansion.varying)
+            sweep = definition.sweep(node_id, expansion.varying)
             self._space = _Space(definition, expansion)
             items = generate_items(collector, name, function)
             self._collected[sweep.id] |= {trial.key: trial for trial in self._trials(items, sweep, definition)}
@@ -111,20 +126,26 @@ class SweepCollector:
                     f"two trials have the id {item.name}: give the stacked parametrize ids that differ"
                 )
             seen.add(item.nodeid)
-            point = point_of(item)
-            key = _key(item, sweep.id, definition)
-            item.stash[TRIAL] = Trial(
-                key=key,
-                id=item.nodeid,
-                name=item.name,
-                sweep=sweep,
-                config=point.config,
-                resources=resources.read(item),
-                seed=trial_seed(self._seed, key),
-                label=point.label,
-                marks=point.marks,
-            )
+            item.stash[PARAMETERS] = other_parameters(item, definition)
+            item.stash[TRIAL] = self._trial(item, sweep, definition, resources.read(item))
         return [item.stash[TRIAL] for item in items]
+
+    def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, resources: Resources) -> Trial:
+        point = point_of(item)
+        key = _key(item, sweep.id, point.replicate)
+        return Trial(
+            key=key,
+            id=item.nodeid,
+            name=item.name,
+            sweep=sweep,
+            config=point.config,
+            resources=resources,
+            seed=trial_seed(self._spaces.seed_of(definition), key),
+            label=point.label,
+            marks=point.marks,
+            replicate=point.replicate,
+            group=_key(item, sweep.id, 0) if point.replicate else "",
+        )
 
 
 class _ResourceReader:
@@ -151,15 +172,16 @@ class _ResourceReader:
         return self._parsed[id(mark)]
 
 
-def _key(item: pytest.Function, sweep: str, definition: SweepDefinition) -> str:
-    point, others = point_of(item), other_parameters(item, definition)
+def _key(item: pytest.Function, sweep: str, replicate: int) -> str:
+    point, others = point_of(item), item.stash[PARAMETERS]
     try:
-        return trial_key(sweep, point.identity, others, point.replicate)
+        return trial_key(sweep, point.identity, others, replicate)
     except SpaceError:
         if not others:
             raise
         # A stacked parameter without content of its own to tell it by: then it is told by its id, as pytest's users see it.
-        return trial_key(sweep, point.identity, {"id": item.callspec.id}, point.replicate)
+        stacked = item.callspec.id.removeprefix(point.label)
+        return trial_key(sweep, point.identity, {"id": stacked}, replicate)
 
 
 def _check_pickles(expansion: Expansion) -> None:

@@ -6,16 +6,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 EXECUTORS = ("ray", "inline")
+MAX_TRIALS = 1_000_000
 
 
 @dataclass(frozen=True)
 class _Option:
-    """An option ``--sweep-NAME`` with its ini key ``sweep_NAME``."""
+    """An option ``--sweep-NAME`` with its ini key ``sweep_NAME``; `many` can be given several times, in the ini file a line each."""
 
     name: str
     help: str
@@ -23,6 +24,7 @@ class _Option:
     kind: Callable[[str], Any] = str
     metavar: str | None = None
     shown_default: str | None = None
+    many: bool = False
 
     @property
     def flag(self) -> str:
@@ -75,7 +77,12 @@ _OPTIONS = (
     _Option("max_concurrent", "run at most N trials at once", kind=_count, metavar="N",
             shown_default="as many as fit"),
     _Option("dir", "folder for results, relative to rootdir", "sweep_results", metavar="PATH"),
-    _Option("seed", "seed of the run, from which every trial's seed is made", 0, kind=_integer, metavar="N"),
+    _Option("seed", "seed of the run: what is drawn and every trial's seed depend on it", 0, kind=_integer, metavar="N"),
+    _Option("where", "run only the trials that meet a condition: \"lr < 0.01 and model == 'mlp'\"", metavar="CONDITION",
+            shown_default="all"),
+    _Option("set", "replace an axis for this run, of one sweep (train_model.lr=1e-4,1e-3) or of all that have it (lr=1e-4)",
+            metavar="KEY=VALUES", shown_default="none", many=True),
+    _Option("max_trials", "refuse a sweep of more than N trials", MAX_TRIALS, kind=_count, metavar="N"),
     _Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=_seconds,
             metavar="SECONDS", shown_default="30 on a terminal, else a line every 60 and a block every 600"),
 )  # fmt: skip
@@ -93,6 +100,9 @@ class SweepOptions:
         max_concurrent: how many trials may run at once, or None.
         results_dir: the folder for results.
         seed: the seed of the run.
+        where: the condition that trials must meet, or None.
+        sets: the axes that are replaced, as written: ``lr=1e-4,1e-3``.
+        max_trials: how many trials a sweep may have.
         status_interval: seconds between two status blocks, or None for the usual.
         starts_nothing: whether the session only looks (``--co``, ``--fixtures``), so that nothing is to be started.
     """
@@ -104,6 +114,9 @@ class SweepOptions:
     max_concurrent: int | None
     results_dir: Path
     seed: int
+    where: str | None
+    sets: tuple[str, ...]
+    max_trials: int
     status_interval: float | None
     starts_nothing: bool
 
@@ -114,8 +127,10 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--sweep", action="store_true", default=False, help="run the trials of @sweep functions")
     for option in _OPTIONS:
         text = f"{option.help} (default: {option.shown_default or option.default})"
-        group.addoption(option.flag, dest=option.dest, default=None, metavar=option.metavar, help=text)
-        parser.addini(option.dest, f"default of {option.flag}", default=None)
+        action = "append" if option.many else "store"
+        group.addoption(option.flag, action=action, dest=option.dest, default=None, metavar=option.metavar, help=text)
+        kind: Literal["linelist"] | None = "linelist" if option.many else None
+        parser.addini(option.dest, f"default of {option.flag}", kind, default=None)
 
 
 def read_options(config: pytest.Config) -> SweepOptions:
@@ -142,6 +157,9 @@ def read_options(config: pytest.Config) -> SweepOptions:
         max_concurrent=given["max_concurrent"],
         results_dir=results_dir(config),
         seed=given["seed"],
+        where=given["where"],
+        sets=given["set"],
+        max_trials=given["max_trials"],
         status_interval=given["status_interval"],
         starts_nothing=looks,
     )
@@ -157,6 +175,8 @@ def _value(config: pytest.Config, option: _Option) -> Any:
     given, source = config.getoption(option.dest), option.flag
     if given is None:
         given, source = config.getini(option.dest), f"the ini key {option.dest}"
+    if option.many:
+        return tuple(given or ())
     if given in (None, ""):
         return option.default
     try:

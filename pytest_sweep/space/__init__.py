@@ -1,25 +1,45 @@
-"""What to try: grids, lists of configurations, their labels and keys. Pure: knows neither pytest, nor Ray, nor any file."""
+"""What to try: grids, domains, lists of configurations, their labels and keys. Pure: knows neither pytest, nor Ray, nor any file."""
 
 from __future__ import annotations
 
 from pytest_sweep.space.canonical import canonical, identity_text
+from pytest_sweep.space.composition import Grid, Space, Zip, as_space, grid, zip_
 from pytest_sweep.space.display import displayable
-from pytest_sweep.space.grid import expand_configs, expand_grid
+from pytest_sweep.space.domains import Categorical
+from pytest_sweep.space.expansion import MAX_POINTS, expand
+from pytest_sweep.space.expressions import AbsentError, Condition, parse_condition, unknown_name
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
+from pytest_sweep.space.listing import Listed
 from pytest_sweep.space.nesting import flatten
+from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
 
 __all__ = [
+    "MAX_POINTS",
+    "AbsentError",
+    "Categorical",
     "Choice",
+    "Condition",
     "Expansion",
+    "Grid",
+    "Listed",
+    "Override",
     "Point",
+    "Space",
+    "Zip",
+    "as_space",
+    "axis_keys",
     "canonical",
     "digest",
     "displayable",
-    "expand_configs",
-    "expand_grid",
+    "expand",
     "flatten",
+    "grid",
     "identity_text",
+    "parse_condition",
+    "parse_override",
     "trial_key",
     "trial_seed",
+    "unknown_name",
+    "zip_",
 ]

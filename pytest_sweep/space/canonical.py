@@ -51,6 +51,8 @@ def identity_text(value: object) -> str:
     Raises:
         SpaceError: the value has no canonical form.
     """
+    if (scalar := _SCALAR_TEXTS.get(type(value))) is not None:
+        return scalar(value)
     return _ENCODER.encode(canonical(value))
 
 
@@ -183,6 +185,11 @@ _SCALARS: dict[type, Callable[[Any], Any]] = {
     int: lambda value: ["int", value],
     float: _float_form,
     bytes: lambda value: ["bytes", hashlib.sha256(value).hexdigest()],
+}
+# What encoding their forms would give; most values are of these kinds, and an encoder costs more than all the rest.
+_SCALAR_TEXTS: dict[type, Callable[[Any], str]] = {
+    int: lambda value: f'["int",{value}]',
+    float: lambda value: f'["float","{value + 0.0!r}"]',
 }
 _CONTAINERS: dict[type, Callable[[Any, set[int]], Any]] = {
     dict: _dict_form,

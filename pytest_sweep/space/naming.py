@@ -47,6 +47,8 @@ def value_text(value: object) -> str:
     Raises:
         SpaceError: the value has no content to digest.
     """
+    if type(value) in (str, int, float):
+        return escaped(str(value))
     if not isinstance(value, type):
         value = plain_scalar(value)
     if isinstance(value, enum.Enum):
@@ -96,14 +98,17 @@ def unique_labels(
             digits[stem] += 8
 
 
-def given_labels(ids: object, configs: Sequence[dict[str, Any]], replicates: Sequence[int]) -> list[str | None]:
+def given_labels(
+    ids: object, configs: Sequence[dict[str, Any]], replicates: Sequence[int], repeats: int = 1
+) -> list[str | None]:
     """Return the label that `ids` gives to each configuration, None where it leaves that to the naming.
 
     Args:
         ids: None, a list of as many strings as there are configurations, or a function of a configuration that returns a string
             or None. The function cannot tell equal configurations apart, so that the second of them gets ``#2``.
-        configs: the configurations.
+        configs: the configurations; all of them, then all of them again, `repeats` times.
         replicates: which of equal configurations each is, from 0.
+        repeats: how often the configurations are there. A list of ids names those of the first time; the second get ``#2``.
 
     Raises:
         SpaceError: `ids` is none of these, or gives one label to two configurations.
@@ -112,7 +117,7 @@ def given_labels(ids: object, configs: Sequence[dict[str, Any]], replicates: Seq
     if ids is None:
         return [None] * len(configs)
     if isinstance(ids, (list, tuple)):
-        labels = _listed_labels(ids, len(configs))
+        labels = _listed_labels(ids, len(configs) // repeats, repeats)
     elif callable(ids):
         labels = [_called_label(ids, config, replicate) for config, replicate in zip(configs, replicates, strict=True)]
     else:
@@ -134,8 +139,8 @@ def _label(stem: str, replicate: int, identity: object, digits: int) -> str:
     return stem[: LIMIT - len(tail)] + tail if tail else stem
 
 
-def _listed_labels(ids: Sequence[object], count: int) -> list[str | None]:
-    labels: list[str | None] = []
+def _listed_labels(ids: Sequence[object], count: int, repeats: int) -> list[str | None]:
+    labels: list[str] = []
     for index, label in enumerate(ids):
         if not isinstance(label, str):
             raise SpaceError(f"ids[{index}] is {shown(label)}: the ids are strings")
@@ -145,7 +150,7 @@ def _listed_labels(ids: Sequence[object], count: int) -> list[str | None]:
             f"ids has {len(labels)} strings for {count} configurations: "
             "give one for each, or a function of the configuration"
         )
-    return labels
+    return [f"{label}#{number + 1}" if number else label for number in range(repeats) for label in labels]
 
 
 def _called_label(ids: Any, config: dict[str, Any], replicate: int) -> str | None:

@@ -26,9 +26,13 @@ def is_nested(value: object) -> bool:
 
 
 def nested(paths: Sequence[tuple[str, ...]], values: Iterable[Any]) -> dict[str, Any]:
-    """Return a configuration of new dicts that has each of `values` at its path."""
+    """Return a configuration of new dicts that has each of `values` at its path; a value whose path is empty has no place."""
+    if all(len(path) == 1 for path in paths):
+        return {path[0]: value for path, value in zip(paths, values, strict=True)}
     config: dict[str, Any] = {}
     for path, value in zip(paths, values, strict=True):
+        if not path:
+            continue
         level = config
         for key in path[:-1]:
             level = level.setdefault(key, {})

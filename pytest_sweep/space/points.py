@@ -50,9 +50,11 @@ class Expansion:
         keys: the top-level keys over all points, in order of appearance.
         varying: the dotted keys that take more than one value or that some points lack, in order of appearance.
         values: each distinct pair of dotted key and value once, so that values can be checked without going through all points.
+        excluded: how many configurations the constraints removed.
     """
 
     points: tuple[Point, ...]
     keys: tuple[str, ...]
     varying: tuple[str, ...]
     values: tuple[tuple[str, Any], ...]
+    excluded: int = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,9 +13,12 @@ import pytest
 from pytest_sweep.errors import DefinitionError, SpaceError
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Sweep
-from pytest_sweep.space import Choice, Expansion, expand_configs, expand_grid
+from pytest_sweep.space import Categorical, Choice, Listed, Space, as_space
 
-ARGUMENTS = ("config_arg", "configs", "fresh_process", "grid", "ids", "metric", "mode", "retries", "stop")
+ARGUMENTS = (
+    "config_arg", "configs", "fresh_process", "grid", "ids", "metric", "mode", "num_samples", "repeats", "retries", "seed", "space",
+    "stop", "where",
+)  # fmt: skip
 RESERVED = ("trial", "request")
 
 _ParameterSet = type(pytest.param(None))
@@ -33,19 +36,31 @@ class SweepDefinition:
         """The argument that gets the whole configuration."""
         return str(self.arguments.get("config_arg", "config"))
 
-    def expand(self) -> Expansion:
-        """Return all points of the search space.
+    @property
+    def seed(self) -> int | None:
+        """The seed of the sweep; None leaves it to the run."""
+        return self.arguments.get("seed")
+
+    def space(self) -> Space:
+        """Return the search space, with each ``pytest.param`` in it as a Choice.
 
         Raises:
-            SpaceError: the space cannot be expanded; the text does not name the sweep.
+            SpaceError: a ``pytest.param`` of several values; the text does not name the sweep.
         """
-        ids, reserved = self.arguments.get("ids"), (*RESERVED, self.config_arg)
-        if "configs" in self.arguments:
-            configs = self.arguments["configs"]
-            if isinstance(configs, Sequence) and not isinstance(configs, str):
-                configs = [_choice(config) for config in configs]
-            return expand_configs(configs, ids=ids, reserved=reserved)
-        return expand_grid(_choices(self.arguments["grid"]), ids=ids, reserved=reserved)
+        given = self.arguments
+        if "configs" in given:
+            configs = given["configs"]
+            return Listed([_choice(config) for config in configs] if isinstance(configs, (list, tuple)) else configs)
+        parts = [as_space(given[name]) for name in ("grid", "space") if name in given]
+        whole = parts[0] * parts[1] if len(parts) > 1 else parts[0]
+        return whole.changed(lambda _, axis: _choices(axis))
+
+    def expansion(self) -> dict[str, Any]:
+        """Return the arguments of `space.expand` that the sweep itself gives."""
+        given = {
+            name: self.arguments[name] for name in ("ids", "num_samples", "repeats", "where") if name in self.arguments
+        }
+        return {**given, "reserved": (*RESERVED, self.config_arg)}
 
     def sweep(self, node_id: str, varying: tuple[str, ...] = ()) -> Sweep:
         """Return the record of this sweep."""
@@ -105,23 +120,32 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         near = difflib.get_close_matches(name, ARGUMENTS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ARGUMENTS)}"
         problems.append(f"sweep() has no argument {name!r}: {hint}")
-    if ("grid" in arguments) == ("configs" in arguments) and not problems:
-        both = "grid= and configs= contradict each other: give one of them"
-        problems.append(
-            both if "grid" in arguments else "it has nothing to try: give grid={...} or configs=[{...}, ...]"
-        )
-    checks: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-        "metric": (lambda value: value is None or isinstance(value, str), "the name of a metric"),
-        "mode": (lambda value: value in (None, "min", "max"), "'min' or 'max'"),
-        "stop": (lambda value: value is None or isinstance(value, Mapping), "a dict such as {'loss': '< 0.1'}"),
-        "retries": (lambda value: type(value) is int and value >= 0, "a number of retries, 0 or more"),
-        "fresh_process": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
-        "config_arg": (lambda value: isinstance(value, str) and value.isidentifier(), "the name of an argument"),
-    }
-    for name, (accepts, wanted) in checks.items():
+    spaces = [name for name in ("grid", "space") if name in arguments]
+    if "configs" in arguments and spaces:
+        problems.append(f"{spaces[0]}= and configs= contradict each other: give one of them")
+    if "configs" not in arguments and not spaces and not problems:
+        problems.append("it has nothing to try: give grid={...}, space={...} or configs=[{...}, ...]")
+    for name, (accepts, wanted) in _CHECKS.items():
         if name in arguments and not accepts(arguments[name]):
             problems.append(f"{name}={arguments[name]!r} is not {wanted}")
     return problems
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "metric": (lambda value: value is None or isinstance(value, str), "the name of a metric"),
+    "mode": (lambda value: value in (None, "min", "max"), "'min' or 'max'"),
+    "stop": (lambda value: value is None or isinstance(value, Mapping), "a dict such as {'loss': '< 0.1'}"),
+    "num_samples": (_is_count, "a number of samples, 1 or more"),
+    "repeats": (_is_count, "a number of repeats, 1 or more"),
+    "seed": (lambda value: value is None or type(value) is int, "a whole number, or None for the run's seed"),
+    "retries": (lambda value: type(value) is int and value >= 0, "a number of retries, 0 or more"),
+    "fresh_process": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
+    "config_arg": (lambda value: isinstance(value, str) and value.isidentifier(), "the name of an argument"),
+}
 
 
 def _own_marks(function: Callable[..., Any]) -> list[pytest.Mark]:
@@ -130,13 +154,13 @@ def _own_marks(function: Callable[..., Any]) -> list[pytest.Mark]:
     return [mark for mark in found if isinstance(mark, pytest.Mark)]
 
 
-def _choices(grid: Any) -> Any:
-    """Return `grid` with each ``pytest.param`` in it as a Choice, at any depth of nested dicts."""
-    if isinstance(grid, Mapping):
-        return {key: _choices(axis) for key, axis in grid.items()}
-    if isinstance(grid, (list, tuple)) and not isinstance(grid, _ParameterSet):
-        return [_choice(value) for value in grid]
-    return grid
+def _choices(axis: Any) -> Any:
+    """Return an axis with each ``pytest.param`` in its list as a Choice."""
+    if isinstance(axis, Categorical):
+        return replace(axis, categories=tuple(map(_choice, axis.categories)))
+    if isinstance(axis, _ParameterSet):
+        return _choice(axis)  # A tuple itself, which would pass for an axis of three values.
+    return [_choice(value) for value in axis] if isinstance(axis, (list, tuple)) else axis
 
 
 def _choice(value: Any) -> Any:

@@ -92,7 +92,9 @@ def test_neither_grid_nor_configs_is_refused(project: Project) -> None:
         @sweep()
         def train(config): ...
     """)
-    assert_says(project.sweep(), f"{IN_TRAIN}it has nothing to try: give grid={{...}} or configs=[{{...}}, ...]")
+    assert_says(
+        project.sweep(), f"{IN_TRAIN}it has nothing to try: give grid={{...}}, space={{...}} or configs=[{{...}}, ...]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_a_reserved_key_is_refused(project: Project, key: str) -> None:
     """)
     assert_says(
         project.sweep(),
-        f"{IN_TRAIN}the grid has the key '{key}', which is the name of a fixture or an argument of trials: "
+        f"{IN_TRAIN}the space has the key '{key}', which is the name of a fixture or an argument of trials: "
         f"rename the key, for example to 'my_{key}'",
     )
 

@@ -554,7 +554,8 @@ def test_help_shows_the_options_in_one_group(project: Project) -> None:
     group = lines[start : lines.index("", start)]
     text = " ".join(line.strip() for line in group)
     options = (
-        "executor", "address", "num-cpus", "num-gpus", "max-concurrent", "dir", "seed", "status-interval",
+        "executor", "address", "num-cpus", "num-gpus", "max-concurrent", "dir", "seed", "where", "set",
+        "max-trials", "status-interval",
     )  # fmt: skip
     for option in options:
         assert f"--sweep-{option}=" in text

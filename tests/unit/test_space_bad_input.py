@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.space import Choice, expand_configs, expand_grid
+from pytest_sweep.space import Choice, Listed, expand
 
 LOCK = threading.Lock()
 
@@ -58,17 +58,17 @@ LOCK = threading.Lock()
 def test_bad_grids(grid: Any, text: str) -> None:
     """A grid that cannot be expanded is refused with the reason and the mend."""
     with pytest.raises(SpaceError, match=re.escape(text)):
-        expand_grid(grid)
+        expand(grid)
 
 
 @pytest.mark.parametrize("key", ["config", "trial", "request"])
 def test_reserved_keys(key: str) -> None:
     """A key that is the name of an argument of trials is refused, in grids and in lists of configurations."""
     text = f"has the key '{key}', which is the name of a fixture or an argument of trials: rename the key"
-    with pytest.raises(SpaceError, match=f"the grid {text}"):
-        expand_grid({key: [1]})
-    with pytest.raises(SpaceError, match=re.escape(f"configs[1] {text}")):
-        expand_configs([{}, {key: 1}])
+    with pytest.raises(SpaceError, match=f"the space {text}"):
+        expand({key: [1]})
+    with pytest.raises(SpaceError, match=f"the space {text}"):
+        expand(Listed([{}, {key: 1}]))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_reserved_keys(key: str) -> None:
 def test_bad_lists_of_configurations(configs: Any, text: str) -> None:
     """A list that cannot be expanded is refused, with the index of the entry that is wrong."""
     with pytest.raises(SpaceError, match=re.escape(text)):
-        expand_configs(configs)
+        expand(Listed(configs))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,6 @@ def test_bad_lists_of_configurations(configs: Any, text: str) -> None:
 def test_bad_ids(ids: Any, text: str) -> None:
     """Ids that are too few, not strings or not unique are refused, in grids and in lists of configurations."""
     with pytest.raises(SpaceError, match=re.escape(text)):
-        expand_grid({"lr": [1, 2]}, ids=ids)
+        expand({"lr": [1, 2]}, ids=ids)
     with pytest.raises(SpaceError, match=re.escape(text)):
-        expand_configs([{"lr": 1}, {"lr": 2}], ids=ids)
+        expand(Listed([{"lr": 1}, {"lr": 2}]), ids=ids)

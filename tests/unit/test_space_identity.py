@@ -28,7 +28,7 @@ from pytest_sweep.space import (
     canonical,
     digest,
     displayable,
-    expand_grid,
+    expand,
     flatten,
     identity_text,
     trial_key,
@@ -344,5 +344,5 @@ def test_flatten() -> None:
 
 def test_points_of_a_grid_have_the_keys_of_their_configurations() -> None:
     """For values with content, the identity of a point is its configuration."""
-    (point,) = expand_grid({"a": {"b": [Choice(1, "one")]}}).points
+    (point,) = expand({"a": {"b": [Choice(1, "one")]}}).points
     assert point.identity == point.config == {"a": {"b": 1}}

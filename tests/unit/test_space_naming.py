@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_sweep.space import Choice, digest, expand_configs, expand_grid
+from pytest_sweep.space import Choice, Listed, digest, expand
 from pytest_sweep.space.naming import LIMIT, unique_labels
 
 KEYS = st.text("abc=#~-.", min_size=1, max_size=4).filter(lambda key: "." not in key)
@@ -46,7 +46,7 @@ def train() -> None:
 
 
 def labels_of_grid(*values: Any) -> list[str]:
-    return [point.label for point in expand_grid({"k": list(values)}).points]
+    return [point.label for point in expand({"k": list(values)}).points]
 
 
 @pytest.mark.parametrize(
@@ -101,19 +101,19 @@ def test_other_values_are_digests_of_their_content(value: object) -> None:
 
 def test_labels_of_nested_configurations() -> None:
     """Nested keys are dotted, in grids as in lists of configurations."""
-    assert expand_grid({"lr": [0.1], "model": {"depth": [2]}}).points[0].label == "lr=0.1-model.depth=2"
-    assert expand_configs([{"lr": 0.1, "model": {"depth": 2}}]).points[0].label == "lr=0.1-model.depth=2"
+    assert expand({"lr": [0.1], "model": {"depth": [2]}}).points[0].label == "lr=0.1-model.depth=2"
+    assert expand(Listed([{"lr": 0.1, "model": {"depth": 2}}])).points[0].label == "lr=0.1-model.depth=2"
 
 
 def test_keys_are_escaped() -> None:
     """A control character in a key cannot break the line either."""
-    assert expand_grid({"a\nb": [1]}).points[0].label == "a\\nb=1"
+    assert expand({"a\nb": [1]}).points[0].label == "a\\nb=1"
 
 
 @given(GRIDS)
 def test_labels_are_unique_and_short(grid: dict[str, list[Any]]) -> None:
     """No two points share a label, and none is longer than the limit or more than one line."""
-    labels = [point.label for point in expand_grid(grid).points]
+    labels = [point.label for point in expand(grid).points]
     assert len(set(labels)) == len(labels)
     assert all(len(label) <= LIMIT and label.isprintable() for label in labels)
 
@@ -121,7 +121,7 @@ def test_labels_are_unique_and_short(grid: dict[str, list[Any]]) -> None:
 @given(st.lists(st.dictionaries(KEYS, st.text("x#2~-=", max_size=60), max_size=4), min_size=1, max_size=6))
 def test_labels_of_listed_configurations_are_unique_and_short(configs: list[dict[str, str]]) -> None:
     """The same holds for lists of configurations, also of such as look like the marks that keep labels apart."""
-    labels = [point.label for point in expand_configs(configs).points]
+    labels = [point.label for point in expand(Listed(configs)).points]
     assert len(set(labels)) == len(labels)
     assert all(len(label) <= LIMIT for label in labels)
 
@@ -172,18 +172,18 @@ def test_digests_grow_until_labels_differ() -> None:
 
 def test_equal_labels_of_choices() -> None:
     """Choices with one label and different values get digests, as whole configurations do."""
-    one, two = expand_configs([Choice({"a": 1}, "same"), Choice({"a": 2}, "same")]).points
+    one, two = expand(Listed([Choice({"a": 1}, "same"), Choice({"a": 2}, "same")])).points
     assert (one.label, two.label) == (f"same~{digest({'a': 1}, 8)}", f"same~{digest({'a': 2}, 8)}")
 
 
 def test_given_ids_are_used_as_they_are() -> None:
     """A list of ids is taken to the letter, whatever its length and whether configurations are equal."""
     ids = ["x" * 200, "two\nlines", "a"]
-    assert [point.label for point in expand_grid({"k": [1, 1, 2]}, ids=ids).points] == ids
+    assert [point.label for point in expand({"k": [1, 1, 2]}, ids=ids).points] == ids
 
 
 def test_ids_from_a_function() -> None:
     """A function names configurations; None leaves one to the usual label, which then avoids the given ones."""
-    points = expand_grid({"k": [1, 2, 2, 3]}, ids=lambda config: {2: "two", 3: "k=1"}.get(config["k"])).points
+    points = expand({"k": [1, 2, 2, 3]}, ids=lambda config: {2: "two", 3: "k=1"}.get(config["k"])).points
     assert [point.label for point in points] == [f"k=1~{digest({'k': 1}, 8)}", "two", "two#2", "k=1"]
-    assert [point.label for point in expand_configs([{"a": 1}], ids=lambda config: f"a{config['a']}").points] == ["a1"]
+    assert [point.label for point in expand(Listed([{"a": 1}]), ids=lambda config: f"a{config['a']}").points] == ["a1"]

@@ -1,0 +1,58 @@
+"""Expands the spaces of collected sweeps as the options of the run say. Knows definitions and options, not pytest's items."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from pytest_sweep.space import Expansion, Override, axis_keys, expand
+from pytest_sweep.worker.definition import SweepDefinition
+
+
+class SpaceExpander:
+    """Expands one space after the other, and takes note of which overrides found an axis.
+
+    Args:
+        seed: the seed of the run, for sweeps without one of their own.
+        max_trials: how many points a space may have.
+        overrides: the axes to replace.
+    """
+
+    def __init__(self, seed: int, max_trials: int, overrides: Sequence[Override] = ()) -> None:
+        self._seed = seed
+        self._max_trials = max_trials
+        self._overrides = overrides
+        self._used: set[Override] = set()
+        self._names: dict[str, None] = {}
+
+    def seed_of(self, definition: SweepDefinition) -> int:
+        """Return the seed of a sweep: its own, or the run's."""
+        return self._seed if definition.seed is None else definition.seed
+
+    def expand(self, definition: SweepDefinition, node_id: str) -> Expansion:
+        """Return the points of the sweep with this node id.
+
+        Raises:
+            SweepError: the space cannot be expanded; the text does not name the sweep.
+        """
+        space, name = definition.space(), definition.function.__name__
+        if self._overrides:
+            keys = axis_keys(space)
+            self._names |= dict.fromkeys(keys) | dict.fromkeys(f"{name}.{key}" for key in keys)
+            for override in self._overrides:
+                key = override.key_in((name, node_id), keys)
+                if key is not None:
+                    self._used.add(override)
+                    space = override.applied(space, key)
+        return expand(space, seed=self.seed_of(definition), max_points=self._max_trials, **definition.expansion())
+
+    def problem(self) -> str | None:
+        """Return what is to be said of overrides that found no axis in any sweep so far; None where each found one."""
+        for override in self._overrides:
+            if override in self._used or not self._names:
+                continue
+            near = difflib.get_close_matches(override.name, self._names, n=1)
+            short = [name for name in self._names if "." not in name]
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(short or self._names)}"
+            return f"--sweep-set={override.text}: no collected sweep has an axis {override.name!r}: {hint}"
+        return None

@@ -1,0 +1,171 @@
+"""One axis: from what is written at a key to its slots. Knows neither how axes combine nor how values are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable as IterableABC
+from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_sweep.errors import SpaceError
+from pytest_sweep.space.canonical import identifiable, identity_text
+from pytest_sweep.space.display import shown
+from pytest_sweep.space.domains import Domain
+from pytest_sweep.space.naming import label_part
+from pytest_sweep.space.nesting import flat_items, is_nested
+from pytest_sweep.space.points import Choice
+from pytest_sweep.space.strategies import StrategyDomain, is_strategy
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """One value of one axis, with all that can be worked out once for all points that take it.
+
+    Attributes:
+        path: the keys that lead to it.
+        choice: the value, and the label and the marks that it was given.
+        keyed: what tells the value from others: itself, or the labelled choice where it has no content to tell it by.
+        leaves: the dotted keys that it fills, each with the identity of what is there.
+        part: how it reads in a label: ``lr=0.1``.
+    """
+
+    path: Path
+    choice: Choice
+    keyed: Any
+    leaves: tuple[tuple[str, str], ...]
+    part: str
+
+    @classmethod
+    def of(cls, path: Path, written: object) -> Setting:
+        """Return the setting of an axis for a value of it, plain or a `Choice`.
+
+        Raises:
+            SpaceError: the value has no identity, or is a domain. The text does not name the axis.
+        """
+        choice = written if isinstance(written, Choice) else Choice(written)
+        if as_domain(choice.value) is not None:
+            raise SpaceError(
+                f"its list holds {choice.value!r}, from which values are to be drawn: give it as the whole axis, "
+                "or join two grids with +"
+            )
+        keyed = keyed_by(choice)
+        if is_nested(choice.value) and keyed is choice.value:
+            leaves = tuple((key, identity_text(value)) for key, value in flat_items(choice.value, f"{dotted(path)}."))
+        else:
+            leaves = ((dotted(path), identity_text(keyed)),)
+        return cls(path, choice, keyed, leaves, label_part(dotted(path), choice))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Open:
+    """A place in a configuration whose value is drawn, or worked out, anew for every point.
+
+    Attributes:
+        path: the keys that lead to it.
+        domain: what the value comes from.
+        leaves: as for a `Setting`; the identity is the domain's.
+    """
+
+    path: Path
+    domain: Domain
+    leaves: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, path: Path, domain: Domain) -> Open:
+        """Return the place at `path` that `domain` fills."""
+        # A domain without content to tell it by, such as one of a strategy, is equal to itself only.
+        identity = identity_text(domain) if identifiable(domain) else f"{type(domain).__name__} at {id(domain)}"
+        return cls(path, domain, ((dotted(path), identity),))
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None), list, tuple, range})
+
+Slot = Setting | Open
+Row = tuple[Slot, ...]
+
+
+def dotted(path: Path) -> str:
+    """Return the keys of a path as one: ``model.depth``."""
+    return ".".join(path)
+
+
+def keyed_by(choice: Choice) -> Any:
+    """Return what tells the choice from others: its value, or itself where that has no content to tell it by."""
+    return choice if choice.label is not None and not identifiable(choice.value) else choice.value
+
+
+def as_domain(written: object) -> Domain | None:
+    """Return the domain that is written at a key, that of a hypothesis strategy included; None for anything else."""
+    if type(written) in _PLAIN:
+        return None
+    if isinstance(written, Domain):
+        return written
+    return StrategyDomain(written) if is_strategy(written) else None
+
+
+def axis_length(path: Path, axis: Any) -> int:
+    """Return how many slots an axis has, without making them: ``range(10**9)`` is asked for its length only.
+
+    Raises:
+        SpaceError: what is written is no axis; the text says what belongs in its place.
+    """
+    if as_domain(axis) is not None:
+        return 1
+    _check_axis(dotted(path), axis)
+    return len(axis)
+
+
+def axis_slots(path: Path, axis: Any) -> tuple[Slot, ...]:
+    """Return the slots of an axis, in order.
+
+    Raises:
+        SpaceError: what is written is no axis, or one of its values cannot be told from others.
+    """
+    domain = as_domain(axis)
+    if domain is not None:
+        return (Open.of(path, domain),)
+    _check_axis(dotted(path), axis)
+    try:
+        return tuple(Setting.of(path, value) for value in axis)
+    except SpaceError as error:
+        raise SpaceError(f"the axis {dotted(path)!r}: {error}") from error
+
+
+def _check_axis(key: str, axis: Any) -> None:
+    if isinstance(axis, (str, bytes, bytearray)):
+        kind = "string" if isinstance(axis, str) else "bytes"
+        raise SpaceError(
+            f"the axis {key!r} is the {kind} {_brief(axis)}: an axis is a list of values, write [{_brief(axis)}]"
+        )
+    if isinstance(axis, AbstractSet):
+        raise SpaceError(f"the axis {key!r} is a set, which has no order: write a sorted list, sorted({_brief(axis)})")
+    if isinstance(axis, Iterator):
+        raise SpaceError(
+            f"the axis {key!r} is a {type(axis).__name__}, which can be read only once: write a list, list(...)"
+        )
+    if isinstance(axis, Choice):
+        raise SpaceError(
+            f"the axis {key!r} is a single pytest.param: an axis is a list of values, write [pytest.param(...)]"
+        )
+    if isinstance(axis, Mapping) or not _is_collection(axis):
+        raise SpaceError(f"the axis {key!r} is {shown(axis)}: an axis is a list of values, write [{_brief(axis)}]")
+    if not len(axis):
+        raise SpaceError(f"the axis {key!r} has no values: give it at least one, or leave the key out")
+
+
+def _is_collection(axis: object) -> bool:
+    if not isinstance(axis, Sized) or not isinstance(axis, IterableABC):
+        return False
+    try:
+        len(axis)
+    except TypeError:  # A zero-dimensional array has the method, but no length.
+        return False
+    return True
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else "..."
