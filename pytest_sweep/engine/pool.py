@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_sweep.errors import InfeasibleError
@@ -154,3 +154,16 @@ def check_feasible(trials: Iterable[Trial], sizes: Sequence[Resources]) -> None:
                 f"{trial.id} asks for {trial.resources}, and the largest node has {largest}: no node can ever run it. "
                 f"Ask for less with @pytest.mark.resources(...), or run where there is more."
             )
+
+
+def most_at_once(requests: Mapping[Resources, int], sizes: Sequence[Resources]) -> int:
+    """Return how many of `requests`, each there that many times, nodes of these `sizes` can hold at once, small ones first."""
+    placed = 0
+    left = dict(sorted(requests.items(), key=lambda pair: (pair[0].gpu, pair[0].cpu, pair[0].memory)))
+    for room in sizes:
+        for resources, count in left.items():
+            here = int(min(count, max(resources.how_often(room), 0)))
+            left[resources] -= here
+            placed += here
+            room = room.minus(resources.times(here))  # noqa: PLW2901 - what is left of this node
+    return placed

@@ -42,6 +42,9 @@ class Executor(Protocol):
             ExecutorError: it cannot be started or reached; the text says what to do.
         """
 
+    def expected_nodes(self) -> Sequence[Resources]:
+        """Return what its nodes will have, as far as that is known without starting or joining anything; none where it is not."""
+
     def future_nodes(self) -> Sequence[Resources]:
         """Return the largest node types that an autoscaler could add; none where there is no autoscaler."""
 

@@ -51,6 +51,10 @@ class InlineExecutor:
         size = Resources(cpu=float(os.cpu_count() or 1), memory=psutil.virtual_memory().total)
         return [events.Node("inline", "127.0.0.1", size)]
 
+    def expected_nodes(self) -> Sequence[Resources]:
+        """Return this machine."""
+        return [node.resources for node in self.nodes()]
+
     def future_nodes(self) -> Sequence[Resources]:
         """Return nothing: no machine will be added."""
         return ()

@@ -85,6 +85,18 @@ class Resources:
         """Return what is left when `other` is taken away; never checked, so that it may be negative."""
         return self._combined(other, -1)
 
+    def times(self, count: int) -> Resources:
+        """Return what `count` such requests ask for together."""
+        custom = tuple((name, round(amount * count, 4)) for name, amount in self.custom)
+        return Resources(round(self.cpu * count, 4), round(self.gpu * count, 4), self.memory * count, custom)
+
+    def how_often(self, room: Resources) -> float:
+        """Return how many such requests fit into `room` at once; infinity for one that asks for nothing."""
+        have = dict(room.custom)
+        pairs = [(self.cpu, room.cpu), (self.gpu, room.gpu), (float(self.memory), float(room.memory))]
+        pairs += [(amount, have.get(name, 0.0)) for name, amount in self.custom]
+        return min((math.floor((there + 1e-4) / amount) for amount, there in pairs if amount), default=math.inf)
+
     def _combined(self, other: Resources, sign: int) -> Resources:
         custom = self.custom
         if other.custom:

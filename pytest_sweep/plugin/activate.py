@@ -16,6 +16,7 @@ from pytest_sweep.executors.inline import InlineExecutor
 from pytest_sweep.executors.ray.executor import RayExecutor
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.plugin.collection import SweepCollector
+from pytest_sweep.plugin.dryrun import DryRun
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions, read_options
 from pytest_sweep.plugin.run import SweepRun
 from pytest_sweep.plugin.selection import TrialSelection
@@ -47,6 +48,8 @@ def activate(config: pytest.Config) -> None:
     config.pluginmanager.register(run, "sweep-run")
     if options.where is not None:
         config.pluginmanager.register(TrialSelection(_read(parse_condition, options.where)), "sweep-selection")
+    if config.option.collectonly:
+        config.pluginmanager.register(DryRun(executor, options.max_concurrent), "sweep-dry-run")
 
 
 def _spaces(options: SweepOptions) -> SpaceExpander:

@@ -152,6 +152,10 @@ class FakeExecutor:
         """Return the machines there are."""
         return tuple(self._nodes.values())
 
+    def expected_nodes(self) -> Sequence[Resources]:
+        """Return the machines."""
+        return [node.resources for node in self._nodes.values()]
+
     def future_nodes(self) -> Sequence[Resources]:
         """Return the node types that could be added."""
         return self._future

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import psutil
 
 from pytest_sweep.executors.ray.conductor import Conductor
 from pytest_sweep.executors.ray.options import RayOptions
@@ -42,6 +45,13 @@ class RayExecutor:
         if self._conductor.failure is not None:
             raise self._conductor.failure
         return self._conductor.nodes
+
+    def expected_nodes(self) -> Sequence[Resources]:
+        """Return this machine for a Ray that is started for the run; GPUs only as many as the options say, since Ray finds them later."""
+        if self._options.address is not None:
+            return ()
+        cpus = self._options.num_cpus or os.cpu_count() or 1
+        return [Resources(float(cpus), float(self._options.num_gpus or 0), psutil.virtual_memory().total)]
 
     def future_nodes(self) -> Sequence[Resources]:
         """Return the node types of the cluster's autoscaler; none for a local Ray."""

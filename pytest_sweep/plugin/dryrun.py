@@ -1,0 +1,65 @@
+"""What ``--sweep --co`` adds to pytest's list: how many trials there are, what they ask for, and how many can run at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_sweep.engine.pool import most_at_once
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.plugin.collection import TRIAL
+
+
+class DryRun:
+    """Sums up the selected trials, and starts nothing.
+
+    Args:
+        executor: where the trials would run.
+        limit: how many trials may run at once, or None.
+    """
+
+    def __init__(self, executor: Executor, limit: int | None) -> None:
+        self._executor = executor
+        self._limit = limit
+        self._trials: Counter[tuple[str, Resources]] = Counter()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Count the trials that are left after every deselection."""
+        trials = [item.stash[TRIAL] for item in session.items if TRIAL in item.stash]
+        self._trials = Counter((trial.sweep.name, trial.resources) for trial in trials)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the sums, a line for each sweep and each kind of request, and in the end what that means for this machine."""
+        if not self._trials:
+            return
+        terminalreporter.write_sep("=", "sweep dry run")
+        for (sweep, resources), count in self._trials.items():
+            each = "" if count == 1 else f", {resources} each"
+            terminalreporter.write_line(f"{sweep}: {_trials(count)}{each}, {resources.times(count)} in all")
+        if len(self._trials) > 1:
+            total = Resources(cpu=0.0)
+            for (_, resources), count in self._trials.items():
+                total = total.plus(resources.times(count))
+            terminalreporter.write_line(f"all: {_trials(self._trials.total())}, {total}")
+        terminalreporter.write_line(self._at_once(self._executor.expected_nodes()))
+
+    def _at_once(self, sizes: Sequence[Resources]) -> str:
+        if not sizes:
+            return "How many can run at once is known when the cluster is joined."
+        requests: Counter[Resources] = Counter()
+        for (_, resources), count in self._trials.items():
+            requests[resources] += count
+        limits = [limit for limit in (self._limit, self._executor.max_concurrent) if limit is not None]
+        most = min([most_at_once(requests, sizes), *limits])
+        text = f"At most {most} can run at once on {' + '.join(map(str, sizes))} ({self._executor.name})."
+        large = [resources for resources in requests if not any(resources.fits(size) for size in sizes)]
+        if large:
+            text += f" {_trials(sum(requests[one] for one in large))} cannot: {'; '.join(map(str, large))} is more than there is."
+        return text
+
+
+def _trials(count: int) -> str:
+    return f"{count} {'trial' if count == 1 else 'trials'}"
