@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import fractions
 import functools
 import hashlib
 import json
@@ -96,6 +97,8 @@ def _compound_form(value: Any, path: set[int]) -> Any:
     plain = plain_scalar(value)
     if type(plain) is not type(value):
         return _form(plain, path)
+    if type(value).__module__ == "numpy" and type(value).__name__ == "ndarray":
+        return _array_form(value, path)
     if dataclasses.is_dataclass(value):
         fields = {field.name: _form(getattr(value, field.name, None), path) for field in dataclasses.fields(value)}
         return ["dataclass", qualified(type(value)), fields]
@@ -153,6 +156,13 @@ def _code_form(value: types.CodeType, path: set[int]) -> list[Any]:
     return ["code", _form((value.co_code, value.co_consts, value.co_names), path)]
 
 
+def _array_form(value: Any, path: set[int]) -> list[Any]:
+    if value.dtype.hasobject:
+        return _object_form(value, path)
+    # Not as it would pickle, which differs between versions of numpy.
+    return ["array", value.dtype.str, list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
+
+
 def _object_form(value: Any, path: set[int]) -> list[Any]:
     """Return class and content of an object that has no form of its own, as pickle would take it apart."""
     try:
@@ -203,6 +213,8 @@ _KINDS: tuple[tuple[type, Callable[[Any, set[int]], Any]], ...] = (
     (type, lambda value, _: ["class", qualified(value)]),
     (enum.Enum, lambda value, _: ["enum", qualified(type(value)), enum_name(value)]),
     (pathlib.PurePath, lambda value, _: ["path", value.as_posix()]),
+    # Not as it would pickle, which differs between versions of Python.
+    (fractions.Fraction, lambda value, _: ["fraction", str(value)]),
     (types.FunctionType, _function_form),
     (types.BuiltinFunctionType, _builtin_form),
     (types.CodeType, _code_form),

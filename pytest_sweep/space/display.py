@@ -18,8 +18,8 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 def displayable(value: object) -> Any:
     """Return a readable form of `value` to store and to show, made of what JSON holds; NaN and infinities stay floats.
 
-    Dicts, lists and tuples are walked, keys become strings, enums their name, functions and classes ``module.qualname``, paths
-    strings; anything else is its ``repr`` of at most 200 characters, without memory addresses.
+    Dicts, lists, tuples and sets are walked, keys become strings, sets sorted lists, enums and modules their name, functions and classes
+    ``module.qualname``, paths strings; anything else is its ``repr`` of at most 200 characters, without memory addresses.
     """
     try:
         return _display(value)
@@ -72,6 +72,9 @@ _DISPLAYS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     (str, str),
     (Mapping, lambda value: {str(key): _display(entry) for key, entry in value.items()}),
     ((list, tuple), lambda value: [_display(entry) for entry in value]),
+    # Their own order differs from process to process.
+    ((set, frozenset), lambda value: sorted((_display(entry) for entry in value), key=repr)),
+    (types.ModuleType, lambda value: value.__name__),
     (pathlib.PurePath, str),
 )
 
