@@ -19,24 +19,29 @@ from pytest_sweep.space.strategies import StrategyDomain, is_strategy
 
 Path = tuple[str, ...]
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_PLAIN = _SCALARS | {list, tuple, range}
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(slots=True, eq=False)  # Not frozen, which would double what making one costs: a space has many.
 class Setting:
-    """One value of one axis, with all that can be worked out once for all points that take it.
+    """One value of one axis, with all that can be worked out once for all points that take it. Never changed.
 
     Attributes:
         path: the keys that lead to it.
-        choice: the value, and the label and the marks that it was given.
+        value: the value.
         keyed: what tells the value from others: itself, or the labelled choice where it has no content to tell it by.
         leaves: the dotted keys that it fills, each with the identity of what is there.
         part: how it reads in a label: ``lr=0.1``.
+        marks: the marks that it was given.
     """
 
     path: Path
-    choice: Choice
+    value: Any
     keyed: Any
     leaves: tuple[tuple[str, str], ...]
     part: str
+    marks: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, path: Path, written: object) -> Setting:
@@ -45,18 +50,23 @@ class Setting:
         Raises:
             SpaceError: the value has no identity, or is a domain. The text does not name the axis.
         """
+        key = dotted(path)
+        if (
+            type(written) in _SCALARS
+        ):  # Nearly all values are, and what follows asks much that need not be asked of them.
+            return cls(path, written, written, ((key, identity_text(written)),), label_part(key, written))
         choice = written if isinstance(written, Choice) else Choice(written)
-        if as_domain(choice.value) is not None:
+        value, keyed = choice.value, keyed_by(choice)
+        if as_domain(value) is not None:
             raise SpaceError(
-                f"its list holds {choice.value!r}, from which values are to be drawn: give it as the whole axis, "
+                f"its list holds {value!r}, from which values are to be drawn: give it as the whole axis, "
                 "or join two grids with +"
             )
-        keyed = keyed_by(choice)
-        if is_nested(choice.value) and keyed is choice.value:
-            leaves = tuple((key, identity_text(value)) for key, value in flat_items(choice.value, f"{dotted(path)}."))
+        if is_nested(value) and keyed is value:
+            leaves = tuple((inner, identity_text(leaf)) for inner, leaf in flat_items(value, f"{key}."))
         else:
-            leaves = ((dotted(path), identity_text(keyed)),)
-        return cls(path, choice, keyed, leaves, label_part(dotted(path), choice))
+            leaves = ((key, identity_text(keyed)),)
+        return cls(path, value, keyed, leaves, label_part(key, value, choice.label), choice.marks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +90,6 @@ class Open:
         identity = identity_text(domain) if identifiable(domain) else f"{type(domain).__name__} at {id(domain)}"
         return cls(path, domain, ((dotted(path), identity),))
 
-
-_PLAIN = frozenset({str, int, float, bool, type(None), list, tuple, range})
 
 Slot = Setting | Open
 Row = tuple[Slot, ...]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space.axes import Open, Path, Row, Setting, dotted
@@ -10,53 +12,56 @@ from pytest_sweep.space.composition import row_leaves
 from pytest_sweep.space.entropy import Entropy
 from pytest_sweep.space.functions import Function, work_out
 from pytest_sweep.space.nesting import nested
-from pytest_sweep.space.points import Choice
 
 
-class Drawer:
-    """Draws one sample of a space: a value for every open place of every row.
+class RowDrawer:
+    """Draws the samples of one row.
 
     What is drawn is a function of the seed, the sample's number, the listed values of the row and the key. It depends on no other
     row, so that a value more on an axis, or a key more that is drawn, leaves the other draws as they were.
 
     Args:
+        row: the row.
         seed: the seed of the expansion.
-        sample: the number of the sample, from 0.
+        identity: tells the row from all others.
     """
 
-    def __init__(self, seed: int, sample: int) -> None:
-        self._prefix = f"{seed}/{sample}"
-        self._seen: Counter[frozenset[tuple[str, str]]] = Counter()
+    def __init__(self, row: Row, seed: int, identity: str) -> None:
+        self._row = row
+        self._seed = seed
+        self._identity = identity
+        places = [(index, slot.path, slot.domain) for index, slot in enumerate(row) if isinstance(slot, Open)]
+        self._drawn = [(index, path, domain) for index, path, domain in places if not isinstance(domain, Function)]
+        self._functions = {path: (index, domain) for index, path, domain in places if isinstance(domain, Function)}
 
-    def fill(self, row: Row) -> tuple[Setting, ...]:
-        """Return the row with settings in all places.
+    def draw(self, sample: int) -> tuple[Setting, ...]:
+        """Return the row with settings in all places, for the sample of that number, from 0.
 
         Raises:
             SpaceError: a function or a strategy fails, or a value cannot be told from others.
         """
+        base = f"{self._seed}/{sample}/{self._identity}/"
+        filled: list[Any] = list(self._row)
+        for index, path, domain in self._drawn:
+            filled[index] = _setting(path, domain.draw(Entropy(base + dotted(path))))
+        if self._functions:
+            known = [setting for setting in filled if isinstance(setting, Setting)]
+            config = nested([setting.path for setting in known], [setting.value for setting in known])
+            functions = [(path, function) for path, (_, function) in self._functions.items()]
+            for path, value in work_out(functions, config, lambda path: Entropy(base + dotted(path))).items():
+                filled[self._functions[path][0]] = _setting(path, value)
+        return tuple(filled)
+
+
+def row_drawers(rows: Sequence[Row], seed: int) -> list[RowDrawer]:
+    """Return a drawer for each of the open rows of a space; rows whose listed values are equal draw apart."""
+    seen: Counter[frozenset[tuple[str, str]]] = Counter()
+    drawers = []
+    for row in rows:
         settled = row_leaves(tuple(slot for slot in row if isinstance(slot, Setting)))
-        occurrence, self._seen[settled] = self._seen[settled], self._seen[settled] + 1
-        base = f"{self._prefix}/{occurrence}/{sorted(settled)}"
-
-        def entropy(path: Path) -> Entropy:
-            return Entropy(f"{base}/{dotted(path)}")
-
-        values = {slot.path: slot.choice.value for slot in row if isinstance(slot, Setting)}
-        functions = []
-        drawn: dict[Path, object] = {}
-        for slot in row:
-            if isinstance(slot, Open) and isinstance(slot.domain, Function):
-                functions.append((slot.path, slot.domain))
-            elif isinstance(slot, Open):
-                drawn[slot.path] = slot.domain.draw(entropy(slot.path))
-        if functions:
-            known = values | {path: _plain(value) for path, value in drawn.items()}
-            drawn |= work_out(functions, nested(list(known), known.values()), entropy)
-        return tuple(slot if isinstance(slot, Setting) else _setting(slot.path, drawn[slot.path]) for slot in row)
-
-
-def _plain(value: object) -> object:
-    return value.value if isinstance(value, Choice) else value
+        drawers.append(RowDrawer(row, seed, f"{seen[settled]}/{sorted(settled)}"))
+        seen[settled] += 1
+    return drawers
 
 
 def _setting(path: Path, value: object) -> Setting:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -11,7 +13,7 @@ from pytest_sweep.errors import SpaceError
 from pytest_sweep.space.axes import Path, Setting, dotted
 from pytest_sweep.space.composition import Block, Space, as_space, check_reserved, row_leaves
 from pytest_sweep.space.constraints import kept, read_constraints
-from pytest_sweep.space.drawing import Drawer
+from pytest_sweep.space.drawing import row_drawers
 from pytest_sweep.space.naming import given_labels, unique_labels
 from pytest_sweep.space.nesting import nested
 from pytest_sweep.space.points import Expansion, Point
@@ -63,35 +65,52 @@ def expand(  # noqa: PLR0913 - each is an argument of @sweep, or an option
     """
     written, constraints = as_space(space), read_constraints(where)
     _check_size(written.count(), num_samples, repeats, max_points)
-    blocks = written.blocks()
-    check_reserved(blocks, reserved)
-    candidates = [candidate for sample in range(num_samples) for candidate in _sampled(blocks, Drawer(seed, sample))]
-    indexes = kept([candidate.config for candidate in candidates], constraints)
-    left = candidates if len(indexes) == len(candidates) else [candidates[index] for index in indexes]
-    counts = Counter(chain.from_iterable(candidate.row for candidate in left))
-    shapes = dict.fromkeys(candidate.paths for candidate in left)
-    return Expansion(
-        points=_points(left, list(counts), repeats, ids),
-        keys=tuple(dict.fromkeys(path[0] for paths in shapes for path in paths if path)),
-        varying=_varying(counts, len(left)),
-        values=tuple(_values(counts)),
-        excluded=len(candidates) - len(left),
-    )
+    with _collector_paused():
+        blocks = written.blocks()
+        check_reserved(blocks, reserved)
+        candidates = list(_candidates(blocks, seed, num_samples))
+        indexes = kept([candidate.config for candidate in candidates], constraints)
+        left = candidates if len(indexes) == len(candidates) else [candidates[index] for index in indexes]
+        counts = Counter(chain.from_iterable(candidate.row for candidate in left))
+        shapes = dict.fromkeys(candidate.paths for candidate in left)
+        return Expansion(
+            points=_points(left, list(counts), repeats, ids),
+            keys=tuple(dict.fromkeys(path[0] for paths in shapes for path in paths if path)),
+            varying=_varying(counts, len(left)),
+            values=tuple(_values(counts)),
+            excluded=len(candidates) - len(left),
+        )
 
 
-def _sampled(blocks: Sequence[Block], drawer: Drawer) -> Iterator[_Candidate]:
-    for block in blocks:
-        is_open = block.is_open
-        for row in block.rows:
-            settled: Any = drawer.fill(row) if is_open else row
-            yield _Candidate(block.paths, settled, nested(block.paths, [setting.choice.value for setting in settled]))
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the garbage collector: all that is made is kept, and to look through it again and again would take half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _candidates(blocks: Sequence[Block], seed: int, num_samples: int) -> Iterator[_Candidate]:
+    drawers = iter(row_drawers([row for block in blocks if block.is_open for row in block.rows], seed))
+    drawn = {id(block): [next(drawers) for _ in block.rows] for block in blocks if block.is_open}
+    for sample in range(num_samples):
+        for block in blocks:
+            rows: Any = block.rows
+            if id(block) in drawn:
+                rows = (drawer.draw(sample) for drawer in drawn[id(block)])
+            for row in rows:
+                yield _Candidate(block.paths, row, nested(block.paths, [setting.value for setting in row]))
 
 
 def _points(left: Sequence[_Candidate], settings: Sequence[Setting], repeats: int, ids: object) -> tuple[Point, ...]:
     configs = [candidate.config for candidate in left]
     for _ in range(1, repeats):  # Anew: the dicts of a configuration belong to one point alone.
-        configs += [nested(paths, [setting.choice.value for setting in row]) for paths, row, _ in left]
-    if any(setting.keyed is not setting.choice.value for setting in settings):
+        configs += [nested(paths, [setting.value for setting in row]) for paths, row, _ in left]
+    if any(setting.keyed is not setting.value for setting in settings):
         identities = [nested(paths, [setting.keyed for setting in row]) for paths, row, _ in left] * repeats
     else:
         identities = configs
@@ -101,8 +120,8 @@ def _points(left: Sequence[_Candidate], settings: Sequence[Setting], repeats: in
         ["-".join(words) or "{}" for words in parts] * repeats, configs, identities, replicates, ids, repeats
     )
     marks: list[tuple[Any, ...]] = [()] * len(left)
-    if any(setting.choice.marks for setting in settings):
-        marks = [tuple(mark for setting in candidate.row for mark in setting.choice.marks) for candidate in left]
+    if any(setting.marks for setting in settings):
+        marks = [tuple(mark for setting in candidate.row for mark in setting.marks) for candidate in left]
     return tuple(map(Point, configs, labels, marks * repeats, replicates, identities))
 
 
@@ -159,7 +178,7 @@ def _values(settings: Iterable[Setting]) -> Iterator[tuple[str, Any]]:
     for setting in settings:
         if setting.leaves and setting.leaves not in seen:
             seen.add(setting.leaves)
-            yield dotted(setting.path), setting.choice.value
+            yield dotted(setting.path), setting.value
 
 
 def _check_size(rows: int, num_samples: int, repeats: int, most: int) -> None:

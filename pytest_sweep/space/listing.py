@@ -81,7 +81,7 @@ def _slot(path: Path, value: Any, whole: Choice, memory: _Memory) -> Slot:
         return Open.of(path, domain)
     if whole.label is not None:
         # The label is that of the whole. It stands in for a value that has no content to tell it by.
-        return replace(Setting.of(path, Choice(value, whole.label)), choice=Choice(value), part="")
+        return replace(Setting.of(path, Choice(value, whole.label)), part="")
     if type(value) not in (str, int, bool) and not (type(value) is float and value):  # 0.0 equals -0.0
         return Setting.of(path, value)
     known = (path, type(value), value)
@@ -93,4 +93,4 @@ def _slot(path: Path, value: Any, whole: Choice, memory: _Memory) -> Slot:
 def _whole(choice: Choice) -> Setting:
     """Return the slot that fills no place, and carries what was said of the whole configuration."""
     part = "" if choice.label is None else escaped(choice.label)
-    return Setting(path=(), choice=Choice(None, choice.label, choice.marks), keyed=None, leaves=(), part=part)
+    return Setting(path=(), value=None, keyed=None, leaves=(), part=part, marks=choice.marks)

@@ -6,37 +6,26 @@ import enum
 import numbers
 import typing
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.space.display import enum_name, shown
 from pytest_sweep.space.identity import digest
-from pytest_sweep.space.nesting import flat_items
-from pytest_sweep.space.points import Choice
 
 LIMIT = 120
 """The length of the longest label; a longer one is cut and ends with a digest."""
 
 
-def label_part(key: str, choice: Choice) -> str:
-    """Return how a choice reads at a dotted key: ``lr=0.001``; its own label, if it has one, stands for the value.
+def label_part(key: str, value: object, label: str | None = None) -> str:
+    """Return how a value reads at a dotted key: ``lr=0.001``; its own label, if it has one, stands for it.
 
     Raises:
         SpaceError: the value is shown by a digest, and has no content to digest.
     """
-    text = value_text(choice.value) if choice.label is None else escaped(choice.label)
+    text = value_text(value) if label is None else escaped(label)
     return f"{escaped(key)}={text}"
-
-
-def config_label(config: Mapping[str, Any]) -> str:
-    """Return how a configuration reads: ``lr=0.001-model.depth=2``. An empty one reads ``{}``.
-
-    Raises:
-        SpaceError: a value is shown by a digest, and has no content to digest.
-    """
-    return "-".join(label_part(key, Choice(value)) for key, value in flat_items(config)) or "{}"
 
 
 def value_text(value: object) -> str:
