@@ -38,8 +38,9 @@ def activate(config: pytest.Config) -> None:
     executor = _make_executor(config, options, run.keeper)
     limits = [limit for limit in (options.max_concurrent, executor.max_concurrent) if limit is not None]
     run.use(executor, Policy(max_concurrent=min(limits, default=None)))
+    spaces = _spaces(options)
     collector = SweepCollector(
-        spaces=_spaces(options),
+        spaces=spaces,
         must_pickle=not isinstance(executor, InlineExecutor),
         on_sweep=partial(_prepare, executor, options),
     )
@@ -47,21 +48,23 @@ def activate(config: pytest.Config) -> None:
     config.pluginmanager.register(collector, "sweep-collector")
     config.pluginmanager.register(run, "sweep-run")
     if options.where is not None:
-        config.pluginmanager.register(TrialSelection(_read(parse_condition, options.where)), "sweep-selection")
+        config.pluginmanager.register(
+            TrialSelection(_read("--sweep-where", parse_condition, options.where)), "sweep-selection"
+        )
     if config.option.collectonly:
-        config.pluginmanager.register(DryRun(executor, options.max_concurrent), "sweep-dry-run")
+        config.pluginmanager.register(DryRun(executor, options.max_concurrent, spaces), "sweep-dry-run")
 
 
 def _spaces(options: SweepOptions) -> SpaceExpander:
-    overrides = [_read(parse_override, text) for text in options.sets]
+    overrides = [_read("--sweep-set", parse_override, text) for text in options.sets]
     return SpaceExpander(options.seed, options.max_trials, overrides)
 
 
-def _read(parse: Callable[[str], T], text: str) -> T:
+def _read(flag: str, parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)
     except SpaceError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(f"{flag}: {error}") from error
 
 
 def _prepare(executor: Executor, options: SweepOptions) -> None:

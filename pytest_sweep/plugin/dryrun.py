@@ -11,6 +11,8 @@ from pytest_sweep.engine.pool import most_at_once
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.plugin.collection import TRIAL
+from pytest_sweep.plugin.spaces import SpaceExpander
+from pytest_sweep.reporting.text import counted
 
 
 class DryRun:
@@ -19,10 +21,12 @@ class DryRun:
     Args:
         executor: where the trials would run.
         limit: how many trials may run at once, or None.
+        spaces: has expanded the spaces.
     """
 
-    def __init__(self, executor: Executor, limit: int | None) -> None:
+    def __init__(self, executor: Executor, limit: int | None, spaces: SpaceExpander) -> None:
         self._executor = executor
+        self._spaces = spaces
         self._limit = limit
         self._trials: Counter[tuple[str, Resources]] = Counter()
 
@@ -31,19 +35,21 @@ class DryRun:
         trials = [item.stash[TRIAL] for item in session.items if TRIAL in item.stash]
         self._trials = Counter((trial.sweep.name, trial.resources) for trial in trials)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Write the sums, a line for each sweep and each kind of request, and in the end what that means for this machine."""
-        if not self._trials:
+        if not self._trials or exitstatus != pytest.ExitCode.OK:
             return
         terminalreporter.write_sep("=", "sweep dry run")
         for (sweep, resources), count in self._trials.items():
             each = "" if count == 1 else f", {resources} each"
-            terminalreporter.write_line(f"{sweep}: {_trials(count)}{each}, {resources.times(count)} in all")
+            terminalreporter.write_line(f"{sweep}: {counted(count, 'trial')}{each}, {resources.times(count)} in all")
+        for sweep, count in self._spaces.excluded.items():
+            terminalreporter.write_line(f"{sweep}: where= left out {counted(count, 'configuration')}")
         if len(self._trials) > 1:
             total = Resources(cpu=0.0)
             for (_, resources), count in self._trials.items():
                 total = total.plus(resources.times(count))
-            terminalreporter.write_line(f"all: {_trials(self._trials.total())}, {total}")
+            terminalreporter.write_line(f"all: {counted(self._trials.total(), 'trial')}, {total}")
         terminalreporter.write_line(self._at_once(self._executor.expected_nodes()))
 
     def _at_once(self, sizes: Sequence[Resources]) -> str:
@@ -57,9 +63,5 @@ class DryRun:
         text = f"At most {most} can run at once on {' + '.join(map(str, sizes))} ({self._executor.name})."
         large = [resources for resources in requests if not any(resources.fits(size) for size in sizes)]
         if large:
-            text += f" {_trials(sum(requests[one] for one in large))} cannot: {'; '.join(map(str, large))} is more than there is."
+            text += f" {counted(sum(requests[one] for one in large), 'trial')} cannot: {'; '.join(map(str, large))} is more than there is."
         return text
-
-
-def _trials(count: int) -> str:
-    return f"{count} {'trial' if count == 1 else 'trials'}"

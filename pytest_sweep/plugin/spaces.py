@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 
-from pytest_sweep.space import Expansion, Override, axis_keys, expand
+from pytest_sweep.errors import SpaceError
+from pytest_sweep.space import Expansion, Override, Space, axis_keys, expand
 from pytest_sweep.worker.definition import SweepDefinition
 
 
@@ -24,6 +26,8 @@ class SpaceExpander:
         self._overrides = overrides
         self._used: set[Override] = set()
         self._names: dict[str, None] = {}
+        self.excluded: Counter[str] = Counter()
+        """How many configurations the constraints of each sweep have left out, by its name."""
 
     def seed_of(self, definition: SweepDefinition) -> int:
         """Return the seed of a sweep: its own, or the run's."""
@@ -43,8 +47,11 @@ class SpaceExpander:
                 key = override.key_in((name, node_id), keys)
                 if key is not None:
                     self._used.add(override)
-                    space = override.applied(space, key)
-        return expand(space, seed=self.seed_of(definition), max_points=self._max_trials, **definition.expansion())
+                    space = _applied(override, space, key)
+        expansion = expand(space, seed=self.seed_of(definition), max_points=self._max_trials, **definition.expansion())
+        if expansion.excluded:
+            self.excluded[name] += expansion.excluded
+        return expansion
 
     def problem(self) -> str | None:
         """Return what is to be said of overrides that found no axis in any sweep so far; None where each found one."""
@@ -56,3 +63,10 @@ class SpaceExpander:
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(short or self._names)}"
             return f"--sweep-set={override.text}: no collected sweep has an axis {override.name!r}: {hint}"
         return None
+
+
+def _applied(override: Override, space: Space, key: str) -> Space:
+    try:
+        return override.applied(space, key)
+    except SpaceError as error:
+        raise SpaceError(f"--sweep-set={error}") from error

@@ -112,8 +112,13 @@ def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress |
 
 def _varying(trial: Trial) -> str:
     config = flatten(trial.config)
-    shown = ", ".join(f"{key}={cell_text(config[key])}" for key in trial.sweep.varying if key in config)
+    shown = ", ".join(f"{key}={_parameter_text(config[key])}" for key in trial.sweep.varying if key in config)
     return f"; config: {shown}" if shown else ""
+
+
+def _parameter_text(value: object) -> str:
+    # A parameter in full, however long: it is what somebody will type in next.
+    return repr(value) if isinstance(value, float) else cell_text(value)
 
 
 def _error_line(progress: Progress, entry: TrialProgress, width: int | None) -> str:

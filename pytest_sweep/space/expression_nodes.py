@@ -116,10 +116,17 @@ class Builder:
         ends_at = isinstance(node.op, ast.Or)
 
         def junction(config: Mapping[str, Any]) -> Any:
+            absent: AbsentError | None = None
             for operand in operands:
-                value = operand(config)
+                try:
+                    value = operand(config)
+                except AbsentError as error:  # Unknown, as NULL in SQL: another operand can still decide.
+                    absent = absent or error
+                    continue
                 if bool(value) is ends_at:
-                    break
+                    return value
+            if absent is not None:
+                raise absent
             return value
 
         return junction

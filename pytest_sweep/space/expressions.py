@@ -46,7 +46,7 @@ class Condition:
             config: nested dicts; ``optimizer.lr`` is ``config["optimizer"]["lr"]``, or else ``config["optimizer.lr"]``.
 
         Raises:
-            AbsentError: a name is not in the configuration.
+            AbsentError: a name is not in the configuration, and what else there is does not decide: ``x or True`` holds without x.
             SpaceError: the values cannot be compared or calculated with.
         """
         try:

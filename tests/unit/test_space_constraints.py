@@ -53,10 +53,11 @@ def test_the_expansion_knows_how_many_are_gone() -> None:
 
 
 def test_a_configuration_without_the_name_is_left_out() -> None:
-    """A condition on a key that a configuration lacks does not hold for it, unless it need not be looked at."""
+    """A condition on a key that a configuration lacks does not hold for it, unless the rest of the condition decides."""
     space = grid(model=["mlp"], depth=[2, 8]) + grid(model=["svm"])
     assert configs("depth < 4", space) == [{"model": "mlp", "depth": 2}]
-    assert configs("model == 'svm' or depth < 4", space) == [{"model": "mlp", "depth": 2}, {"model": "svm"}]
+    assert configs("model == 'svm' or depth < 4", space) == configs("depth < 4 or model == 'svm'", space)
+    assert configs("depth < 4 or model == 'svm'", space) == [{"model": "mlp", "depth": 2}, {"model": "svm"}]
 
 
 def test_listed_configurations_are_left_out_too() -> None:
