@@ -33,7 +33,10 @@ class DryRun:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the trials that are left after every deselection."""
         trials = [item.stash[TRIAL] for item in session.items if TRIAL in item.stash]
-        self._trials = Counter((trial.sweep.name, trial.resources) for trial in trials)
+        names = Counter(sweep.name for sweep in {trial.sweep.id: trial.sweep for trial in trials}.values())
+        self._trials = Counter(
+            (trial.sweep.name if names[trial.sweep.name] == 1 else trial.sweep.id, trial.resources) for trial in trials
+        )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Write the sums, a line for each sweep and each kind of request, and in the end what that means for this machine."""

@@ -27,7 +27,7 @@ class SpaceExpander:
         self._used: set[Override] = set()
         self._names: dict[str, None] = {}
         self.excluded: Counter[str] = Counter()
-        """How many configurations the constraints of each sweep have left out, by its name."""
+        """How many configurations the constraints of each sweep have left out, by its node id."""
 
     def seed_of(self, definition: SweepDefinition) -> int:
         """Return the seed of a sweep: its own, or the run's."""
@@ -50,7 +50,7 @@ class SpaceExpander:
                     space = _applied(override, space, key)
         expansion = expand(space, seed=self.seed_of(definition), max_points=self._max_trials, **definition.expansion())
         if expansion.excluded:
-            self.excluded[name] += expansion.excluded
+            self.excluded[node_id] += expansion.excluded
         return expansion
 
     def problem(self) -> str | None:

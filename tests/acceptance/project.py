@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from pathlib import Path
 
@@ -44,7 +45,8 @@ class Project:
         """Return the node ids that ``--sweep --co -q`` lists."""
         listed = self.sweep("--collect-only", "-q", *arguments)
         assert listed.ret == 0, listed.stdout.str()
-        return [line for line in listed.outlines if "::" in line]
+        ids = itertools.takewhile(lambda line: "sweep dry run" not in line, listed.outlines)
+        return [line for line in ids if "::" in line]
 
     def grid(self, sweep: str = "train") -> ResultGrid:
         """Return what the last run has stored of a sweep."""

@@ -95,7 +95,7 @@ def test_where_in_the_decorator(project: Project) -> None:
     assert project.ids() == ["test_models.py::train[lr=0.1-batch=2]", "test_models.py::train[lr=0.1-batch=4]"]
     text = output(project.sweep("--co"))
     assert "deselected" not in text
-    assert "train: where= left out 4 configurations" in text
+    assert "test_models.py::train: where= left out 4 configurations" in text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -174,3 +175,13 @@ def test_the_same_values_as_tune(name: str, arguments: tuple[Any, ...], values: 
     domain = Drawn(name, arguments, values.__contains__)
     assert {point.config["x"] for point in expand(ours({"x": domain}), num_samples=300).points} == values
     assert {made["x"] for _ in range(300) for _, made in generator.generate_variants({"x": domain.of(tune)})} == values
+
+
+def test_the_page_for_users_of_tune_shows_every_domain() -> None:
+    """docs/tune.md has each of Tune's domains beside ours."""
+    page = (Path(pytest_sweep.__file__).parents[1] / "docs" / "tune.md").read_text("utf-8")
+    sample = tune.search.sample
+    names = [name for name in dir(sample) if name.islower() and getattr(tune, name, None) is getattr(sample, name)]
+    names = [name for name in names if not name.startswith("_")]
+    assert {"choice", "uniform", "qlograndint", "sample_from"} <= set(names)
+    assert [name for name in names if f"| `tune.{name}(" not in page or f"| `{name}(" not in page] == []
