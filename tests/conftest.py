@@ -25,7 +25,8 @@ pytest_plugins = ["pytester"]
 GONE_SECONDS = 15
 
 
-def _import_ray() -> Any:
+def import_ray() -> Any:
+    """Import Ray as every test must, protected, and return it."""
     # Before it is imported, which reads this once: no Ray of ours listens without a token, whatever its version's default.
     authentication.turn_on(None)
     with warnings.catch_warnings():
@@ -43,7 +44,7 @@ def shared_ray() -> Iterator[str]:
 
     Starting one takes five seconds. Runs in this process use its connection, subprocesses join it.
     """
-    ray = _import_ray()
+    ray = import_ray()
     context = ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     address = str(context.address_info["gcs_address"])
     with pytest.MonkeyPatch.context() as patch:
@@ -63,7 +64,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Free what a test has left behind on the shared Ray, else the next one waits for its two CPUs for ever."""
     yield
     if "shared_ray" in getattr(item, "fixturenames", ()):
-        _free_leftovers(_import_ray())
+        _free_leftovers(import_ray())
 
 
 def _free_leftovers(ray: Any) -> None:

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,11 +18,16 @@ from hypothesis import strategies as st
 
 import pytest_sweep
 from pytest_sweep.space import expand, flatten
+from tests.conftest import import_ray
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # What Tune's own dependencies warn of as they are imported.
-    tune = pytest.importorskip("ray.tune", reason="pip install 'ray[tune]'", exc_type=ImportError)
-    generator = pytest.importorskip("ray.tune.search.variant_generator", exc_type=ImportError)
+
+@cache
+def tune() -> Any:
+    """Return the module ``ray.tune``; skip the test where it is not installed."""
+    import_ray()  # First, and not as this file is collected: it decides how every Ray of this process is protected.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # What Tune's own dependencies warn of as they are imported.
+        return pytest.importorskip("ray.tune", reason="pip install 'ray[tune]'", exc_type=ImportError)
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,9 @@ def theirs(space: dict[str, Any]) -> dict[str, Any]:
     return {
         key: theirs(value)
         if isinstance(value, dict)
-        else value.of(tune)
+        else value.of(tune())
         if isinstance(value, Drawn)
-        else tune.grid_search(value)
+        else tune().grid_search(value)
         for key, value in space.items()
     }
 
@@ -124,7 +130,11 @@ def theirs(space: dict[str, Any]) -> dict[str, Any]:
 def variants(space: dict[str, Any], num_samples: int) -> list[dict[str, Any]]:
     """Return the configurations that Tune makes of a space."""
     spec = {"config": theirs(space)}
-    return [made["config"] for _ in range(num_samples) for _, made in generator.generate_variants(spec, random_state=1)]
+    return [
+        made["config"]
+        for _ in range(num_samples)
+        for _, made in tune().search.variant_generator.generate_variants(spec, random_state=1)
+    ]
 
 
 @settings(deadline=None)
@@ -153,7 +163,7 @@ def test_the_same_bounds_as_tune(space: dict[str, Any], seed: int) -> None:
             assert domain.holds(its[key]), (domain, its[key])
             # To the last bits: 3 * 0.1 is not 0.3 to Tune.
             near = 1e-9 * max(1.0, abs(mine[key])) if isinstance(mine[key], float) else 0
-            assert any(domain.of(tune).is_valid(mine[key] + shift) for shift in (0, near, -near))
+            assert any(domain.of(tune()).is_valid(mine[key] + shift) for shift in (0, near, -near))
 
 
 @pytest.mark.parametrize(
@@ -174,14 +184,18 @@ def test_the_same_values_as_tune(name: str, arguments: tuple[Any, ...], values: 
     """All values of a small domain are drawn, here as there, and no others."""
     domain = Drawn(name, arguments, values.__contains__)
     assert {point.config["x"] for point in expand(ours({"x": domain}), num_samples=300).points} == values
-    assert {made["x"] for _ in range(300) for _, made in generator.generate_variants({"x": domain.of(tune)})} == values
+    assert {
+        made["x"]
+        for _ in range(300)
+        for _, made in tune().search.variant_generator.generate_variants({"x": domain.of(tune())})
+    } == values
 
 
 def test_the_page_for_users_of_tune_shows_every_domain() -> None:
     """docs/tune.md has each of Tune's domains beside ours."""
-    page = (Path(pytest_sweep.__file__).parents[1] / "docs" / "tune.md").read_text("utf-8")
-    sample = tune.search.sample
-    names = [name for name in dir(sample) if name.islower() and getattr(tune, name, None) is getattr(sample, name)]
+    page = (Path(__file__).parents[2] / "docs" / "tune.md").read_text("utf-8")
+    sample = tune().search.sample
+    names = [name for name in dir(sample) if name.islower() and getattr(tune(), name, None) is getattr(sample, name)]
     names = [name for name in names if not name.startswith("_")]
     assert {"choice", "uniform", "qlograndint", "sample_from"} <= set(names)
     assert [name for name in names if f"| `tune.{name}(" not in page or f"| `{name}(" not in page] == []
