@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest_sweep.plugin.activate
 import pytest_sweep.plugin.leftout
 import pytest_sweep.plugin.trials  # noqa: F401
 from pytest_sweep.executors.ray import authentication
+from tests.sessions import Session
 
 pytest_plugins = ["pytester"]
 
@@ -57,6 +58,20 @@ def shared_ray() -> Iterator[str]:
     _, alive = psutil.wait_procs(_ray_processes(), timeout=GONE_SECONDS)
     if alive:
         pytest.fail(f"processes of Ray are left at the end: {[process.name() for process in alive]}", pytrace=False)
+
+
+@pytest.fixture
+def start(pytester: pytest.Pytester) -> Iterator[Callable[..., Session]]:
+    """Return a function that starts a session of its own process in the test's folder with the given arguments."""
+    sessions: list[Session] = []
+
+    def start_session(*args: str, **environ: str) -> Session:
+        sessions.append(Session(pytester.path, *args, **environ))
+        return sessions[-1]
+
+    yield start_session
+    for session in sessions:
+        session.close()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -141,8 +141,11 @@ class Pool:
             self._free[worker.node] = self._free[worker.node].minus(worker.shape.resources)
 
 
-def check_feasible(trials: Iterable[Trial], sizes: Sequence[Resources]) -> None:
-    """Raise InfeasibleError if one of `trials` asks for more than each of `sizes`, the nodes that there are or could be."""
+def check_feasible(trials: Iterable[Trial], sizes: Sequence[Resources], advice: str = "") -> None:
+    """Raise InfeasibleError if one of `trials` asks for more than each of `sizes`, the nodes that there are or could be.
+
+    Its text ends with `advice`: what the executor has not.
+    """
     checked: set[Resources] = set()
     for trial in trials:
         if trial.resources in checked:
@@ -152,7 +155,7 @@ def check_feasible(trials: Iterable[Trial], sizes: Sequence[Resources]) -> None:
             largest = max(sizes, key=lambda size: (size.gpu, size.cpu, size.memory), default=Resources(cpu=0.0))
             raise InfeasibleError(
                 f"{trial.id} asks for {trial.resources}, and the largest node has {largest}: no node can ever run it. "
-                f"Ask for less with @pytest.mark.resources(...), or run where there is more."
+                f"Ask for less with @pytest.mark.resources(...), or run where there is more. {advice}".rstrip()
             )
 
 

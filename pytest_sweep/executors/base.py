@@ -32,6 +32,9 @@ class Executor(Protocol):
     max_concurrent: int | None
     """How many trials it can run at once at the most; None leaves it to the resources."""
 
+    advice: str
+    """What to say beside the error for a trial that asks for more than there is: what this executor has not; may be empty."""
+
     def prepare(self) -> None:
         """Begin to start in the background and return at once; called as soon as the first sweep is seen."""
 

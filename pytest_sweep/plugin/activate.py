@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +14,7 @@ from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.errors import SpaceError, SweepError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.executors.inline import InlineExecutor
+from pytest_sweep.executors.processes.executor import ProcessesExecutor
 from pytest_sweep.executors.ray.executor import RayExecutor
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.plugin.collection import SweepCollector
@@ -87,6 +89,8 @@ def _make_executor(config: pytest.Config, options: SweepOptions, keeper: Fixture
         return made
     if options.executor == "inline":
         return InlineExecutor(config, keeper)
+    if options.executor == "processes":
+        return ProcessesExecutor(options.processes or options.num_cpus or os.cpu_count() or 1)
     if options.executor == "ray":
         return RayExecutor(RayOptions(options.address, options.num_cpus, options.num_gpus))
     raise pytest.UsageError(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-EXECUTORS = ("ray", "inline")
+EXECUTORS = ("ray", "processes", "inline")
 MAX_TRIALS = 1_000_000
 
 
@@ -67,7 +67,8 @@ def _seconds(text: str) -> float:
 
 
 _OPTIONS = (
-    _Option("executor", "where trials run: ray, or inline (in this process, for debugging)", "ray", metavar="NAME"),
+    _Option("executor", "where trials run: ray, processes (of this machine), or inline (in this process, for debugging)",
+            metavar="NAME", shown_default="ray; processes with pytest-xdist's -n"),
     _Option("address", "join the Ray cluster at host:port, or 'auto', instead of starting a Ray for the run",
             metavar="ADDRESS", shown_default="RAY_ADDRESS, else none"),
     _Option("num_cpus", "CPUs of the Ray that is started for the run", kind=_count, metavar="N",
@@ -93,7 +94,8 @@ class SweepOptions:
     """What the command line, the ini file and the environment say, validated.
 
     Attributes:
-        executor: the name of the executor: ``ray``, ``inline``, or one that a plugin makes.
+        executor: the name of the executor: ``ray``, ``processes``, ``inline``, or one that a plugin makes.
+        processes: how many processes pytest-xdist's ``-n`` asks for, or None.
         address: the Ray cluster to join, or None.
         num_cpus: CPUs of a local Ray, or None for the machine's.
         num_gpus: GPUs of a local Ray, or None for the machine's.
@@ -108,6 +110,7 @@ class SweepOptions:
     """
 
     executor: str
+    processes: int | None
     address: str | None
     num_cpus: int | None
     num_gpus: int | None
@@ -141,16 +144,10 @@ def read_options(config: pytest.Config) -> SweepOptions:
     """
     given = {option.name: _value(config, option) for option in _OPTIONS}
     looks = any(config.getoption(name, False) for name in ("collectonly", "showfixtures", "show_fixtures_per_test"))
-    debugs = config.getoption("usepdb", False) or config.getoption("trace", False)
-    if debugs and config.getoption("sweep_executor") is None:
-        given["executor"] = "inline"  # A debugger needs the trial in this process.
-    if config.getoption("numprocesses", None) or config.getoption("tx", None):
-        raise pytest.UsageError(
-            "--sweep with pytest-xdist's -n is not supported yet: leave -n away (trials run in parallel by themselves, as many as "
-            "--sweep-max-concurrent says), and run the ordinary tests without --sweep"
-        )
+    processes = config.getoption("numprocesses", None) or None
     return SweepOptions(
-        executor=given["executor"],
+        executor=_executor(config, given["executor"], processes),
+        processes=processes,
         address=given["address"] or os.environ.get("RAY_ADDRESS") or None,
         num_cpus=given["num_cpus"],
         num_gpus=given["num_gpus"],
@@ -163,6 +160,17 @@ def read_options(config: pytest.Config) -> SweepOptions:
         status_interval=given["status_interval"],
         starts_nothing=looks,
     )
+
+
+def _executor(config: pytest.Config, named: str | None, processes: int | None) -> str:
+    if named is None and (config.getoption("usepdb", False) or config.getoption("trace", False)):
+        return "inline"  # A debugger needs the trial in this process.
+    if named is None and processes is not None and config.getoption("sweep_address") is not None:
+        raise pytest.UsageError(
+            f"-n {processes} runs trials in processes of this machine, and --sweep-address on a cluster: leave one away, or name "
+            f"--sweep-executor=ray, so that only the ordinary tests are spread over the {processes} processes"
+        )
+    return named or ("ray" if processes is None else "processes")
 
 
 def results_dir(config: pytest.Config) -> Path:

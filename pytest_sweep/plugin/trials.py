@@ -50,7 +50,7 @@ class TrialPhase:
     ) -> None:
         self._trials = [item.stash[TRIAL] for item in items]
         sizes = [*(node.resources for node in executor.nodes()), *executor.future_nodes()]
-        check_feasible(self._trials, sizes)
+        check_feasible(self._trials, sizes, executor.advice)
         self._executor = executor
         self._items: Mapping[str, pytest.Item] = {item.stash[TRIAL].key: item for item in items}
         self._store = RunStore.create(

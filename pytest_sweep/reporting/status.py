@@ -103,8 +103,8 @@ def _usage(used: Resources, total: Resources | None) -> str:
     parts = [
         f"{used.cpu:g}/{total.cpu:g} CPUs",
         f"{used.gpu:g}/{total.gpu:g} GPUs",
-        f"{used.memory / _GIB:.1f}/{total.memory / _GIB:.1f} GiB heap",
     ]
+    parts += [f"{used.memory / _GIB:.1f}/{total.memory / _GIB:.1f} GiB heap"] if total.memory else []
     parts += [f"{in_use.get(name, 0.0):g}/{amount:g} {name}" for name, amount in total.custom]
     return ", ".join(parts)
 

@@ -91,6 +91,7 @@ class FakeExecutor:
     """
 
     name = "fake"
+    advice = ""
 
     def __init__(
         self,

@@ -12,3 +12,9 @@ class TestInline(ExecutorContract):
 
     arguments: ClassVar = ["--sweep-executor=inline"]
     in_driver = True
+
+
+class TestProcesses(ExecutorContract):
+    """In processes of this machine."""
+
+    arguments: ClassVar = ["--sweep-executor=processes", "--sweep-max-concurrent=2"]

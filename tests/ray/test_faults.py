@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +11,7 @@ import psutil
 import pytest
 
 from pytest_sweep import TrialState, load_results
-from tests.ray.sessions import Session, wait_for
+from tests.sessions import Session, wait_for
 
 SLOW = """
     import time
@@ -65,7 +63,7 @@ def test_an_interrupt_leaves_tables_and_no_process(pytester: pytest.Pytester, st
     session = start("-v", "--sweep-num-cpus=2", RAY_ADDRESS="")
     wait_for(lambda: len(session.finished()) >= 5, "five finished trials")
     family = session.family()
-    os.killpg(session.process.pid, signal.SIGINT)  # As a terminal does: to every process of the group.
+    session.interrupt()
     assert session.wait() == 2
     _, alive = psutil.wait_procs(family, timeout=10)
     assert [process.name() for process in alive] == []

@@ -26,8 +26,8 @@ from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
 
 if TYPE_CHECKING:  # Importing Ray takes a second or two: it is done in this thread.
-    from pytest_sweep.executors.ray.actors import CallResult
     from pytest_sweep.executors.ray.mailbox import Letter
+    from pytest_sweep.worker.host import CallResult
 
 MAIL_SECONDS = 0.2
 NODES_SECONDS = 5.0
@@ -181,10 +181,11 @@ class Conductor(threading.Thread):
         self._when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)
 
     def _on_started(
-        self, worker: WorkerHandle, births: int, result: CallResult | None, error: Exception | None
+        self, worker: WorkerHandle, births: int, started: tuple[CallResult, str] | None, error: Exception | None
     ) -> None:
         if births != worker.births or worker.id not in self._workers:
             return
+        result, node = started or (None, "")
         if result is None:
             self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
         elif result.exit is not None:
@@ -194,7 +195,7 @@ class Conductor(threading.Thread):
         else:
             worker.has_started = True
             self._pass_on(worker, result.rest)
-            self.happened.put(events.WorkerStarted(worker.id, result.location, result.node))
+            self.happened.put(events.WorkerStarted(worker.id, result.location, node))
 
     def _fail(self, worker: WorkerHandle, cause: str) -> None:
         self.happened.put(events.WorkerFailed(worker.id, cause))

@@ -26,6 +26,7 @@ class RayExecutor:
 
     name = "ray"
     max_concurrent: int | None = None
+    advice = ""
 
     def __init__(self, options: RayOptions) -> None:
         self._options = options

@@ -55,6 +55,10 @@ class Session:
         """Wait for its end and return its exit status."""
         return self.process.wait(LIMIT)
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C, which a terminal sends to every process of the group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
     def results(self) -> SweepResults:
         """Return what it has stored."""
         return load_results(dir=self.folder / "sweep_results")

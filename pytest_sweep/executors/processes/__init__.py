@@ -1,0 +1,1 @@
+"""Runs trials in processes of this machine, over execnet and without Ray."""

@@ -1,0 +1,228 @@
+"""The executor processes: hosted sessions in processes of this machine, over execnet, as pytest-xdist's. Knows no Ray."""
+
+from __future__ import annotations
+
+import os
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pytest_sweep.executors.processes.process import WorkerProcess
+from pytest_sweep.model import commands, events
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.host import CallResult
+from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.worker.wire import PackedTask
+
+NODE = "processes"
+
+
+@dataclass
+class _Worker:
+    """A worker and the process that it has at the time.
+
+    Attributes:
+        id: the worker's id.
+        resources: what it holds.
+        births: how many processes it has had; what an older one says is passed over.
+        process: the process, or None.
+        on_answer: what the answer to the last order means.
+    """
+
+    id: str
+    resources: Resources
+    births: int = 0
+    process: WorkerProcess | None = None
+    on_answer: Callable[[CallResult | None, str], None] | None = None
+
+
+class ProcessesExecutor:
+    """Runs trials in processes of this machine, each of which hosts a pytest session. They start in about a second.
+
+    Args:
+        count: how many trials run at once.
+    """
+
+    name = "processes"
+    advice = "The executor processes has the CPUs of this machine; GPUs, memory and custom resources need --sweep-executor=ray."
+
+    def __init__(self, count: int) -> None:
+        self.max_concurrent: int | None = count
+        self._count = count
+        self._happened: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._starter = ThreadPoolExecutor(max_workers=count, thread_name_prefix="sweep-processes")
+        self._spare: deque[Future[WorkerProcess]] = deque()
+        self._workers: dict[str, _Worker] = {}
+        self._spec: SessionSpec | None = None
+        self._is_prepared = False
+
+    def prepare(self) -> None:
+        """Begin to start as many processes as trials will run at once; they import what they need while pytest collects."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            self._spare.extend(self._starter.submit(WorkerProcess) for _ in range(self._count))
+
+    def nodes(self) -> Sequence[events.Node]:
+        """Return this machine. As many trials as were asked for run at once, however few CPUs it has."""
+        return [events.Node(NODE, "127.0.0.1", size) for size in self.expected_nodes()]
+
+    def expected_nodes(self) -> Sequence[Resources]:
+        """Return what this machine counts as."""
+        return [Resources(cpu=float(max(self._count, os.cpu_count() or 1)))]
+
+    def future_nodes(self) -> Sequence[Resources]:
+        """Return nothing: no machine will be added."""
+        return ()
+
+    def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:  # noqa: ARG002 - workers collect their own
+        """Take the spec of the hosted sessions."""
+        self._spec = spec
+
+    def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+        """Pass an order on to a process."""
+        if isinstance(command, commands.StartWorker):
+            worker = self._workers[command.worker] = _Worker(command.worker, command.resources)
+            self._start(worker)
+            return
+        worker = self._workers[command.worker]
+        if isinstance(command, commands.RunTrials):
+            self._order(worker, "run", [PackedTask.pack(task) for task in tasks], self._after_run)
+        elif isinstance(command, commands.RestartWorker):
+            self._order(worker, "finish", None, partial(self._after_finish, self._start))
+        else:
+            self._order(worker, "finish", None, partial(self._after_finish, self._forget))
+
+    def events(self, timeout: float) -> Sequence[events.Event]:
+        """Return what the processes have said."""
+        arrived: list[events.Event] = []
+        deadline = time.monotonic() + timeout
+        while not arrived:
+            try:
+                self._told.get(timeout=max(deadline - time.monotonic(), 0.0))()
+                while True:
+                    self._told.get_nowait()()
+            except queue.Empty:
+                pass
+            while not self._happened.empty():
+                arrived.append(self._happened.get())
+            if time.monotonic() >= deadline:
+                break
+        return arrived
+
+    def shutdown(self, *, force: bool) -> None:  # noqa: ARG002 - those that are stopped have ended
+        """Begin to end all processes."""
+        for worker in self._workers.values():
+            self._end(worker)
+        self._workers.clear()
+        while self._spare:
+            self._spare.popleft().add_done_callback(_end_spare)
+
+    def join(self) -> None:
+        """Wait until all processes have ended."""
+        self._starter.shutdown(wait=True)
+
+    def describe(self) -> str:
+        """Return what the status block says of it."""
+        return f"processes, {self._count} on this machine"
+
+    # All below runs in the driver's main thread, as what `events` has taken
+
+    def _start(self, worker: _Worker) -> None:
+        worker.births += 1
+        births = worker.births
+        future = self._spare.popleft() if self._spare else self._starter.submit(WorkerProcess)
+
+        def started(future: Future[WorkerProcess]) -> None:
+            self._told.put(partial(self._on_process, worker, births, future))
+
+        future.add_done_callback(started)
+
+    def _on_process(self, worker: _Worker, births: int, future: Future[WorkerProcess]) -> None:
+        error = future.exception()
+        if error is not None:
+            self._happened.put(events.WorkerFailed(worker.id, f"a process could not be started: {error}"))
+            return
+        if births != worker.births or worker.id not in self._workers:
+            self._starter.submit(future.result().end)
+            return
+        worker.process = future.result()
+        worker.process.hear_by(lambda word, value: self._told.put(partial(self._on_word, worker, births, word, value)))
+        self._order(worker, "start", (worker.id, self._spec, max(1, int(worker.resources.cpu))), self._after_start)
+
+    def _order(
+        self, worker: _Worker, word: str, value: object, on_answer: Callable[[_Worker, CallResult | None, str], None]
+    ) -> None:
+        worker.on_answer = partial(on_answer, worker)
+        if worker.process is None:  # It is still being started, or has died: then nothing has to be ended.
+            answer, worker.on_answer = worker.on_answer, None
+            answer(None, "")
+        else:
+            worker.process.send(word, value)
+
+    def _on_word(self, worker: _Worker, births: int, word: str, value: Any) -> None:
+        if births != worker.births or worker.id not in self._workers:
+            return
+        if word == "events":
+            self._pass_on(value)
+            return
+        result: CallResult | None = value if word == "answer" else None
+        if result is not None:
+            self._pass_on(result.rest)
+        elif worker.process is not None:
+            self._end(worker)
+        answer, worker.on_answer = worker.on_answer, None
+        if answer is not None:
+            answer(result, "" if result is not None else value)
+        elif result is None:
+            self._happened.put(events.WorkerDied(worker.id, f"the worker died while it waited: {value}", time.time()))
+
+    def _pass_on(self, numbered: Sequence[Any]) -> None:
+        for _, event in numbered:
+            self._happened.put(event)
+
+    def _after_start(self, worker: _Worker, result: CallResult | None, cause: str) -> None:
+        if result is None:
+            self._happened.put(events.WorkerFailed(worker.id, f"a worker did not start: {cause}"))
+        elif result.exit is not None:
+            self._happened.put(events.SessionExited(worker.id, *result.exit))
+        elif result.failure is not None:
+            self._happened.put(events.WorkerFailed(worker.id, result.failure))
+        else:
+            self._happened.put(events.WorkerStarted(worker.id, result.location, NODE))
+
+    def _after_run(self, worker: _Worker, result: CallResult | None, cause: str) -> None:
+        if result is None:
+            text = f"the worker died while it ran the trial: {cause}"
+            self._happened.put(events.WorkerDied(worker.id, text, time.time()))
+        elif result.exit is not None:
+            self._happened.put(events.SessionExited(worker.id, *result.exit))
+        elif result.failure is not None:
+            self._happened.put(events.WorkerDied(worker.id, result.failure, time.time()))
+        else:
+            self._happened.put(events.BatchDone(worker.id))
+
+    def _after_finish(self, then: Callable[[_Worker], None], worker: _Worker, *_: object) -> None:
+        self._end(worker)  # However the session ended: what it had to say of its fixtures has been passed on.
+        then(worker)
+
+    def _forget(self, worker: _Worker) -> None:
+        worker.births += 1
+        self._workers.pop(worker.id, None)
+        self._happened.put(events.WorkerStopped(worker.id))
+
+    def _end(self, worker: _Worker) -> None:
+        process, worker.process = worker.process, None
+        if process is not None:
+            self._starter.submit(process.end)
+
+
+def _end_spare(future: Future[WorkerProcess]) -> None:
+    if future.exception() is None:
+        future.result().end()

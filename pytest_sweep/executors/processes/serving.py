@@ -1,0 +1,58 @@
+"""What runs in a worker process: it hosts a session for the driver at the other end of a channel. Knows no driver's code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+from typing import Any
+
+from pytest_sweep.worker.host import SessionHost
+
+SERVE = "from pytest_sweep.executors.processes.serving import serve; serve(channel)"
+"""What the driver has a new process execute."""
+
+
+def serve(channel: Any) -> None:
+    """Say who this is, then answer orders until the driver says no more, or is gone.
+
+    Args:
+        channel: of execnet. Orders are pairs of a word and bytes; answers are ``("up", pid)`` and, for each order, ``("answer", bytes)``
+            after any number of ``("events", bytes)``.
+    """
+    driver = os.getppid()
+    if hasattr(os, "setpgid"):
+        # A group of its own: Ctrl-C on the terminal is the driver's to judge, and what trials start ends with this process.
+        os.setpgid(0, 0)
+    channel.send(("up", os.getpid()))
+
+    def end_with_driver() -> None:
+        if os.getppid() != driver:
+            _end_group()
+
+    host: SessionHost | None = None
+    try:
+        for word, content in channel:
+            value = pickle.loads(content)
+            if word == "start":
+                worker, spec, threads = value
+                location = f"{socket.gethostname()}:{os.getpid()}"
+                host = SessionHost(worker, spec, location, threads, _sender(channel), end_with_driver)
+            assert host is not None
+            result = host.run(value) if word == "run" else host.start() if word == "start" else host.finish()
+            channel.send(("answer", pickle.dumps(result)))
+    finally:
+        if os.getppid() != driver:
+            _end_group()
+
+
+def _sender(channel: Any) -> Any:
+    return lambda letters: channel.send(("events", pickle.dumps(letters)))
+
+
+def _end_group() -> None:
+    """End this process and what its trials have started: nobody is left to do it."""
+    if hasattr(os, "killpg"):
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)

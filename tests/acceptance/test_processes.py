@@ -1,0 +1,190 @@
+"""The executor processes: as fast to start as pytest itself, and nothing lost when its processes die."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from pytest_sweep import TrialState
+from tests.sessions import Session, wait_for
+
+from .project import Project, output
+
+PROCESSES = ("--sweep-executor=processes", "--sweep-max-concurrent=2")
+SLOW = """
+    import subprocess, sys, time
+
+    @sweep(grid={"n": list(range(200))})
+    def train(n, trial):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        trial.report({"child": child.pid})
+        time.sleep(0.1 if n < 20 else 600)
+        child.kill()
+        child.wait()
+"""
+
+
+def alive(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Return those that have not ended within ten seconds."""
+    return list(psutil.wait_procs(family, timeout=10)[1])
+
+
+def test_a_session_fixture_is_built_once_a_process(project: Project) -> None:
+    """A session fixture is built once in each process, torn down once, and shared by all its trials."""
+    project.write("""
+        import os, time
+        from pathlib import Path
+
+        HERE = Path(__file__).parent
+
+        @pytest.fixture(scope="session")
+        def model():
+            with (HERE / "log").open("a") as log:
+                log.write(f"built {os.getpid()}\\n")
+            yield os.getpid()
+            with (HERE / "log").open("a") as log:
+                log.write(f"torn {os.getpid()}\\n")
+
+        @sweep(grid={"n": list(range(40))})
+        def train(n, model):
+            assert model == os.getpid() != int(os.environ["DRIVER"])
+            time.sleep(0.02)
+    """)
+    project.pytester._monkeypatch.setenv("DRIVER", str(psutil.Process().pid))
+    project.plain("--sweep", *PROCESSES).assert_outcomes(passed=40)
+    log = (project.path / "log").read_text().split()
+    pids = set(log[1::2])
+    assert len(pids) == 2
+    assert sorted(log[::2]) == ["built", "built", "torn", "torn"]
+    assert not any(psutil.pid_exists(int(pid)) for pid in pids)
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("os._exit(3)", "it exited with status 3"),
+        ("os.abort()", "killed by SIGABRT"),
+    ],
+)
+def test_a_death_is_named_and_blamed_on_its_trial(project: Project, how: str, cause: str) -> None:
+    """A trial whose process dies fails with the signal or the status; what it had reported is kept, and the others run."""
+    project.write(f"""
+        import os, signal, time
+
+        @sweep(grid={{"n": list(range(6))}})
+        def train(n, trial):
+            trial.report({{"n": n}})
+            if n == 2:
+                time.sleep(0.5)  # What was said half a second before the death has arrived.
+                {how}
+    """)
+    result = project.plain("--sweep", *PROCESSES)
+    result.assert_outcomes(passed=5, failed=1)
+    by_name = {trial.name: trial for trial in project.grid()}
+    dead = by_name["train[n=2]"]
+    assert dead.state is TrialState.ERROR
+    assert f"the worker died while it ran the trial: {cause}" in str(dead.error)
+    assert [report["n"] for report in dead.metrics_history] == [2]
+    assert sum(trial.state is TrialState.TERMINATED for trial in by_name.values()) == 5
+
+
+def test_killed_driver_leaves_nothing(project: Project, start: Callable[..., Session]) -> None:
+    """After kill -9 of the driver all that -v had shown is stored, and its processes end, with what trials had started."""
+    project.write(SLOW)
+    session = start(*PROCESSES, "-v")
+    wait_for(lambda: len(session.finished()) >= 20, "twenty finished trials")
+    family = session.family()
+    assert len(family) >= 4
+    session.process.kill()
+    session.wait()
+    shown = session.finished()
+    stored = {result.name for result in session.results()["train"] if result.state is TrialState.TERMINATED}
+    assert set(shown) <= stored
+    assert alive(family) == []
+
+
+def test_an_interrupt_leaves_tables_and_no_process(project: Project, start: Callable[..., Session]) -> None:
+    """Ctrl-C ends all processes at once, with what trials had started, shows the table, and exits with 2."""
+    project.write(SLOW)
+    session = start(*PROCESSES, "-v")
+    wait_for(lambda: len(session.finished()) >= 20, "twenty finished trials")
+    family = session.family()
+    began = time.monotonic()
+    session.interrupt()
+    assert session.wait() == pytest.ExitCode.INTERRUPTED
+    assert time.monotonic() - began < 15
+    assert alive(family) == []
+    assert re.search(r"20 TERMINATED, 180 NOT_RUN", session.output)
+    assert "180 trials were not run: interrupted" in session.output
+
+
+def test_fail_fast(project: Project) -> None:
+    """-x stops what runs, and neither that nor the rest counts as done."""
+    project.write("""
+        import time
+
+        @sweep(grid={"n": list(range(30))})
+        def train(n):
+            assert n != 1
+            time.sleep(0.1 if n == 0 else 30)
+    """)
+    began = time.monotonic()
+    result = project.plain("--sweep", "-x", *PROCESSES)
+    assert time.monotonic() - began < 20
+    assert "1 failed" in output(result)
+    states = [trial.state for trial in project.grid()]
+    assert states[1] is TrialState.ERROR
+    assert states.count(TrialState.NOT_RUN) >= 28
+
+
+@pytest.mark.parametrize("request_", ["gpu=1", "memory='1GiB'", "custom={'tpu': 1}", "cpu=1000"])
+def test_what_needs_ray_is_an_error_that_says_so(project: Project, request_: str) -> None:
+    """A request that only Ray can meet is an error before the first trial, and names the way out."""
+    project.write(f"""
+        @sweep(grid={{"n": [1]}})
+        @pytest.mark.resources({request_})
+        def train(n): ...
+    """)
+    result = project.plain("--sweep", *PROCESSES)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "GPUs, memory and custom resources need --sweep-executor=ray." in result.stderr.str()
+
+
+def test_output_past_the_capture_is_live(project: Project) -> None:
+    """With -s every line that a trial writes is shown with its trial, those of child processes too, in order and complete."""
+    project.write("""
+        import subprocess, sys
+
+        @sweep(grid={"n": [1, 2]})
+        def train(n):
+            for line in range(50):
+                print(f"line {line} of {n}", flush=True)
+            subprocess.run([sys.executable, "-c", f"print('child of {n}')"], check=True)
+    """)
+    lines = output(project.plain("--sweep", "-s", *PROCESSES)).splitlines()
+    for n in (1, 2):
+        mine = [line for line in lines if line.startswith(f"[train[n={n}]] ")]
+        assert mine == [f"[train[n={n}]] line {line} of {n}" for line in range(50)] + [f"[train[n={n}]] child of {n}"]
+
+
+def test_a_process_that_cannot_collect_says_why(project: Project) -> None:
+    """A file that fails in a worker only is an error that shows the worker's own."""
+    project.write("""
+        import os
+
+        if os.environ.get("PYTEST_XDIST_WORKER") or os.getpid() != int(os.environ["DRIVER"]):
+            raise RuntimeError("not in a worker")
+
+        @sweep(grid={"n": [1]})
+        def train(n): ...
+    """)
+    project.pytester._monkeypatch.setenv("DRIVER", str(psutil.Process().pid))
+    result = project.plain("--sweep", *PROCESSES)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "RuntimeError: not in a worker" in output(result)
