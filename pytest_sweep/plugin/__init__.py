@@ -33,9 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("sweep"):
         for pattern in ("sweep_*.py", "*_sweep.py"):
             config.addinivalue_line("python_files", pattern)
-    if hasattr(config, "workerinput"):
-        return  # A worker's session: its own plugin sees to everything.
-    if config.getoption("sweep"):
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None and workerinput.get("sweep"):
+        return  # A worker's session of ours: its own plugin sees to everything.
+    if workerinput is not None:
+        from pytest_sweep.plugin.leftout import LeftToController
+
+        config.pluginmanager.register(LeftToController(), "sweep-left-out")
+    elif config.getoption("sweep"):
         from pytest_sweep.plugin.activate import activate
 
         activate(config)

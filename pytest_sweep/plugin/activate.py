@@ -49,6 +49,7 @@ def activate(config: pytest.Config) -> None:
     run.collector = collector
     config.pluginmanager.register(collector, "sweep-collector")
     config.pluginmanager.register(run, "sweep-run")
+    config.pluginmanager.register(run.spread, "sweep-spread")
     if options.where is not None:
         config.pluginmanager.register(
             TrialSelection(_read("--sweep-where", parse_condition, options.where)), "sweep-selection"

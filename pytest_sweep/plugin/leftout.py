@@ -1,4 +1,4 @@
-"""Without ``--sweep``: leaves the sweeps out of collection, and says so in one line."""
+"""Leaves sweeps out of collection: without ``--sweep``, which is said in one line, and in the workers of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -36,3 +36,12 @@ class LeftOut:
         if count:
             noun, pronoun = ("sweep was", "it") if count == 1 else ("sweeps were", "them")
             terminalreporter.write_line(f"{count} {noun} left out: run {pronoun} with pytest --sweep")
+
+
+class LeftToController(LeftOut):
+    """In a worker of pytest-xdist, leaves to the controlling session what that runs itself."""
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out the tests that judge, which run after the trials; without ``--sweep`` they are skipped as everywhere."""
+        if config.getoption("sweep"):
+            items[:] = [item for item in items if "sweep_results" not in getattr(item, "fixturenames", ())]

@@ -14,6 +14,7 @@ from pytest_sweep.executors.base import Executor
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.spread import OrdinaryTests
 from pytest_sweep.worker.keeper import FixtureKeeper
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
@@ -31,12 +32,14 @@ class SweepRun:
     Attributes:
         collector: knows the collected trials.
         keeper: keeps the fixtures of this session between items.
+        spread: has pytest-xdist run the ordinary tests, where it was asked to.
     """
 
     collector: SweepCollector
 
     def __init__(self, config: pytest.Config, options: SweepOptions) -> None:
         self.keeper = FixtureKeeper(self._on_late_report)
+        self.spread = OrdinaryTests()
         self._config = config
         self._options = options
         self._phase: TrialPhase | None = None
@@ -96,7 +99,11 @@ class SweepRun:
             self._check_executor()  # A wrong address is told now, not after the tests.
         # The item that follows says which fixtures stay alive; a trial in another process shares none with the tests.
         following = [*judges, *(trials if self._executor.name == "inline" else []), None]
-        self._run_items(session, ordinary, following[0])
+        if ordinary and self.spread.is_active:
+            self.spread.run(session)
+            raise_if_ended(session)
+        else:
+            self._run_items(session, ordinary, following[0])
         if trials:
             self._run_trials(session, trials)
         self._judging = True

@@ -92,7 +92,7 @@ class HostedPlugin:
                 setattr(config.option, name, value)
         config.option.basetemp = str(Path(self._spec.basetemp) / self._worker)
         # The names by which plugins know a worker of pytest-xdist: junitxml, cacheprovider, stepwise, pytest-cov and others.
-        config.workerinput = {"workerid": self._worker, "workercount": 0, "testrunuid": self._spec.run}  # type: ignore[attr-defined]
+        config.workerinput = {"workerid": self._worker, "workercount": 0, "testrunuid": self._spec.run, "sweep": True}  # type: ignore[attr-defined]
         config.workeroutput = {}  # type: ignore[attr-defined]
 
     @pytest.hookimpl(trylast=True)

@@ -554,14 +554,6 @@ def test_a_misspelt_option_is_a_usage_error(project: Project) -> None:
     assert project.sweep("--sweep-excutor=ray").ret == pytest.ExitCode.USAGE_ERROR
 
 
-def test_xdist_together_with_sweep_says_what_to_do(project: Project) -> None:
-    """-n with --sweep is refused, with what to do instead."""
-    pytest.importorskip("xdist")
-    result = project.sweep("-n", "2")
-    assert_says(result, "--sweep with pytest-xdist's -n is not supported yet: leave -n away", "--sweep-max-concurrent")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-
-
 def test_a_bad_sweep_does_not_hide_where_it_is(project: Project) -> None:
     """A method's error names its class and its file."""
     project.write("""

@@ -1,0 +1,65 @@
+"""With pytest-xdist's ``-n``: lets it spread the ordinary tests over its workers, and keeps it from everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+_NAME = "dsession"
+"""The name of the plugin with which pytest-xdist takes a session over."""
+
+
+class OrdinaryTests:
+    """A plugin that holds pytest-xdist back until there is something for it to do.
+
+    By itself it would take the whole session over: its workers would collect and run everything, and wait for the next item before
+    they run one, with which an engine that retries cannot live. So this session collects all items, gives it the ordinary tests
+    to run, and runs the rest. Without ordinary tests its workers are not even started.
+    """
+
+    def __init__(self) -> None:
+        self._dsession: Any = None
+        self._total = 0
+        self._session: pytest.Session | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether pytest-xdist was asked to spread tests."""
+        return self._dsession is not None
+
+    def pytest_plugin_registered(self, plugin: object, plugin_name: str, manager: pytest.PytestPluginManager) -> None:
+        """Take pytest-xdist's session out as soon as it is put in."""
+        if plugin_name == _NAME and self._dsession is None:
+            self._dsession = manager.unregister(plugin)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Take note of how many items there are."""
+        self._total = len(session.items)
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if self.is_active and reporter is not None:
+            reporter.showfspath = None  # pytest-xdist has switched it off, because its results come in no order.
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self) -> None:
+        """Correct the total, by which the progress is told: pytest-xdist has set it to the number of ordinary tests."""
+        if self._session is not None:
+            self._session.testscollected = self._total
+
+    def run(self, session: pytest.Session) -> None:
+        """Let pytest-xdist run the ordinary tests.
+
+        Raises:
+            pytest.Session.Interrupted, pytest.Session.Failed: as from pytest-xdist's own loop.
+        """
+        self._session = session
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.showfspath = False
+        session.config.pluginmanager.register(self._dsession, _NAME)
+        self._dsession.pytest_sessionstart(session=session)
+        self._dsession.pytest_runtestloop()
+        session.testscollected = self._total
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.showfspath = None
