@@ -19,6 +19,7 @@ from pytest_sweep.executors.ray.executor import RayExecutor
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.plugin.collection import SweepCollector
 from pytest_sweep.plugin.dryrun import DryRun
+from pytest_sweep.plugin.keywords import ExactKeywords, asks_for_values
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions, read_options
 from pytest_sweep.plugin.run import SweepRun
 from pytest_sweep.plugin.selection import TrialSelection
@@ -50,6 +51,8 @@ def activate(config: pytest.Config) -> None:
     config.pluginmanager.register(collector, "sweep-collector")
     config.pluginmanager.register(run, "sweep-run")
     config.pluginmanager.register(run.spread, "sweep-spread")
+    if asks_for_values(config):
+        config.pluginmanager.register(ExactKeywords(config), "sweep-keywords")
     if options.where is not None:
         config.pluginmanager.register(
             TrialSelection(_read("--sweep-where", parse_condition, options.where)), "sweep-selection"

@@ -13,6 +13,7 @@ from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.terminal import write_below
+from pytest_sweep.plugin.turns import Turns
 from pytest_sweep.reporting import Progress, junit_properties
 from pytest_sweep.results import Result
 from pytest_sweep.store import RunReader, RunStore
@@ -42,11 +43,12 @@ class Replayer:
         self._store = store
         self._hooks = hooks
         self._progress = progress
+        self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
         self._show: dict[type, Callable[[Any], None]] = {
             events.TrialStarted: self._show_start,
             events.TrialReported: self._show_report,
             events.TrialRetried: self._show_retry,
-            events.TrialFinished: self._show_finish,
+            events.TrialFinished: self._show_finish if self._turns is None else self._show_in_turn,
             events.LateReport: self._show_late_report,
             events.WarningRecorded: self._show_warning,
             events.HookFailed: self._show_hook_failure,
@@ -88,6 +90,11 @@ class Replayer:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         item.ihook.pytest_runtest_logreport(report=self._made_report(item, "rerun", error, failed.duration))
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
+
+    def _show_in_turn(self, event: events.TrialFinished) -> None:
+        assert self._turns is not None
+        for ended in self._turns.take(event):
+            self._show_finish(ended)
 
     def _show_finish(self, event: events.TrialFinished) -> None:
         item = self._items[event.key]

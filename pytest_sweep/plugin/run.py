@@ -87,6 +87,12 @@ class SweepRun:
         return f"sweep: executor {self._executor.name}, seed {options.seed}, results in {options.results_dir}"
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """With ``--stepwise``, put items into the order in which they will run: it goes by their places."""
+        if config.getoption("stepwise", False):
+            items[:] = [item for part in _partition(items) for item in part]
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all items."""
         if session.testsfailed and not session.config.option.continue_on_collection_errors:

@@ -10,6 +10,7 @@ from pytest_sweep.space.expansion import MAX_POINTS, expand
 from pytest_sweep.space.expressions import AbsentError, Condition, parse_condition, unknown_name
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
 from pytest_sweep.space.listing import Listed
+from pytest_sweep.space.naming import value_text
 from pytest_sweep.space.nesting import flatten
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
@@ -41,5 +42,6 @@ __all__ = [
     "trial_key",
     "trial_seed",
     "unknown_name",
+    "value_text",
     "zip_",
 ]

@@ -1,0 +1,166 @@
+"""Which trials run: -k, -m, node ids, --deselect, --lf, --ff, --nf, --sw. As for any test, and by values exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from .project import Project, output
+
+MODELS = """
+    @sweep(grid={"lr": [0.1, 0.15, 1e-05], "depth": [2, 4]})
+    def train(lr, depth): ...
+
+    @pytest.mark.parametrize("data", ["a", "b c"])
+    @sweep(grid={"model": {"name": ["mlp", "mlp2"]}, "act": [max, min]})
+    def other(config, data): ...
+
+    @pytest.mark.slow
+    def test_ordinary(): ...
+"""
+INI = "[pytest]\nmarkers =\n    slow\n"
+
+
+def names(project: Project, *arguments: str) -> list[str]:
+    """Return the names of the items that are selected."""
+    return [node_id.partition("::")[2] for node_id in project.ids(*arguments)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "selected"),
+    [
+        ("lr=0.1", ["train[lr=0.1-depth=2]", "train[lr=0.1-depth=4]"]),
+        ("lr==0.1 and not depth=4", ["train[lr=0.1-depth=2]"]),
+        ("lr=1e-05 and depth=2", ["train[lr=1e-05-depth=2]"]),
+        ("(lr=0.15 or lr=1e-05) and depth=4", ["train[lr=0.15-depth=4]", "train[lr=1e-05-depth=4]"]),
+        ("model.name=mlp and act=max", ["other[model.name=mlp-act=max-a]", "other[model.name=mlp-act=max-b c]"]),
+        ("data='b c' and act=min and model.name=mlp2", ["other[model.name=mlp2-act=min-b c]"]),
+        ("train and 0.1 and not lr=0.15 and depth=2", ["train[lr=0.1-depth=2]"]),
+        ("ordinary", ["test_ordinary"]),
+        ("ordinary or depth=2 and lr=0.1", ["train[lr=0.1-depth=2]", "test_ordinary"]),
+    ],
+)
+def test_exact_keywords(project: Project, expression: str, selected: list[str]) -> None:
+    """-k takes key=value, which is exact: 0.1 does not select 0.15, nor mlp mlp2; with and, or, not and plain words as ever."""
+    project.write(MODELS)
+    project.write(INI, "pytest.ini")
+    assert names(project, "-k", expression) == selected
+
+
+def test_the_deselected_are_counted(project: Project) -> None:
+    """What -k leaves out is deselected, ordinary tests too; a value that nothing has selects nothing."""
+    project.write(MODELS)
+    project.write(INI, "pytest.ini")
+    project.sweep("-k", "lr=0.1").assert_outcomes(passed=2, deselected=13)
+    assert project.sweep("-k", "lr=0.2").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [(("-m", "sweep"), 14), (("-m", "not sweep"), 1), (("-m", "slow"), 1), (("-m", "sweep and not slow"), 14)],
+)
+def test_marks(project: Project, arguments: tuple[str, ...], count: int) -> None:
+    """-m sweep are the trials, -m "not sweep" are the ordinary tests."""
+    project.write(MODELS)
+    project.write(INI, "pytest.ini")
+    assert len(names(project, *arguments)) == count
+
+
+def test_node_ids_and_deselect(project: Project) -> None:
+    """Node ids, of a trial, a sweep or a file, select; --deselect leaves out, by prefix too."""
+    project.write(MODELS)
+    project.write(INI, "pytest.ini")
+    one = "test_models.py::train[lr=0.1-depth=2]"
+    assert project.ids(one) == [one]
+    assert len(project.ids("test_models.py::train")) == 6
+    assert len(project.ids("test_models.py::train", one)) == 6
+    assert len(project.ids("--deselect", one)) == 14
+    assert len(project.ids("--deselect", "test_models.py::train")) == 9
+
+
+FLAKY = """
+    from pathlib import Path
+
+    BROKEN = Path(__file__).with_name("broken")
+
+    @sweep(grid={"n": [0, 1, 2, 3]})
+    def train(n):
+        with Path(__file__).with_name("log").open("a") as log:
+            log.write(f"{n} ")
+        assert n not in (1, 3) or not BROKEN.exists()
+
+    def test_ordinary(): ...
+"""
+
+
+@pytest.fixture(params=["inline", "processes"])
+def run(request: pytest.FixtureRequest, project: Project) -> Callable[..., str]:
+    """Return a function that runs the flaky project on an executor and returns the trials that ran, in the order of their starts."""
+    project.write(FLAKY)
+    (project.path / "broken").touch()
+
+    def run_project(*arguments: str) -> str:
+        log = project.path / "log"
+        log.write_text("")
+        limit = ["--sweep-max-concurrent=1"] if request.param == "processes" else []
+        project.plain("--sweep", f"--sweep-executor={request.param}", *limit, *arguments)
+        return log.read_text().strip()
+
+    return run_project
+
+
+def test_last_failed(project: Project, run: Callable[..., str]) -> None:
+    """--lf runs the trials that failed, and all when none does any more."""
+    assert run() == "0 1 2 3"
+    assert run("--lf") == "1 3"
+    (project.path / "broken").unlink()
+    assert run("--lf") == "1 3"
+    assert run("--lf") == "0 1 2 3"
+
+
+def test_failed_first(run: Callable[..., str]) -> None:
+    """--ff runs the trials that failed before the others."""
+    run()
+    assert run("--ff") == "1 3 0 2"
+
+
+def test_new_first(project: Project, run: Callable[..., str]) -> None:
+    """--nf runs trials that a sweep has got since the last time before the others."""
+    run()
+    project.write(FLAKY.replace("[0, 1, 2, 3]", "[0, 1, 2, 3, 4]"))
+    assert run("--nf") == "4 0 1 2 3"
+
+
+def test_stepwise(project: Project, run: Callable[..., str]) -> None:
+    """--sw stops at the first failure in order and goes on from there; --sw-skip goes past it."""
+    # A process may have begun the next trial when the failure arrives.
+    assert run("--sw") in ("0 1", "0 1 2")
+    assert run("--sw") in ("1", "1 2")
+    assert run("--sw", "--sw-skip") == "1 2 3"
+    (project.path / "broken").unlink()
+    assert run("--sw") == "3"
+
+
+def test_stepwise_with_several_at_once(project: Project) -> None:
+    """With several trials at once --sw shows them in order, so that it skips none that has not run."""
+    project.write("""
+        import time
+        from pathlib import Path
+
+        BROKEN = Path(__file__).with_name("broken")
+
+        @sweep(grid={"n": list(range(8))})
+        def train(n):
+            time.sleep(1.0 if n == 2 else 0.0)
+            assert n not in (2, 5) or not BROKEN.exists()
+
+        def test_ordinary(): ...
+    """)
+    (project.path / "broken").touch()
+    arguments = ("--sweep", "--sweep-executor=processes", "--sweep-max-concurrent=2", "--sw")
+    first = project.plain(*arguments, "-v")
+    first.assert_outcomes(passed=3, failed=1)
+    assert "train[n=2] FAILED" in output(first)
+    (project.path / "broken").unlink()
+    project.plain(*arguments).assert_outcomes(passed=6, deselected=3)
