@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -18,6 +18,7 @@ from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.runner import TrialRunner
 from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.worker.tracing import PYTESTS_OWN, traced
 
 
 class InlineExecutor:
@@ -42,7 +43,8 @@ class InlineExecutor:
         self._waiting: deque[Task] = deque()
         self._worker: str | None = None
         self._items: Mapping[str, pytest.Item] = {}
-        self._runner: _InlineRunner | None = None
+        self._runner: InlineRunner | None = None
+        self._tracer: object | None = None
 
     def prepare(self) -> None:
         """Do nothing: there is nothing to start."""
@@ -63,8 +65,9 @@ class InlineExecutor:
     def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:  # noqa: ARG002 - the session is here
         """Take the items, which are run as they are, in the session that they were collected in."""
         self._items = items
-        self._runner = _InlineRunner(self._happened.append, f"{socket.gethostname()}:{os.getpid()}", self._keeper)
+        self._runner = InlineRunner(self._happened.append, f"{socket.gethostname()}:{os.getpid()}", self._keeper)
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
+        self._tracer = self._config.pluginmanager.unregister(name=PYTESTS_OWN)
 
     def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
         """Answer at once, but for trials, which `events` runs."""
@@ -92,6 +95,9 @@ class InlineExecutor:
         if self._runner is not None:
             self._config.pluginmanager.unregister(self._runner)
             self._runner = None
+        if self._tracer is not None:
+            self._config.pluginmanager.register(self._tracer, PYTESTS_OWN)
+            self._tracer = None
 
     def join(self) -> None:
         """Do nothing: there is nothing to wait for."""
@@ -101,11 +107,15 @@ class InlineExecutor:
         return "inline (this process)"
 
 
-class _InlineRunner(TrialRunner):
+class InlineRunner(TrialRunner):
     """Runs an item without logging its reports: they are shown when they have been stored.
 
     Those of subtests cannot be held back: pytest logs them itself, at once. They count, and are not shown again.
     """
+
+    def body_of(self, item: pytest.Function) -> Callable[..., Any]:
+        """Return the item's function, which ``--trace`` stops at the start of."""
+        return traced(item.obj, item.config)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the report of a subtest."""

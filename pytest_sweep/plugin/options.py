@@ -163,8 +163,8 @@ def read_options(config: pytest.Config) -> SweepOptions:
 
 
 def _executor(config: pytest.Config, named: str | None, processes: int | None) -> str:
-    if named is None and (config.getoption("usepdb", False) or config.getoption("trace", False)):
-        return "inline"  # A debugger needs the trial in this process.
+    if named is None and config.getoption("trace", False):
+        return "inline"  # It stops at the start of every trial, which a debugger needs in this process.
     if named is None and processes is not None and config.getoption("sweep_address") is not None:
         raise pytest.UsageError(
             f"-n {processes} runs trials in processes of this machine, and --sweep-address on a cluster: leave one away, or name "

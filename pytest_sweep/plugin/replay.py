@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pytest_sweep.model import events
+from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collection import TRIAL
+from pytest_sweep.plugin.debugging import Debugger
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.terminal import write_below
@@ -35,6 +36,7 @@ class Replayer:
         store: RunStore,
         hooks: HookCaller,
         progress: Progress,
+        debugger: Debugger | None = None,
     ) -> None:
         self.checkpoints: dict[str, tuple[str, int]] = {}
         self.fatal: str | None = None
@@ -43,6 +45,7 @@ class Replayer:
         self._store = store
         self._hooks = hooks
         self._progress = progress
+        self._debugger = debugger
         self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
         self._show: dict[type, Callable[[Any], None]] = {
             events.TrialStarted: self._show_start,
@@ -109,6 +112,8 @@ class Replayer:
             (stored,) = RunReader(self._store.path).trials(keys=[event.key])
             result = Result.from_store(stored, RunReader(self._store.path))
             self._hooks.call("pytest_sweep_trial_finish", item, trial=item.stash[TRIAL], result=result)
+        if self._debugger is not None and event.state is TrialState.ERROR:
+            self._debugger.run_again(item, event.key)
         raise_if_ended(item.session)
 
     def _show_late_report(self, event: events.LateReport) -> None:

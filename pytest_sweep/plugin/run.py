@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,12 +16,17 @@ from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.spread import OrdinaryTests
 from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.reports import LOCATION
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
     from _pytest.fixtures import SubRequest
 
     from pytest_sweep.plugin.trials import TrialPhase
     from pytest_sweep.results import SessionResults
+
+
+_COLORS = {"passed": "green", "failed": "red", "error": "red"}
+"""As pytest's, which has to be told when the word beside an outcome is not its own."""
 
 
 class SweepRun:
@@ -117,12 +122,18 @@ class SweepRun:
         self.keeper.enter(None)
         return True
 
-    def pytest_report_teststatus(
-        self, report: pytest.TestReport
-    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-        """Show an attempt that is tried again as pytest-rerunfailures does."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport, config: pytest.Config) -> Generator[None, Any, Any]:
+        """Show an attempt that is tried again as pytest-rerunfailures does, and with ``-v`` where a trial ran."""
+        category, letter, word = yield
         outcome: str = report.outcome
-        return ("rerun", "R", ("RERUN", {"yellow": True})) if outcome == "rerun" else None
+        if outcome == "rerun":
+            category, letter, word = "rerun", "R", ("RERUN", {"yellow": True})
+        location = getattr(report, LOCATION, None)
+        if location is not None and word and config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0:
+            text, markup = word if isinstance(word, tuple) else (word, {_COLORS.get(category, "yellow"): True})
+            word = (f"{text} ({location})", markup)
+        return category, letter, word
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show what came out of the trials."""
@@ -158,7 +169,7 @@ class SweepRun:
 
         try:
             self._check_executor()
-            self._phase = TrialPhase(self._config, self._options, self._executor, self._policy, items)
+            self._phase = TrialPhase(self._config, self._options, self._executor, self._policy, items, self.keeper)
         except SweepError as error:
             raise pytest.UsageError(str(error)) from error
         self._phase.run(session)

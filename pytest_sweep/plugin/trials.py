@@ -15,6 +15,7 @@ from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.model.trials import Task
 from pytest_sweep.plugin.collection import TRIAL
+from pytest_sweep.plugin.debugging import Debugger
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.replay import Replayer
@@ -22,6 +23,7 @@ from pytest_sweep.plugin.terminal import StatusPrinter, write_summary
 from pytest_sweep.reporting import Progress
 from pytest_sweep.results import load_results
 from pytest_sweep.store import RunStore, git_state, package_versions
+from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.spec import session_spec
 
 
@@ -34,6 +36,7 @@ class TrialPhase:
         executor: where the trials run; it is up.
         policy: the engine's settings.
         items: the items of the trials.
+        keeper: keeps the fixtures of this session between items.
 
     Raises:
         InfeasibleError: a trial asks for more than any node has.
@@ -47,6 +50,7 @@ class TrialPhase:
         executor: Executor,
         policy: Policy,
         items: Sequence[pytest.Item],
+        keeper: FixtureKeeper,
     ) -> None:
         self._trials = [item.stash[TRIAL] for item in items]
         sizes = [*(node.resources for node in executor.nodes()), *executor.future_nodes()]
@@ -64,7 +68,11 @@ class TrialPhase:
         )
         self._hooks = HookCaller(config)
         self._progress = Progress(self._trials)
-        self._replayer = Replayer(config, self._items, self._store, self._hooks, self._progress)
+        self._tasks: dict[str, Task] = {}
+        # Inline, pytest opens the debugger where the trial runs.
+        debugs = config.getoption("usepdb", False) and executor.name != "inline"
+        debugger = Debugger(config, keeper, self._tasks.__getitem__) if debugs else None
+        self._replayer = Replayer(config, self._items, self._store, self._hooks, self._progress, debugger)
         self._status = StatusPrinter(config, options, executor, self._progress, self._hooks, str(self._store.path))
         self._loop = Loop(executor, _Audience(self._replayer, self._status), policy, self._task)
         executor.open(
@@ -118,7 +126,9 @@ class TrialPhase:
     def _task(self, key: str, attempt: int) -> Task:
         trial = self._items[key].stash[TRIAL]
         checkpoint, iteration = self._replayer.checkpoints.get(key, (None, 0))
-        return Task(trial, attempt, str(self._store.path / trial.path_name), checkpoint, iteration)
+        task = Task(trial, attempt, str(self._store.path / trial.path_name), checkpoint, iteration)
+        self._tasks[key] = task
+        return task
 
 
 class _Audience:

@@ -12,6 +12,9 @@ import pytest
 from pytest_sweep.model.events import WarningRecorded
 from pytest_sweep.model.trials import TrialState
 
+LOCATION = "sweep_location"
+"""The attribute of a trial's report that says where it ran, as ``ip:pid``."""
+
 
 def trial_state(reports: Sequence[pytest.TestReport], *, stopped: bool) -> TrialState:
     """Return what became of a trial whose phases gave `reports`.

@@ -13,7 +13,7 @@ from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, W
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.worker.body import wrap_body
 from pytest_sweep.worker.keeper import FixtureKeeper
-from pytest_sweep.worker.reports import error_text, serialized, trial_state
+from pytest_sweep.worker.reports import LOCATION, error_text, serialized, trial_state
 from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated
 
 Emit = Callable[[object], None]
@@ -83,13 +83,18 @@ class TrialRunner:
         if self._trial is None or self._task is None:
             return (yield)
         original = item.obj
-        item.obj = wrap_body(original, self._trial, self._task.trial.sweep.metric)
+        item.obj = wrap_body(self.body_of(item), self._trial, self._task.trial.sweep.metric)
         try:
             return (yield)
         except TrialStopped:
             return None
         finally:
             item.obj = original
+
+    def body_of(self, item: pytest.Function) -> Callable[..., Any]:
+        """Return what is called as the body of the trial: the item's function."""
+        body: Callable[..., Any] = item.obj
+        return body
 
     @property
     def is_running(self) -> bool:
@@ -98,6 +103,7 @@ class TrialRunner:
 
     def take(self, report: pytest.TestReport, *, is_shown: bool = False) -> None:
         """Take a report of the running trial; one that is shown already counts for its state only."""
+        setattr(report, LOCATION, self._location)
         self._reports.append(report)
         if not is_shown:
             self._unshown.append(report)

@@ -396,3 +396,28 @@ def test_no_block_where_no_trial_was_selected(project: Project) -> None:
     result.assert_outcomes(passed=1, deselected=3)
     assert "sweep results =" not in output(result)
     assert project.runs() == []
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_verbose_says_where_a_trial_ran(project: Project, executor: str) -> None:
+    """With -v the address of its process stands beside a trial's outcome, whatever that is; not beside a test's, nor without -v."""
+    project.write("""
+        @sweep(grid={"n": [1, 2, 3]})
+        def train(n):
+            if n == 3:
+                pytest.skip("too large")
+            assert n == 1
+
+        def test_ordinary(): ...
+    """)
+    text = output(project.plain("--sweep", f"--sweep-executor={executor}", "-v"))
+    assert re.search(r"train\[n=1\] PASSED \(\S+:\d+\)", text)
+    assert re.search(r"train\[n=2\] FAILED \(\S+:\d+\)", text)
+    assert re.search(r"train\[n=3\] SKIPPED \(\S+:\d+\)", text)
+    assert re.search(r"test_ordinary PASSED +\[", text)
+    assert (
+        ":"
+        not in output(project.plain("--sweep", f"--sweep-executor={executor}"))
+        .split("test_models.py ")[1]
+        .splitlines()[0]
+    )
