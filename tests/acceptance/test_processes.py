@@ -124,6 +124,20 @@ def test_an_interrupt_leaves_tables_and_no_process(project: Project, start: Call
     assert "180 trials were not run: interrupted" in session.output
 
 
+def test_a_second_interrupt_ends_at_once(project: Project, start: Callable[..., Session]) -> None:
+    """Ctrl-C twice ends the session at once, and leaves no process either."""
+    project.write(SLOW)
+    session = start(*PROCESSES, "-v")
+    wait_for(lambda: len(session.finished()) >= 20, "twenty finished trials")
+    family = session.family()
+    session.interrupt()
+    session.interrupt()
+    began = time.monotonic()
+    assert session.wait() != 0
+    assert time.monotonic() - began < 10
+    assert alive(family) == []
+
+
 def test_fail_fast(project: Project) -> None:
     """-x stops what runs, and neither that nor the rest counts as done."""
     project.write("""

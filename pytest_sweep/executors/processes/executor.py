@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import time
@@ -101,19 +102,15 @@ class ProcessesExecutor:
 
     def events(self, timeout: float) -> Sequence[events.Event]:
         """Return what the processes have said."""
-        arrived: list[events.Event] = []
         deadline = time.monotonic() + timeout
-        while not arrived:
-            try:
-                self._told.get(timeout=max(deadline - time.monotonic(), 0.0))()
+        while self._happened.empty() and (rest := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._told.get(timeout=rest)()
                 while True:
                     self._told.get_nowait()()
-            except queue.Empty:
-                pass
-            while not self._happened.empty():
-                arrived.append(self._happened.get())
-            if time.monotonic() >= deadline:
-                break
+        arrived: list[events.Event] = []
+        while not self._happened.empty():
+            arrived.append(self._happened.get())
         return arrived
 
     def shutdown(self, *, force: bool) -> None:  # noqa: ARG002 - those that are stopped have ended
