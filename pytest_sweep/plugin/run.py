@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pluggy
 import pytest
 
 from pytest_sweep.engine.fleet import Policy
@@ -74,17 +75,15 @@ class SweepRun:
             )
         return results
 
-    @pytest.hookimpl(wrapper=True)
+    # A wrapper of the old style, because one of the new stands in the traceback of every fixture that fails.
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object], request: SubRequest
-    ) -> Generator[None, object, object]:
+    ) -> Generator[None, pluggy.Result[object], None]:
         """Forget that ``sweep_results`` was asked for too early, so that the tests after the trials do not fail with the same."""
-        try:
-            return (yield)
-        except BaseException:
-            if fixturedef.argname == "sweep_results":
-                fixturedef.finish(request)
-            raise
+        outcome = yield
+        if outcome.exception is not None and fixturedef.argname == "sweep_results":
+            fixturedef.finish(request)
 
     def pytest_report_header(self) -> str:
         """Say where trials run, with which seed, and where results go."""
@@ -136,8 +135,8 @@ class SweepRun:
         return category, letter, word
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what came out of the trials."""
-        if self._phase is not None:
+        """Show what came out of the trials, unless ``--no-summary`` is given, with which older versions of pytest do not ask."""
+        if self._phase is not None and not self._config.getoption("no_summary", False):
             self._phase.write_summary(terminalreporter)
 
     @pytest.hookimpl(trylast=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
+from _pytest.warnings import catch_warnings_for_item
 
 
 class FixtureKeeper:
@@ -27,7 +29,19 @@ class FixtureKeeper:
         if previous is None or (item is not None and item.parent is previous.parent):
             return
         state = previous.session._setupstate
-        call = pytest.CallInfo.from_call(lambda: state.teardown_exact(item), when="teardown")
+        with _watched(previous):
+            call = pytest.CallInfo.from_call(lambda: state.teardown_exact(item), when="teardown")
         if call.excinfo is not None:
             report = previous.ihook.pytest_runtest_makereport(item=previous, call=call)
             self._on_error(previous, report)
+
+
+@contextlib.contextmanager
+def _watched(item: pytest.Item) -> Iterator[None]:
+    """Capture what is written, and record what is warned of, as pytest does while it tears an item down."""
+    capture = item.config.pluginmanager.get_plugin("capturemanager")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item))
+        if capture is not None:
+            stack.enter_context(capture.item_capture("teardown", item))
+        yield

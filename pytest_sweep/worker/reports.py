@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,6 +15,12 @@ from pytest_sweep.model.trials import TrialState
 
 LOCATION = "sweep_location"
 """The attribute of a trial's report that says where it ran, as ``ip:pid``."""
+
+_USUAL = frozenset({
+    "$report_type", "duration", "keywords", "location", "longrepr", "nodeid", "outcome", "sections", "start", "stop", "user_properties",
+    "when",
+})  # fmt: skip
+"""What pytest itself puts into a serialized report, plain as it is."""
 
 
 def trial_state(reports: Sequence[pytest.TestReport], *, stopped: bool) -> TrialState:
@@ -43,9 +50,25 @@ def _first_line(message: str) -> str:
 
 
 def serialized(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
-    """Return `report` as plain data, by the hook that plugins extend for reports of their own (subtests)."""
+    """Return `report` as plain data, by the hook that plugins extend for reports of their own (subtests).
+
+    What a user or a plugin has put into it, and cannot travel, becomes text.
+    """
     data: dict[str, Any] = item.config.hook.pytest_report_to_serializable(config=item.config, report=report)
+    data["user_properties"] = [(name, _portable(value)) for name, value in data.get("user_properties", ())]
+    for name in data.keys() - _USUAL:
+        data[name] = _portable(data[name])
     return data
+
+
+def _portable(value: object) -> object:
+    if type(value) in (str, int, float, bool, type(None)):
+        return value
+    try:
+        pickle.dumps(value)
+    except Exception:  # Whatever a class of the user's raises.
+        return str(value)
+    return value
 
 
 def plain_warning(
@@ -64,4 +87,10 @@ def rebuild_warning(event: WarningRecorded) -> warnings.WarningMessage:
         category = getattr(import_module(module), name)
     except (ImportError, AttributeError):
         category = UserWarning
-    return warnings.WarningMessage(event.message, category, event.filename, event.lineno)
+    message: Warning | str = event.message
+    try:
+        made = category(event.message)
+        message = made if str(made) == event.message else message
+    except Exception:  # Its class wants other arguments than its text.
+        message = event.message
+    return warnings.WarningMessage(message, category, event.filename, event.lineno)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
+import pluggy
 import pytest
 
 from pytest_sweep.hookcalls import call_each
@@ -63,33 +64,32 @@ class TrialRunner:
         reports = tuple(serialized(item, report) for report in self._unshown)
         self._emit(self._end(task, trial, began, state, error_text(self._reports), reports))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+    # Wrappers of the old style, because those of the new one stand in the traceback of whatever raises within them.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, pluggy.Result[None], None]:
         """Call the trial's setup hook before its fixtures are built."""
         self._call_hook(item, "pytest_sweep_trial_setup")
-        return (yield)
+        yield
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, pluggy.Result[None], None]:
         """Call the trial's teardown hook after its fixtures are torn down."""
-        try:
-            return (yield)
-        finally:
-            self._call_hook(item, "pytest_sweep_trial_teardown")
+        yield
+        self._call_hook(item, "pytest_sweep_trial_teardown")
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, None, None]:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, pluggy.Result[None], None]:
         """Take what the body returns or yields, and let a met stop rule end it."""
         if self._trial is None or self._task is None:
-            return (yield)
+            yield
+            return
         original = item.obj
         item.obj = wrap_body(self.body_of(item), self._trial, self._task.trial.sweep.metric)
-        try:
-            return (yield)
-        except TrialStopped:
-            return None
-        finally:
-            item.obj = original
+        outcome = yield
+        item.obj = original
+        if isinstance(outcome.exception, TrialStopped):
+            outcome.force_result(None)
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return what is called as the body of the trial: the item's function."""
