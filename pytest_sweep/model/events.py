@@ -196,6 +196,13 @@ class OutputWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class LogWritten:
+    """What a worker has to say for the file of ``--log-file``, formatted."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class HookFailed:
     """An implementation of one of our hooks raised in a worker; the run goes on."""
 
@@ -205,7 +212,7 @@ class HookFailed:
 
 
 TrialEvent = TrialStarted | TrialReported | TrialFinished | TrialReturned
-SessionEvent = LateReport | WarningRecorded | OutputWritten | HookFailed
+SessionEvent = LateReport | WarningRecorded | OutputWritten | LogWritten | HookFailed
 WorkerEvent = WorkerStarted | WorkerFailed | WorkerDied | WorkerStopped | SessionExited | BatchDone
 Event = TrialEvent | SessionEvent | WorkerEvent | TrialsAdded | NodesChanged | Tick | RunEnding
 """What the engine takes."""

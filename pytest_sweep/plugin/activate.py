@@ -20,6 +20,7 @@ from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.plugin.collection import SweepCollector
 from pytest_sweep.plugin.dryrun import DryRun
 from pytest_sweep.plugin.keywords import ExactKeywords, asks_for_values
+from pytest_sweep.plugin.neighbours import Neighbours, Replacements
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions, read_options
 from pytest_sweep.plugin.run import SweepRun
 from pytest_sweep.plugin.selection import TrialSelection
@@ -51,6 +52,9 @@ def activate(config: pytest.Config) -> None:
     config.pluginmanager.register(collector, "sweep-collector")
     config.pluginmanager.register(run, "sweep-run")
     config.pluginmanager.register(run.spread, "sweep-spread")
+    config.pluginmanager.register(Replacements(), "sweep-replacements")
+    if not isinstance(executor, InlineExecutor):
+        config.pluginmanager.register(Neighbours(config, options), "sweep-neighbours")
     if asks_for_values(config):
         config.pluginmanager.register(ExactKeywords(config), "sweep-keywords")
     if options.where is not None:

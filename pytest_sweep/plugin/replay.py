@@ -56,6 +56,7 @@ class Replayer:
             events.WarningRecorded: self._show_warning,
             events.HookFailed: self._show_hook_failure,
             events.OutputWritten: self._show_output,
+            events.LogWritten: self._write_log,
         }
 
     def persist(self, batch: Sequence[events.Accepted]) -> None:
@@ -137,6 +138,12 @@ class Replayer:
         if reporter is not None:
             name = "worker" if event.key is None else self._items[event.key].name
             write_below(reporter, "\n".join(f"[{name}] {line}" for line in event.text.splitlines()))
+
+    def _write_log(self, event: events.LogWritten) -> None:
+        logging_plugin = self._config.pluginmanager.get_plugin("logging-plugin")
+        if logging_plugin is not None:
+            logging_plugin.log_file_handler.stream.write(event.text)
+            logging_plugin.log_file_handler.flush()
 
     def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
         if event.reports:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections import deque
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.config import create_terminal_writer
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
@@ -29,8 +27,8 @@ PATIENCE_SECONDS = 1.0
 """How long a trial may run before those behind it in its batch are given back."""
 
 _DECIDED_BY_DRIVER: dict[str, Any] = {
-    "collectonly": False, "deselect": None, "dist": "no", "failedfirst": False, "keyword": "", "lf": False, "log_file": None,
-    "markexpr": "", "maxfail": 0, "newfirst": False, "numprocesses": None, "pastebin": None, "reruns": None, "stepwise": False,
+    "collectonly": False, "deselect": None, "dist": "no", "failedfirst": False, "keyword": "", "lf": False,
+    "markexpr": "", "maxfail": 0, "newfirst": False, "numprocesses": None, "pastebin": None, "stepwise": False,
     "stepwise_skip": False, "stepwise_reset": False, "trace": False, "tx": [], "usepdb": False, "xmlpath": None,
 }  # fmt: skip
 
@@ -66,9 +64,13 @@ class HostedPlugin:
         self._building: Task | None = None
         self._batch: deque[PackedTask] = deque()
         self._trial_began: float | None = None
-        self.current_key: str | None = None
         self.problems: list[str] = []
         self.exit_reason: str | None = None
+
+    @property
+    def current_key(self) -> str | None:
+        """The key of the trial that runs; None between two, when the fixtures of the last one are torn down."""
+        return self._runner.current_key
 
     def return_waiting(self) -> None:
         """Give back what waits behind a trial that takes long; called by another thread, from time to time."""
@@ -91,19 +93,11 @@ class HostedPlugin:
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
         config.option.basetemp = str(Path(self._spec.basetemp) / self._worker)
-        # The names by which plugins know a worker of pytest-xdist: junitxml, cacheprovider, stepwise, pytest-cov and others.
-        config.workerinput = {"workerid": self._worker, "workercount": 0, "testrunuid": self._spec.run, "sweep": True}  # type: ignore[attr-defined]
-        config.workeroutput = {}  # type: ignore[attr-defined]
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Register the runner; keep the terminal plugin, which others need, but let it write nowhere."""
+        """Register the runner."""
         config.pluginmanager.register(self._runner, "sweep-runner")
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            devnull = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the session
-            config.add_cleanup(devnull.close)
-            reporter._tw = create_terminal_writer(config, devnull)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> bool:
@@ -192,7 +186,6 @@ class HostedPlugin:
 
     def _run(self, session: pytest.Session, packed: PackedTask) -> None:
         self._trial_began = time.monotonic()
-        self.current_key = packed.key
         try:
             task = packed.unpack()
             item = self._build(session, task)
@@ -203,7 +196,7 @@ class HostedPlugin:
         else:
             self._runner.run(item, task)
         finally:
-            self._trial_began = self.current_key = None
+            self._trial_began = None
 
     def _build(self, session: pytest.Session, task: Task) -> pytest.Item:
         """Build the trial's item through the hooks, as the session's own collection would have."""

@@ -97,6 +97,12 @@ class TrialRunner:
         return body
 
     @property
+    def current_key(self) -> str | None:
+        """The key of the trial that runs right now, or None."""
+        task = self._task
+        return None if task is None else task.trial.key
+
+    @property
     def is_running(self) -> bool:
         """Whether a trial runs right now."""
         return self._trial is not None

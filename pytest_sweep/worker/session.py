@@ -14,6 +14,8 @@ from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.worker.hosted import HostedPlugin
+from pytest_sweep.worker.logs import LogForwarder
+from pytest_sweep.worker.neighbours import Neighbours
 from pytest_sweep.worker.output import OutputPipe
 from pytest_sweep.worker.runner import Emit
 from pytest_sweep.worker.spec import SessionSpec, enter
@@ -32,8 +34,10 @@ class HostedSession:
 
     def __init__(self, spec: SessionSpec, worker: str, emit: Emit, location: str) -> None:
         self._spec = spec
-        output = OutputPipe(emit, self._current_key)
-        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location, output.sync)
+        self._worker = worker
+        self._emit = emit
+        self._output = OutputPipe(emit, self._current_key)
+        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location, self._output.sync)
         self._greenlet = greenlet(self._main)
         self._status = 0
 
@@ -92,7 +96,9 @@ class HostedSession:
 
     def _main(self) -> None:
         try:
-            self._status = int(pytest.main(list(self._spec.args), plugins=[self._plugin]))
+            neighbours = Neighbours(self._spec, self._worker, self._output.sync)
+            logs = LogForwarder(self._emit, self._current_key)
+            self._status = int(pytest.main(list(self._spec.args), plugins=[self._plugin, neighbours, logs]))
         except Exception:  # A plugin that fails before the session can report it; the driver says what it was.
             self._plugin.problems.append(f"the worker's pytest session failed:\n{traceback.format_exc()}")
 

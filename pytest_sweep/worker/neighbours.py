@@ -1,0 +1,186 @@
+"""Other plugins in a worker: makes it look like a pytest-xdist worker, and undoes what their driver's side has decided already.
+
+What the driver's side of a plugin tells its worker's side, as ``workerinput`` of pytest-xdist, travels in an environment variable,
+since the environment reaches workers however they are started. What it answers, ``workeroutput``, is left in the run's folder.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import execnet
+import pytest
+from _pytest.config import create_terminal_writer
+
+from pytest_sweep.worker.spec import SessionSpec
+
+INPUT = "PYTEST_SWEEP_WORKERINPUT"
+"""The environment variable that brings the driver's input."""
+
+RESULTS = "sweep_results_dir"
+"""The key of the input under which the folder for results is named."""
+
+OUTPUT = ".workers"
+"""The folder, in a run's, that workers leave their output in."""
+
+_DELIVERY_SECONDS = 0.5
+
+_DECIDED_BY_DRIVER: dict[str, Any] = {
+    "benchmark_autosave": False, "benchmark_compare": None, "benchmark_json": None, "benchmark_save": None,
+    "clean_alluredir": False,  # Else each worker that starts would delete what the others have written.
+    "fail_on_flaky": False, "force_reruns": None, "max_suite_reruns": None, "reruns": None,
+    "splits": None, "store_durations": False,
+}  # fmt: skip
+
+
+def pack(values: Mapping[str, Any]) -> str:
+    """Return `values` as text for an environment variable.
+
+    Raises:
+        execnet.DumpError: a value is of none of the plain types that pytest-xdist could send.
+    """
+    return base64.b64encode(execnet.dumps(dict(values))).decode()
+
+
+def look_like_xdist(spec: SessionSpec, worker: str) -> dict[str, Any]:
+    """Set the environment variables by which plugins know a worker of pytest-xdist, and return the driver's input for it."""
+    packed = os.environ.pop(INPUT, None)
+    given: dict[str, Any] = execnet.loads(base64.b64decode(packed)) if packed else {}
+    given = {"workercount": 0, **given, "workerid": worker, "testrunuid": spec.run, "sweep": True}
+    os.environ["PYTEST_XDIST_WORKER"] = worker
+    if given["workercount"]:  # Else nobody knows how many there will be.
+        os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(given["workercount"])
+    os.environ["PYTEST_XDIST_TESTRUNUID"] = spec.run
+    # All nodes share the folder that the run is started in: pytest-cov leaves its data there, and the driver combines them.
+    given |= {"cov_master_host": socket.gethostname(), "cov_master_topdir": os.getcwd()}  # noqa: PTH109 - as pytest-cov asks
+    return given
+
+
+class Neighbours:
+    """A plugin of a hosted session that helps the other plugins.
+
+    Args:
+        spec: what the session is to be like.
+        worker: the worker's id.
+        sync_output: waits until what the process has written is emitted.
+    """
+
+    def __init__(self, spec: SessionSpec, worker: str, sync_output: Callable[[], None]) -> None:
+        self._input = look_like_xdist(spec, worker)
+        self._sync_output = sync_output
+        self._showwarning = warnings.showwarning
+        self._only_benchmarks = False
+        self._is_announced = False
+        self._output: Path | None = None
+        if RESULTS in self._input:
+            self._output = Path(self._input[RESULTS], spec.run, OUTPUT, f"{worker}-{os.getpid()}")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Any:
+        """Keep pytest-cov from erasing what other workers have measured."""
+        if hasattr(early_config.known_args_namespace, "cov_append"):
+            early_config.known_args_namespace.cov_append = True
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
+        """Make the session a worker's."""
+        # By these, too, plugins know a worker: junitxml, cacheprovider, stepwise, pytest-cov and others.
+        config.workerinput = self._input  # type: ignore[attr-defined]
+        config.slaveinput = self._input  # type: ignore[attr-defined]  # The old name, which pytest-sugar goes by.
+        config.workeroutput = {}  # type: ignore[attr-defined]
+        for name, value in _DECIDED_BY_DRIVER.items():
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
+        # It refuses this together with workers, where it measures nothing; but which trials are skipped depends on it.
+        self._only_benchmarks = getattr(config.option, "benchmark_only", False)
+        if self._only_benchmarks:
+            config.option.benchmark_only = False
+        _remove_reruns(config)
+        # Until the session starts, nobody records warnings, and the driver has shown the same ones.
+        warnings.showwarning = _show_nothing
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Silence the terminal's reporter, whichever plugin it is of; others need it, and so does addopts."""
+        warnings.showwarning = self._showwarning
+        if self._only_benchmarks:
+            session.config._benchmarksession.only = True  # type: ignore[attr-defined]
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter._tw = create_terminal_writer(session.config, _Silence(self._sync_output))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self) -> None:
+        """Announce an output with the first trial, so that its absence is noticed."""
+        if self._output is not None and not self._is_announced:
+            self._is_announced = True
+            try:
+                self._output.parent.mkdir(parents=True, exist_ok=True)
+                self._output.touch()
+            except OSError:  # No reason for the trial to fail.
+                self._output = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Any:
+        """Leave the output, after all plugins have added to it."""
+        result = yield
+        if self._output is not None and self._is_announced:
+            said: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
+            content = execnet.dumps({name: value for name, value in said.items() if _can_be_sent(value)})
+            # In one step: a worker that is killed meanwhile has left nothing.
+            written = self._output.with_suffix(".new")
+            written.write_bytes(content)
+            written.replace(self._output)
+        return result
+
+
+class _Silence(io.StringIO):
+    """A file for the terminal's reporter that passes on only what other threads than the main one write.
+
+    That is pytest-timeout, which shows where the trial hangs before it ends the process.
+    """
+
+    def __init__(self, sync_output: Callable[[], None]) -> None:
+        super().__init__()
+        self._sync_output = sync_output
+
+    def write(self, text: str) -> int:
+        if threading.current_thread() is not threading.main_thread():
+            os.write(2, text.encode(errors="replace"))
+        return len(text)
+
+    def flush(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            self._sync_output()
+            time.sleep(_DELIVERY_SECONDS)  # The process ends next, and what it says is sent by another thread.
+
+
+def _can_be_sent(value: object) -> bool:
+    try:
+        execnet.dumps(value)
+    except execnet.DumpError:
+        return False
+    return True
+
+
+def _show_nothing(*_: Any, **__: Any) -> None:
+    """Take the place of `warnings.showwarning`."""
+
+
+def _remove_reruns(config: pytest.Config) -> None:
+    """Take pytest-rerunfailures out: it would run the body several times in one attempt. The engine tries again."""
+    manager = config.pluginmanager
+    for plugin in manager.get_plugins():
+        if getattr(plugin, "__name__", "") == "pytest_rerunfailures":
+            manager.unregister(plugin)
+            config.addinivalue_line("markers", "flaky(reruns=1): registered by pytest-rerunfailures")
