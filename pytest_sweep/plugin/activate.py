@@ -22,6 +22,7 @@ from pytest_sweep.plugin.dryrun import DryRun
 from pytest_sweep.plugin.keywords import ExactKeywords, asks_for_values
 from pytest_sweep.plugin.neighbours import Neighbours, Replacements
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions, read_options
+from pytest_sweep.plugin.reruns import Reruns
 from pytest_sweep.plugin.run import SweepRun
 from pytest_sweep.plugin.selection import TrialSelection
 from pytest_sweep.plugin.spaces import SpaceExpander
@@ -45,6 +46,7 @@ def activate(config: pytest.Config) -> None:
     spaces = _spaces(options)
     collector = SweepCollector(
         spaces=spaces,
+        reruns=Reruns(config.pluginmanager),
         must_pickle=not isinstance(executor, InlineExecutor),
         on_sweep=partial(_prepare, executor, options),
     )

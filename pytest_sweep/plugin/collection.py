@@ -14,6 +14,7 @@ import pytest
 from pytest_sweep.errors import DefinitionError, ResourcesError, SpaceError, SweepError
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Sweep, Trial
+from pytest_sweep.plugin.reruns import Reruns
 from pytest_sweep.plugin.spaces import SpaceExpander
 from pytest_sweep.space import Expansion, trial_key, trial_seed
 from pytest_sweep.worker.collect import (
@@ -47,12 +48,16 @@ class SweepCollector:
 
     Args:
         spaces: expands the spaces.
+        reruns: reads what pytest-rerunfailures is told.
         must_pickle: whether configurations will travel to other processes.
         on_sweep: called when a sweep is seen, before its space is expanded.
     """
 
-    def __init__(self, *, spaces: SpaceExpander, must_pickle: bool, on_sweep: Callable[[], None]) -> None:
+    def __init__(
+        self, *, spaces: SpaceExpander, reruns: Reruns, must_pickle: bool, on_sweep: Callable[[], None]
+    ) -> None:
         self._spaces = spaces
+        self._reruns = reruns
         self._must_pickle = must_pickle
         self._on_sweep = on_sweep
         self._space: _Space | None = None
@@ -116,7 +121,7 @@ class SweepCollector:
         return items
 
     def _trials(self, items: list[pytest.Function], sweep: Sweep, definition: SweepDefinition) -> list[Trial]:
-        resources = _ResourceReader()
+        resources, reruns = _ResourceReader(), self._reruns
         seen: set[str] = set()
         for item in items:
             if item is items[0]:
@@ -127,7 +132,8 @@ class SweepCollector:
                 )
             seen.add(item.nodeid)
             item.stash[PARAMETERS] = other_parameters(item, definition)
-            item.stash[TRIAL] = self._trial(item, sweep, definition, resources.read(item))
+            its = sweep if "retries" in definition.arguments else reruns.applied(sweep, item)
+            item.stash[TRIAL] = self._trial(item, its, definition, resources.read(item))
         return [item.stash[TRIAL] for item in items]
 
     def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, resources: Resources) -> Trial:

@@ -21,6 +21,7 @@ from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.reports import plain_warning, serialized
 from pytest_sweep.worker.runner import Emit, TrialRunner
 from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.worker.tracing import refuse_debuggers
 from pytest_sweep.worker.wire import PackedTask
 
 PATIENCE_SECONDS = 1.0
@@ -96,7 +97,8 @@ class HostedPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Register the runner."""
+        """Register the runner; after pytest has put its debugger in, take it out."""
+        refuse_debuggers()
         config.pluginmanager.register(self._runner, "sweep-runner")
 
     @pytest.hookimpl(tryfirst=True)

@@ -96,3 +96,30 @@ def test_trace_stops_at_the_start(project: Project) -> None:
     assert all(str(n * 111) in text for n in (1, 2, 3))
     assert "Executor: inline" in text
     assert status == pytest.ExitCode.OK
+
+
+BREAKS = """
+    @sweep(grid={"n": [1]})
+    def train(n):
+        secret = n * 111
+        breakpoint()
+        return secret
+"""
+
+
+def test_a_breakpoint_in_a_worker_says_where_to_go(project: Project) -> None:
+    """Where there is no debugger breakpoint() fails the trial, and says how to stop there."""
+    project.write(BREAKS)
+    status, text = debug(project, "", "--sweep-executor=processes")
+    assert "BreakpointReached: breakpoint() was reached in a worker, which has no terminal. With --pdb" in text
+    assert status == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"), [(["--sweep-executor=inline"], 1), (["--sweep-executor=processes", "--pdb"], 1)]
+)
+def test_a_breakpoint_opens_the_debugger(project: Project, arguments: list[str], count: int) -> None:
+    """breakpoint() opens the debugger: inline where it is reached, and with --pdb in the second run in this process."""
+    project.write(BREAKS)
+    _, text = debug(project, "p secret\nc\n", *arguments)
+    assert text.count("(Pdb) 111") == count
