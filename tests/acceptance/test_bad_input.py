@@ -390,7 +390,7 @@ def test_a_request_larger_than_the_machine_is_refused(project: Project) -> None:
 def test_an_unknown_executor_is_refused(project: Project) -> None:
     """An executor that does not exist is a usage error that names those that do."""
     result = project.plain("--sweep", "--sweep-executor=dask")
-    assert_says(result, "--sweep-executor=dask: there is no such executor; there are ray, inline")
+    assert_says(result, "--sweep-executor=dask: there is no such executor; there are ray, processes, inline")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
