@@ -100,7 +100,8 @@ def _make_executor(config: pytest.Config, options: SweepOptions, keeper: Fixture
     if options.executor == "inline":
         return InlineExecutor(config, keeper)
     if options.executor == "processes":
-        return ProcessesExecutor(options.processes or options.num_cpus or os.cpu_count() or 1)
+        count = options.processes or options.num_cpus or os.cpu_count() or 1
+        return ProcessesExecutor(min(count, options.max_concurrent or count))
     if options.executor == "ray":
         return RayExecutor(RayOptions(options.address, options.num_cpus, options.num_gpus))
     raise pytest.UsageError(

@@ -23,6 +23,9 @@ from pytest_sweep.worker.wire import PackedTask
 
 NODE = "processes"
 
+PREPARED = 4
+"""How many processes are started at the most while nobody knows yet how many trials there are."""
+
 
 @dataclass
 class _Worker:
@@ -65,10 +68,10 @@ class ProcessesExecutor:
         self._is_prepared = False
 
     def prepare(self) -> None:
-        """Begin to start as many processes as trials will run at once; they import what they need while pytest collects."""
+        """Begin to start the first processes; they import what they need while pytest collects."""
         if not self._is_prepared:
             self._is_prepared = True
-            self._spare.extend(self._starter.submit(WorkerProcess) for _ in range(self._count))
+            self._spare.extend(self._starter.submit(WorkerProcess) for _ in range(min(self._count, PREPARED)))
 
     def nodes(self) -> Sequence[events.Node]:
         """Return this machine. As many trials as were asked for run at once, however few CPUs it has."""
