@@ -12,6 +12,7 @@ import pytest
 
 EXECUTORS = ("ray", "processes", "inline")
 MAX_TRIALS = 1_000_000
+"""As ``space.MAX_POINTS``, which may not be imported here: options are read in every session of pytest."""
 
 
 @dataclass(frozen=True)

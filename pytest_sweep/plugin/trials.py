@@ -70,8 +70,8 @@ class TrialPhase:
         self._progress = Progress(self._trials)
         self._tasks: dict[str, Task] = {}
         # Inline, pytest opens the debugger where the trial runs.
-        debugs = config.getoption("usepdb", False) and executor.name != "inline"
-        debugger = Debugger(config, keeper, self._tasks.__getitem__) if debugs else None
+        self._debugs = config.getoption("usepdb", False) and executor.name != "inline"
+        debugger = Debugger(config, keeper, self._tasks.__getitem__) if self._debugs else None
         self._replayer = Replayer(config, self._items, self._store, self._hooks, self._progress, debugger)
         self._status = StatusPrinter(config, options, executor, self._progress, self._hooks, str(self._store.path))
         self._loop = Loop(executor, _Audience(self._replayer, self._status), policy, self._task)
@@ -127,7 +127,8 @@ class TrialPhase:
         trial = self._items[key].stash[TRIAL]
         checkpoint, iteration = self._replayer.checkpoints.get(key, (None, 0))
         task = Task(trial, attempt, str(self._store.path / trial.path_name), checkpoint, iteration)
-        self._tasks[key] = task
+        if self._debugs:
+            self._tasks[key] = task
         return task
 
 

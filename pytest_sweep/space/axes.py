@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable as IterableABC
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -51,9 +50,8 @@ class Setting:
             SpaceError: the value has no identity, or is a domain. The text does not name the axis.
         """
         key = dotted(path)
-        if (
-            type(written) in _SCALARS
-        ):  # Nearly all values are, and what follows asks much that need not be asked of them.
+        # Nearly all values are plain, and what follows asks much that need not be asked of them.
+        if type(written) in _SCALARS:
             return cls(path, written, written, ((key, identity_text(written)),), label_part(key, written))
         choice = written if isinstance(written, Choice) else Choice(written)
         value, keyed = choice.value, keyed_by(choice)
@@ -165,7 +163,7 @@ def _check_axis(key: str, axis: Any) -> None:
 
 
 def _is_collection(axis: object) -> bool:
-    if not isinstance(axis, Sized) or not isinstance(axis, IterableABC):
+    if not isinstance(axis, Sized) or not isinstance(axis, Iterable):
         return False
     try:
         len(axis)

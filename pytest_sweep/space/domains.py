@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -25,15 +26,19 @@ _DIGITS = 6
 
 
 class Domain:
-    """What the value at a key is drawn from, or worked out from. The functions of this module make them."""
+    """What the value at a key is drawn from, or worked out from."""
 
+
+class RandomDomain(Domain, ABC):
+    """What a value is drawn from without knowing the rest of the configuration. The functions of this module make them."""
+
+    @abstractmethod
     def draw(self, entropy: Entropy) -> Any:
         """Return a value; equal for equal entropy."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, repr=False)
-class Categorical(Domain):
+class Categorical(RandomDomain):
     """One of `categories`, each as likely as the others."""
 
     categories: tuple[Any, ...]
@@ -47,7 +52,7 @@ class Categorical(Domain):
 
 
 @dataclass(frozen=True, repr=False)
-class Float(Domain):
+class Float(RandomDomain):
     """A float in ``[lower, upper)``, uniform or, if `log`, uniform in its logarithm; with `q`, a multiple of it in ``[lower, upper]``."""
 
     lower: float
@@ -73,7 +78,7 @@ class Float(Domain):
 
 
 @dataclass(frozen=True, repr=False)
-class Integer(Domain):
+class Integer(RandomDomain):
     """A multiple of `q` in ``[lower, upper)``, or ``[lower, upper]`` if `q` is not 1; uniform or, if `log`, uniform in its logarithm."""
 
     lower: int
@@ -94,7 +99,7 @@ class Integer(Domain):
 
 
 @dataclass(frozen=True, repr=False)
-class Normal(Domain):
+class Normal(RandomDomain):
     """A float of the normal distribution; with `q`, the multiple of it that is nearest."""
 
     mean: float

@@ -9,6 +9,7 @@ from typing import Any
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space.axes import Open, Path, Row, Setting, dotted
 from pytest_sweep.space.composition import row_leaves
+from pytest_sweep.space.domains import RandomDomain
 from pytest_sweep.space.entropy import Entropy
 from pytest_sweep.space.functions import Function, work_out
 from pytest_sweep.space.nesting import nested
@@ -31,7 +32,7 @@ class RowDrawer:
         self._seed = seed
         self._identity = identity
         places = [(index, slot.path, slot.domain) for index, slot in enumerate(row) if isinstance(slot, Open)]
-        self._drawn = [(index, path, domain) for index, path, domain in places if not isinstance(domain, Function)]
+        self._drawn = [(index, path, domain) for index, path, domain in places if isinstance(domain, RandomDomain)]
         self._functions = {path: (index, domain) for index, path, domain in places if isinstance(domain, Function)}
 
     def draw(self, sample: int) -> tuple[Setting, ...]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_sweep.errors import MissingExtraError, SpaceError
-from pytest_sweep.space.domains import Domain
+from pytest_sweep.space.domains import RandomDomain
 from pytest_sweep.space.entropy import Entropy
 
 _BYTES = 4096
@@ -24,7 +24,7 @@ def is_strategy(value: object) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class StrategyDomain(Domain):
+class StrategyDomain(RandomDomain):
     """Whatever a strategy of hypothesis generates. Equal entropy gives an equal value with the same version of hypothesis."""
 
     strategy: Any

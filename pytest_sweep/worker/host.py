@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.model.events import (
+    BatchDone,
+    SessionExited,
+    WorkerDied,
+    WorkerEvent,
+    WorkerFailed,
+    WorkerStarted,
+)
 from pytest_sweep.worker.outbox import Numbered, Outbox
 from pytest_sweep.worker.session import HostedSession
 from pytest_sweep.worker.spec import SessionSpec
@@ -30,6 +39,22 @@ class CallResult:
     location: str
     failure: str | None = None
     exit: tuple[str, int] | None = None
+
+    def of_start(self, worker: str, node: str) -> WorkerEvent:
+        """Return what the start of a worker's session, on this node, means to the engine."""
+        if self.exit is not None:
+            return SessionExited(worker, *self.exit)
+        if self.failure is not None:
+            return WorkerFailed(worker, self.failure)
+        return WorkerStarted(worker, self.location, node)
+
+    def of_run(self, worker: str) -> WorkerEvent:
+        """Return what the end of a worker's batch means to the engine."""
+        if self.exit is not None:
+            return SessionExited(worker, *self.exit)
+        if self.failure is not None:
+            return WorkerDied(worker, self.failure, time.time())
+        return BatchDone(worker)
 
 
 class SessionHost:

@@ -1,8 +1,9 @@
-"""The executor processes: as fast to start as pytest itself, and nothing lost when its processes die."""
+"""The executor processes: without Ray, and nothing lost when its processes die."""
 
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Callable
 
@@ -68,6 +69,7 @@ def test_a_session_fixture_is_built_once_a_process(project: Project) -> None:
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGRTMIN + 1)", f"killed by signal {signal.SIGRTMIN + 1}"),
         ("os._exit(3)", "it exited with status 3"),
         ("os.abort()", "killed by SIGABRT"),
     ],

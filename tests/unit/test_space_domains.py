@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space.domains import (
-    Domain,
+    RandomDomain,
     choice,
     lograndint,
     loguniform,
@@ -38,7 +38,7 @@ POSITIVE = st.floats(1e-300, 1e300)
 QUANTA = st.sampled_from([0.1, 0.3, 0.05, 1e-4, 2.5, 1.0, 7.0])
 
 
-def draws(domain: Domain, count: int = 2000) -> list[Any]:
+def draws(domain: RandomDomain, count: int = 2000) -> list[Any]:
     return [domain.draw(Entropy(str(number))) for number in range(count)]
 
 
@@ -112,7 +112,7 @@ def test_quantized_integers(lower: int, size: int, q: int, text: str) -> None:
         (choice(np.arange(3)), [0, 1, 2]),
     ],
 )
-def test_each_value_is_as_likely(domain: Domain, values: list[Any]) -> None:
+def test_each_value_is_as_likely(domain: RandomDomain, values: list[Any]) -> None:
     """Integers and choices are drawn evenly, and all of them."""
     count = Counter(draws(domain))
     assert sorted(count) == values
@@ -133,7 +133,7 @@ def test_uniform_is_even() -> None:
 
 
 @pytest.mark.parametrize("domain", [loguniform(1e-4, 1), lograndint(1, 10_000)])
-def test_each_magnitude_is_as_likely(domain: Domain) -> None:
+def test_each_magnitude_is_as_likely(domain: RandomDomain) -> None:
     """On a logarithmic scale every power of ten gets as many draws."""
     count = Counter(math.floor(math.log10(value)) for value in draws(domain))
     assert len(count) == 4
@@ -159,7 +159,7 @@ def test_qrandn_is_the_nearest_multiple() -> None:
     ("domain", "digits"),
     [(uniform(0, 1), 8), (loguniform(1e-3, 1), 9), (randn(), 9), (uniform(1e-6, 2e-6), 15)],
 )
-def test_floats_are_short(domain: Domain, digits: int) -> None:
+def test_floats_are_short(domain: RandomDomain, digits: int) -> None:
     """A float has no more decimals than tell a millionth of the range, so that a node id can say it exactly."""
     assert all(
         len(format(value, "f" if value > 1e-3 else ".15f").rstrip("0")) <= digits + 4 for value in draws(domain, 200)
@@ -168,7 +168,7 @@ def test_floats_are_short(domain: Domain, digits: int) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: uniform(5, 5 + 1e-15), lambda: loguniform(1, 1 + 1e-15)])
-def test_narrow_ranges_are_kept(make: Callable[[], Domain]) -> None:
+def test_narrow_ranges_are_kept(make: Callable[[], RandomDomain]) -> None:
     """A range of a few floats is not left by shortening them."""
     domain: Any = make()
     assert all(domain.lower <= value < domain.upper for value in draws(domain, 50))
@@ -205,7 +205,7 @@ def test_narrow_ranges_are_kept(make: Callable[[], Domain]) -> None:
         (lambda: choice({1, 2}), "choice() takes a list of values, not {1, 2} (set)"),
     ],
 )  # fmt: skip
-def test_what_is_refused(make: Callable[[], Domain], text: str) -> None:
+def test_what_is_refused(make: Callable[[], RandomDomain], text: str) -> None:
     """A domain that makes no sense says so where it is written, as it is written."""
     with pytest.raises(SpaceError, match=re.escape(text)):
         make()
@@ -222,7 +222,7 @@ def test_what_is_refused(make: Callable[[], Domain], text: str) -> None:
         (choice([1, 2]), "choice([1, 2])"),
     ],
 )
-def test_domains_print_as_they_are_written(domain: Domain, text: str) -> None:
+def test_domains_print_as_they_are_written(domain: RandomDomain, text: str) -> None:
     """A domain prints as the call that makes it."""
     assert repr(domain) == text
 

@@ -47,7 +47,7 @@ class _Worker:
 
 
 class ProcessesExecutor:
-    """Runs trials in processes of this machine, each of which hosts a pytest session. They start in about a second.
+    """Runs trials in processes of this machine, each of which hosts a pytest session.
 
     Args:
         count: how many trials run at once.
@@ -190,23 +190,15 @@ class ProcessesExecutor:
     def _after_start(self, worker: _Worker, result: CallResult | None, cause: str) -> None:
         if result is None:
             self._happened.put(events.WorkerFailed(worker.id, f"a worker did not start: {cause}"))
-        elif result.exit is not None:
-            self._happened.put(events.SessionExited(worker.id, *result.exit))
-        elif result.failure is not None:
-            self._happened.put(events.WorkerFailed(worker.id, result.failure))
         else:
-            self._happened.put(events.WorkerStarted(worker.id, result.location, NODE))
+            self._happened.put(result.of_start(worker.id, NODE))
 
     def _after_run(self, worker: _Worker, result: CallResult | None, cause: str) -> None:
         if result is None:
             text = f"the worker died while it ran the trial: {cause}"
             self._happened.put(events.WorkerDied(worker.id, text, time.time()))
-        elif result.exit is not None:
-            self._happened.put(events.SessionExited(worker.id, *result.exit))
-        elif result.failure is not None:
-            self._happened.put(events.WorkerDied(worker.id, result.failure, time.time()))
         else:
-            self._happened.put(events.BatchDone(worker.id))
+            self._happened.put(result.of_run(worker.id))
 
     def _after_finish(self, then: Callable[[_Worker], None], worker: _Worker, *_: object) -> None:
         self._end(worker)  # However the session ended: what it had to say of its fixtures has been passed on.

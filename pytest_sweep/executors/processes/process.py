@@ -81,4 +81,11 @@ class WorkerProcess:
             status = psutil.Process(pid).wait(timeout=EXIT_SECONDS)
         except (psutil.NoSuchProcess, psutil.TimeoutExpired):
             return "killed or crashed, signal unknown"
-        return f"killed by {signal.Signals(-status).name}" if status < 0 else f"it exited with status {status}"
+        return f"it exited with status {status}" if status >= 0 else f"killed by {_signal_name(-status)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Most real-time signals have no name.
+        return f"signal {number}"

@@ -188,14 +188,11 @@ class Conductor(threading.Thread):
         result, node = started or (None, "")
         if result is None:
             self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
-        elif result.exit is not None:
-            self.happened.put(events.SessionExited(worker.id, *result.exit))
-        elif result.failure is not None:
-            self._fail(worker, result.failure)
-        else:
+            return
+        if result.exit is None and result.failure is None:
             worker.has_started = True
             self._pass_on(worker, result.rest)
-            self.happened.put(events.WorkerStarted(worker.id, result.location, node))
+        self.happened.put(result.of_start(worker.id, node))
 
     def _fail(self, worker: WorkerHandle, cause: str) -> None:
         self.happened.put(events.WorkerFailed(worker.id, cause))
@@ -212,12 +209,7 @@ class Conductor(threading.Thread):
         self._complete(worker, result, partial(self._after_run, worker, result))
 
     def _after_run(self, worker: WorkerHandle, result: CallResult) -> None:
-        if result.exit is not None:
-            self.happened.put(events.SessionExited(worker.id, *result.exit))
-        elif result.failure is not None:
-            self.happened.put(events.WorkerDied(worker.id, result.failure, time.time()))
-        else:
-            self.happened.put(events.BatchDone(worker.id))
+        self.happened.put(result.of_run(worker.id))
 
     def _complete(self, worker: WorkerHandle, result: CallResult, then: Callable[[], None]) -> None:
         """Do `then` when everything that the worker has said during the call has been passed on."""
