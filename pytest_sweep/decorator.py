@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
@@ -33,6 +34,11 @@ class SweepArguments(TypedDict, total=False):
     mode: Literal["min", "max"] | None
     stop: Mapping[str, float | str] | None
     retries: int
+    retry_on: type[BaseException] | str | re.Pattern[str] | Sequence[type[BaseException] | str | re.Pattern[str]] | None
+    backoff: float | str
+    worker_retries: int
+    timeout: float | str | None
+    tolerate: int | str
     fresh_process: bool | None
     config_arg: str
 
@@ -62,6 +68,17 @@ def sweep(**arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
         stop: ends a trial early, as STOPPED, at the first report that meets one of these: ``{"loss": "< 0.1", "training_iteration": 100}``;
             a bare number means "at least", as in Ray Tune.
         retries: how often a trial that failed is tried again. Default 0.
+        retry_on: the failures that are tried again: exception classes, parts of the exception's text (``"CUDA out of memory"``), compiled
+            patterns, or a tuple of these. Default None: every failure.
+        backoff: how long to wait before a failed trial is tried again: seconds, or a text such as ``"10s"``. It doubles each time, up to
+            an hour, give or take a quarter; meanwhile other trials run. Default 0.
+        worker_retries: how often a trial is tried again because its worker died, and how often, alone on its node, because that ran out
+            of memory; neither uses up `retries`, and a node that is lost uses up nothing. Default 1.
+        timeout: how long an attempt may take, set-up and tear-down included: seconds, or a text such as ``"10m"``. At the limit every
+            thread's stack is shown, and the attempt's process ended with all that it has started; the attempt fails with a TimeoutError.
+            Default None: ``--sweep-timeout``, which is no limit. The executor inline, which is this process, only warns.
+        tolerate: how many trials may fail without failing the session: a number, or a share of those that ran such as ``"5%"``. They stay
+            visible in every report. Default 0.
         fresh_process: whether each trial gets a new process; default None: only one that asks for a GPU.
         config_arg: the argument that gets the whole configuration. Default ``"config"``.
 

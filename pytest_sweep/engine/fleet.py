@@ -21,15 +21,21 @@ class Policy:
 
     Attributes:
         max_concurrent: how many trials may run at once; None leaves it to the resources.
-        worker_retries: how often a trial is tried again because its worker died; not counted as the trial's own retries.
         idle_release: after how many seconds a worker without work gives its resources back.
         patience: after how many seconds a trial that needs more room than there is gets a node emptied for it.
+        timeout: how many seconds an attempt may take, where its sweep says nothing; None is no limit.
+        abort_after: a sweep whose first so many trials fail with the same error ends there; 0 for never.
+        budget: after how many seconds nothing new begins; None is no limit.
+        grace: how many seconds what runs then has to come to an end, or to a checkpoint.
     """
 
     max_concurrent: int | None = None
-    worker_retries: int = 1
     idle_release: float = 30.0
     patience: float = 30.0
+    timeout: float | None = None
+    abort_after: int = 20
+    budget: float | None = None
+    grace: float = 0.0
 
 
 class Fleet:
@@ -45,7 +51,7 @@ class Fleet:
         self.pool = Pool(future)
         self._policy = policy
         self._queues = queues
-        self._now = 0.0
+        self.now = 0.0
         self._waiting_since: dict[Shape, float] = {}
         self._reserved: tuple[str, Shape] | None = None
         self._orders: list[commands.WorkerCommand] = []
@@ -62,14 +68,14 @@ class Fleet:
             self._reserved = None
         # A busy one is left to the executor, which tells of its death: its trial is then tried again.
         for worker in [*self.pool.in_state(WorkerState.STARTING), *self.pool.in_state(WorkerState.IDLE)]:
-            if self._is_stranded(worker):
+            if self.is_stranded(worker):
                 self.stop(worker)
 
     def tick(self, now: float) -> None:
         """Take note of the time: release workers that idled too long, empty a node for who waited too long."""
-        self._now = now
+        self.now = now
         for worker in self.pool.in_state(WorkerState.IDLE):
-            if now - worker.idle_since >= self._policy.idle_release:
+            if now - worker.since >= self._policy.idle_release:
                 self.stop(worker)
         self._reserve()
 
@@ -80,26 +86,36 @@ class Fleet:
                 if not self._grow(shape):
                     break
             if len(queue) and not self.pool.of_shape(shape):
-                self._waiting_since.setdefault(shape, self._now)
+                self._waiting_since.setdefault(shape, self.now)
 
     def run(self, worker: Worker, batch: dict[str, int]) -> None:
         """Order `worker` to run `batch`, keys and attempts."""
         worker.batch = batch
         worker.state = WorkerState.BUSY
+        worker.since, worker.timed_out = self.now, None
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items())))
 
     def idle(self, worker: Worker) -> None:
         """Take note that `worker` waits for work."""
         worker.state = WorkerState.IDLE
-        worker.idle_since = self._now
+        worker.since = self.now
 
     def restart(self, worker: Worker) -> None:
         """Give `worker` a new process, if there is work for it."""
-        if self.must_yield(worker) or self._is_stranded(worker) or not self._queues.get(worker.shape):
+        if self.must_yield(worker) or self.is_stranded(worker) or not self._queues.get(worker.shape):
             self.stop(worker)
         else:
             worker.state = WorkerState.STARTING
             self._orders.append(commands.RestartWorker(worker.id))
+
+    def kill(self, worker: Worker, timed_out: str | None = None) -> None:
+        """Order the process of a busy worker to be ended, once; what becomes of the worker is decided when it is dead.
+
+        `timed_out` is the key of the trial that takes too long, if that is why.
+        """
+        if worker.state is WorkerState.BUSY:
+            worker.state, worker.timed_out = WorkerState.KILLED, timed_out
+            self._orders.append(commands.KillWorker(worker.id))
 
     def stop(self, worker: Worker) -> None:
         """Order `worker` to end, once."""
@@ -113,7 +129,7 @@ class Fleet:
             return False
         return worker.node == self._reserved[0] or self._at_limit()
 
-    def _is_stranded(self, worker: Worker) -> bool:
+    def is_stranded(self, worker: Worker) -> bool:
         """Say whether the node that holds the worker's resources is gone, so that no process can start there."""
         return worker.node is not None and not self.pool.has_node(worker.node)
 
@@ -135,11 +151,11 @@ class Fleet:
 
     def _place(self, shape: Shape) -> str | None:
         if self._reserved is None:
-            return self.pool.place(shape.resources)
+            return self.pool.place(shape)
         node, owner = self._reserved
         if owner == shape:
-            return node if self.pool.has_room(node, shape.resources) else None
-        return self.pool.place(shape.resources, without=node)
+            return node if self.pool.has_room(node, shape) else None
+        return self.pool.place(shape, without=node)
 
     def _asks_autoscaler(self, shape: Shape) -> bool:
         """Whether only a node that is still to be added can hold `shape`; asked for one at a time."""
@@ -153,9 +169,9 @@ class Fleet:
             there = self.pool.on_node(node)
             idle = [w for w in there if w.state is WorkerState.IDLE and not self._queues.get(w.shape)]
             leaving = [w for w in there if w.state is WorkerState.STOPPING]
-            if shape.resources.fits(self.pool.free_without(node, leaving)):
+            if self.pool.has_room(node, shape, leaving):
                 return
-            if idle and shape.resources.fits(self.pool.free_without(node, idle + leaving)):
+            if idle and self.pool.has_room(node, shape, idle + leaving):
                 for worker in idle:
                     self.stop(worker)
                 return
@@ -170,7 +186,7 @@ class Fleet:
             self.stop(idle[0])
 
     def _reserve(self) -> None:
-        late = [s for s, since in self._waiting_since.items() if self._now - since >= self._policy.patience]
+        late = [s for s, since in self._waiting_since.items() if self.now - since >= self._policy.patience]
         if self._reserved is not None or not late:
             return
         shape = min(late, key=self._waiting_since.__getitem__)

@@ -66,12 +66,18 @@ class Loop:
             ExecutorError: the run cannot go on.
             SessionExit: a trial called ``pytest.exit``.
         """
-        self._handle([events.NodesChanged(tuple(self._executor.nodes())), events.TrialsAdded(tuple(trials))])
+        nodes = events.NodesChanged(tuple(self._executor.nodes()))
+        self._handle([events.Tick(time.monotonic()), nodes, events.TrialsAdded(tuple(trials))])
         while not self._scheduler.done:
             self._step()
         self._apply(self._scheduler.stop_workers())
         while self._scheduler.pool.workers:
             self._step()
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the run's budget was spent before all trials had run."""
+        return self._scheduler.out_of_time
 
     @property
     def resources(self) -> Resources:

@@ -14,15 +14,11 @@ from pytest_sweep.model.trials import Trial
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What makes workers interchangeable: their resources, and whether each trial gets a new process."""
+    """What makes workers interchangeable: their resources, whether each trial gets a new process, or the whole node for itself."""
 
     resources: Resources
     fresh_process: bool = False
-
-    @classmethod
-    def of(cls, trial: Trial) -> Shape:
-        """Return the shape of worker that `trial` needs."""
-        return cls(trial.resources, trial.fresh_process)
+    exclusive: bool = False
 
 
 class WorkerState(enum.Enum):
@@ -31,19 +27,33 @@ class WorkerState(enum.Enum):
     STARTING = enum.auto()
     IDLE = enum.auto()
     BUSY = enum.auto()
+    KILLED = enum.auto()
     STOPPING = enum.auto()
 
 
 @dataclass(slots=True)
 class Worker:
-    """A worker as the engine sees it. `batch` is what it was handed and has not ended: keys and attempts, in order."""
+    """A worker as the engine sees it.
+
+    Attributes:
+        id: its name.
+        shape: what it can run.
+        node: where it is; None while the cluster has not decided.
+        holds: what it takes up on its node.
+        state: what it is doing.
+        batch: what it was handed and has not ended: keys and attempts, in order; the first of them runs.
+        since: since when it does what it does: idles, or runs the first of its batch.
+        timed_out: the key of the trial that it was killed for, because that took too long.
+    """
 
     id: str
     shape: Shape
     node: str | None
+    holds: Resources
     state: WorkerState = WorkerState.STARTING
     batch: dict[str, int] = field(default_factory=dict)
-    idle_since: float = 0.0
+    since: float = 0.0
+    timed_out: str | None = None
 
 
 class Pool:
@@ -83,10 +93,10 @@ class Pool:
         """Say whether an autoscaler could add a node that holds `resources`."""
         return any(resources.fits(size) for size in self._future)
 
-    def place(self, resources: Resources, without: str | None = None) -> str | None:
-        """Return a node with room for `resources` now, never `without`; None if there is none."""
-        for node, free in self._free.items():
-            if node != without and resources.fits(free):
+    def place(self, shape: Shape, without: str | None = None) -> str | None:
+        """Return a node with room for a worker of `shape` now, never `without`; None if there is none."""
+        for node in self._free:
+            if node != without and self.has_room(node, shape):
                 return node
         return None
 
@@ -94,35 +104,32 @@ class Pool:
         """Say whether `node` is there."""
         return node in self._nodes
 
-    def has_room(self, node: str, resources: Resources) -> bool:
-        """Say whether `node` has room for `resources` now."""
-        return resources.fits(self._free[node])
-
-    def free_without(self, node: str, workers: Iterable[Worker]) -> Resources:
-        """Return what would be free on `node` if `workers` were gone."""
+    def has_room(self, node: str, shape: Shape, without: Iterable[Worker] = ()) -> bool:
+        """Say whether `node` has room for a worker of `shape`: now, or if the workers `without` were gone."""
         free = self._free[node]
-        for worker in workers:
-            free = free.plus(worker.shape.resources)
-        return free
+        for worker in without:
+            free = free.plus(worker.holds)
+        # Alone on a node that is too small is no better.
+        return shape.resources.fits(free) and self._demand(shape, node).fits(free)
 
     def add(self, shape: Shape, node: str | None) -> Worker:
         """Note a new worker of `shape`, which holds its resources on `node` from now on."""
         self._made += 1
-        worker = Worker(f"worker-{self._made}", shape, node)
+        worker = Worker(f"worker-{self._made}", shape, node, self._demand(shape, node))
         self.workers[worker.id] = worker
         self._take(worker)
         return worker
 
     def locate(self, worker: Worker, node: str) -> None:
         """Note where the cluster has put a worker whose node was left to it."""
-        worker.node = node
+        worker.node, worker.holds = node, self._demand(worker.shape, node)
         self._take(worker)
 
     def remove(self, worker: Worker) -> None:
         """Forget a worker; its resources are free again."""
         del self.workers[worker.id]
         if worker.node in self._free:
-            self._free[worker.node] = self._free[worker.node].plus(worker.shape.resources)
+            self._free[worker.node] = self._free[worker.node].plus(worker.holds)
 
     def on_node(self, node: str) -> list[Worker]:
         """Return the workers on `node`."""
@@ -136,9 +143,13 @@ class Pool:
         """Return the workers of one shape."""
         return [worker for worker in self.workers.values() if worker.shape == shape]
 
+    def _demand(self, shape: Shape, node: str | None) -> Resources:
+        """Return what a worker of `shape` takes up on a node: all of it, where it is to be alone there."""
+        return self._nodes[node].resources if shape.exclusive and node in self._nodes else shape.resources
+
     def _take(self, worker: Worker) -> None:
         if worker.node in self._free:
-            self._free[worker.node] = self._free[worker.node].minus(worker.shape.resources)
+            self._free[worker.node] = self._free[worker.node].minus(worker.holds)
 
 
 def check_feasible(trials: Iterable[Trial], sizes: Sequence[Resources], advice: str = "") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -74,6 +75,10 @@ class InlineExecutor:
         if isinstance(command, commands.RunTrials):
             self._worker = command.worker
             self._waiting.extend(tasks)
+        elif isinstance(command, commands.KillWorker):
+            # No trial runs now, for it would run in `events`: what waits behind it is given back.
+            self._waiting.clear()
+            self._happened.append(events.WorkerDied(command.worker, "ended with the run", time.time()))
         elif isinstance(command, commands.StopWorker):
             self._happened.append(events.WorkerStopped(command.worker))
         else:

@@ -32,6 +32,13 @@ class StopWorker:
 
 
 @dataclass(frozen=True, slots=True)
+class KillWorker:
+    """End a worker's process and all that it has started, at once; answered by WorkerDied, with the stacks of its threads."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunTrials:
     """Run these trials on a worker, one after the other, in one call: pairs of key and attempt."""
 
@@ -54,5 +61,5 @@ class EndRun:
     status: int | None = None
 
 
-WorkerCommand = StartWorker | RestartWorker | StopWorker | RunTrials
+WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials
 Command = WorkerCommand | Record | EndRun

@@ -5,6 +5,7 @@ Each is a frozen record of plain data. A trial's events carry its key and its at
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +67,31 @@ class WorkerFailed:
     cause: str
 
 
+class Death(enum.Enum):
+    """Why a worker's process ended, as far as it matters for what is done next."""
+
+    CRASH = enum.auto()
+    OUT_OF_MEMORY = enum.auto()
+    NODE_LOST = enum.auto()
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerDied:
-    """A worker's process ended without being asked to, at `time` in seconds since the epoch."""
+    """A worker's process ended without being asked to, or was killed because the engine said so.
+
+    Attributes:
+        worker: the worker.
+        cause: what ended it, in words.
+        time: when, in seconds since the epoch.
+        kind: what sort of death it was.
+        stacks: what the threads of the process did, as faulthandler writes it; "" where nobody knows.
+    """
 
     worker: str
     cause: str
     time: float
+    kind: Death = Death.CRASH
+    stacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +151,7 @@ class TrialFinished:
         duration: seconds, set-up and tear-down included.
         time: when it ended, in seconds since the epoch.
         reports: pytest's serialized reports of its phases; empty when the worker died.
+        may_retry: whether the failure is one after which the sweep wants to try again.
     """
 
     key: str
@@ -142,6 +162,7 @@ class TrialFinished:
     duration: float
     time: float
     reports: tuple[dict[str, Any], ...] = ()
+    may_retry: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +232,28 @@ class HookFailed:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """A worker's process, at `location` (``ip:pid``), has started its session: it arrives before any trial does there."""
+
+    worker: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOutput:
+    """What the plugins of a worker's session have left for the driver at its end, as pytest-xdist's ``workeroutput``.
+
+    `location` is ``ip:pid``; `values` are plain. A session that has started and is not heard of in this way was killed.
+    """
+
+    worker: str
+    location: str
+    values: dict[str, Any]
+
+
 TrialEvent = TrialStarted | TrialReported | TrialFinished | TrialReturned
-SessionEvent = LateReport | WarningRecorded | OutputWritten | LogWritten | HookFailed
+SessionEvent = LateReport | WarningRecorded | OutputWritten | LogWritten | HookFailed | SessionStarted | WorkerOutput
 WorkerEvent = WorkerStarted | WorkerFailed | WorkerDied | WorkerStopped | SessionExited | BatchDone
 Event = TrialEvent | SessionEvent | WorkerEvent | TrialsAdded | NodesChanged | Tick | RunEnding
 """What the engine takes."""

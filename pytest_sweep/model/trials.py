@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.stop import StopRule
 
 
@@ -52,6 +53,11 @@ class Sweep:
         mode: ``"min"`` or ``"max"``.
         stop: rules of which the first one met ends a trial early.
         retries: how often a trial that failed is tried again.
+        retry_on: after which failures it is.
+        backoff: how long it waits before that, in seconds; doubled each time.
+        worker_retries: how often it is tried again because its worker died, or its node ran out of memory, each counted apart.
+        timeout: how long an attempt may take, in seconds; None is no limit.
+        tolerate: how many trials may fail before the session does: a number, or a share below 1 of all trials that ran.
         fresh_process: whether every trial gets a process of its own; None leaves it to the resources (a GPU: yes).
         varying: the flattened keys of the configuration that take more than one value, in order.
     """
@@ -62,8 +68,17 @@ class Sweep:
     mode: str = "max"
     stop: tuple[StopRule, ...] = ()
     retries: int = 0
+    retry_on: RetryOn = field(default_factory=RetryOn)
+    backoff: float = 0.0
+    worker_retries: int = 1
+    timeout: float | None = None
+    tolerate: float = 0
     fresh_process: bool | None = None
     varying: tuple[str, ...] = ()
+
+    def tolerates(self, failed: int, ran: int) -> bool:
+        """Say whether `failed` of its `ran` trials may fail without failing the session."""
+        return failed <= (self.tolerate if self.tolerate >= 1 else self.tolerate * ran)
 
 
 @dataclass(frozen=True, slots=True)

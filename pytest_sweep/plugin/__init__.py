@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_sweep.plugin.fixtures import sweep_results, trial
+from pytest_sweep.plugin.nodehooks import add_node_hooks
 from pytest_sweep.plugin.options import add_options, results_dir
 
 __all__ = ["sweep_results", "trial"]  # Fixtures, which pytest finds in the plugin's module.
@@ -24,6 +25,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register what the session needs: the driver's plugins with ``--sweep``, else the one that leaves sweeps out."""
+    add_node_hooks(config.pluginmanager)
     config.addinivalue_line(
         "markers", "sweep(grid=..., configs=..., ...): run the function as a trial for each configuration, with --sweep"
     )

@@ -27,6 +27,7 @@ from pytest_sweep.plugin.run import SweepRun
 from pytest_sweep.plugin.selection import TrialSelection
 from pytest_sweep.plugin.spaces import SpaceExpander
 from pytest_sweep.space import parse_condition, parse_override
+from pytest_sweep.worker.allure import AllureParameters
 from pytest_sweep.worker.keeper import FixtureKeeper
 
 T = TypeVar("T")
@@ -41,12 +42,12 @@ def activate(config: pytest.Config) -> None:
     options = read_options(config)
     run = SweepRun(config, options)
     executor = _make_executor(config, options, run.keeper)
-    limits = [limit for limit in (options.max_concurrent, executor.max_concurrent) if limit is not None]
-    run.use(executor, Policy(max_concurrent=min(limits, default=None)))
+    run.use(executor, _policy(options, executor))
     spaces = _spaces(options)
+    reruns = Reruns(config.pluginmanager)
     collector = SweepCollector(
         spaces=spaces,
-        reruns=Reruns(config.pluginmanager),
+        reruns=reruns,
         must_pickle=not isinstance(executor, InlineExecutor),
         on_sweep=partial(_prepare, executor, options),
     )
@@ -55,6 +56,8 @@ def activate(config: pytest.Config) -> None:
     config.pluginmanager.register(run, "sweep-run")
     config.pluginmanager.register(run.spread, "sweep-spread")
     config.pluginmanager.register(Replacements(), "sweep-replacements")
+    config.pluginmanager.register(reruns, "sweep-reruns")
+    config.pluginmanager.register(AllureParameters(), "sweep-allure")
     if not isinstance(executor, InlineExecutor):
         config.pluginmanager.register(Neighbours(config, options), "sweep-neighbours")
     if asks_for_values(config):
@@ -65,6 +68,17 @@ def activate(config: pytest.Config) -> None:
         )
     if config.option.collectonly:
         config.pluginmanager.register(DryRun(executor, options.max_concurrent, spaces), "sweep-dry-run")
+
+
+def _policy(options: SweepOptions, executor: Executor) -> Policy:
+    limits = [limit for limit in (options.max_concurrent, executor.max_concurrent) if limit is not None]
+    return Policy(
+        max_concurrent=min(limits, default=None),
+        timeout=options.timeout,
+        abort_after=options.abort_after,
+        budget=options.budget,
+        grace=options.grace,
+    )
 
 
 def _spaces(options: SweepOptions) -> SpaceExpander:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import warnings
-from collections.abc import Generator, Mapping
-from pathlib import Path
+from collections.abc import Generator, Iterable, Mapping
 from types import MethodType, SimpleNamespace
 from typing import Any
 
@@ -15,10 +12,9 @@ import execnet
 import pytest
 
 from pytest_sweep.hookcalls import call_each
-from pytest_sweep.model.trials import Run
+from pytest_sweep.model.events import Accepted, SessionStarted, WorkerOutput
 from pytest_sweep.plugin.collection import PARAMETERS, TRIAL
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.worker.neighbours import INPUT, OUTPUT, RESULTS, pack
 
 
 class Replacements:
@@ -49,7 +45,7 @@ class Neighbours:
     """A plugin that plays pytest-xdist for the other plugins, where trials run in workers.
 
     Their ``pytest_configure_node`` is called once, before the first worker starts, and what it adds to ``workerinput`` is given to
-    all of them; ``pytest_testnodedown`` is called for each worker when all trials have ended.
+    all of them; ``pytest_testnodedown`` is called for each of their sessions when all trials have ended, also early.
 
     Args:
         config: the session's configuration.
@@ -59,61 +55,67 @@ class Neighbours:
     def __init__(self, config: pytest.Config, options: SweepOptions) -> None:
         self._config = config
         self._options = options
+        self._input: dict[str, Any] = {}
+        self._sessions: dict[str, tuple[str, dict[str, Any] | None]] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Ask the other plugins for what their workers' sides need, and have it travel in the environment."""
+        """Prepare those that need more than hooks."""
         if not any(TRIAL in item.stash for item in session.items) or self._config.option.collectonly:
             return (yield)
         self._warn_of_benchmarks(session)
         _prepare_cov(self._config)
         _prepare_syrupy(self._config)
-        before = os.environ.get(INPUT)
-        os.environ[INPUT] = self._packed_input()
         try:
             return (yield)
         finally:
             _complete_syrupy(self._config)
-            os.environ.pop(INPUT, None)
-            if before is not None:
-                os.environ[INPUT] = before
 
-    def pytest_sweep_run_finish(self, run: Run) -> None:
+    def note(self, batch: Iterable[Accepted]) -> None:
+        """Take note of the sessions that have started, and of what those that have ended left for the other plugins.
+
+        Not shown at once: what an interrupted run does not show any more is noted all the same.
+        """
+        for event in batch:
+            if isinstance(event, SessionStarted):
+                self._sessions[event.location] = (event.worker, None)
+            elif isinstance(event, WorkerOutput):
+                self._sessions[event.location] = (event.worker, event.values)
+
+    def pytest_sweep_run_finish(self) -> None:
         """Hand the other plugins what their workers' sides have left."""
-        folder = Path(run.path, OUTPUT)
         lost = []
-        for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-            content = path.read_bytes()
-            if not content:
-                lost.append(path.name)
-            node = self._node(path.name, workeroutput=execnet.loads(content) if content else {})
-            self._call("pytest_testnodedown", node=node, error=None if content else "Not properly terminated")
-        shutil.rmtree(folder, ignore_errors=True)
+        for location, (worker, values) in self._sessions.items():
+            if values is None:
+                lost.append(location)
+            node = self._node(location, {**self._input, "workerid": worker}, workeroutput=values or {})
+            self._call("pytest_testnodedown", node=node, error="Not properly terminated" if values is None else None)
         if lost:
             self._forgo_unused_snapshots(lost)
 
-    def _packed_input(self) -> str:
-        node = self._node("sweep", workerinput={})
+    def workerinput(self) -> Mapping[str, Any]:
+        """Ask the other plugins what their workers' sides need, and return it: plain values."""
+        node = self._node("sweep", {})
         self._call("pytest_configure_node", node=node)
         seed = self._config.getoption("randomly_seed", None)
         if seed is not None:  # Without pytest-xdist, pytest-randomly does not pass it on by itself.
             node.workerinput.setdefault("randomly_seed", seed)
-        own = {
-            RESULTS: str(self._options.results_dir),
-            "workercount": self._options.max_concurrent or self._options.processes or 0,
-        }
         try:
-            return pack({**node.workerinput, **own})
+            execnet.dumps(node.workerinput)
         except execnet.DumpError as error:
             self._warn(f"workerinput does not reach the workers of trials: {error}")
-            return pack(own)
+            node.workerinput = {}
+        node.workerinput["workercount"] = self._options.max_concurrent or self._options.processes or 0
+        self._input = node.workerinput
+        return self._input
 
-    def _node(self, name: str, **attributes: Any) -> Any:
+    def _node(self, name: str, workerinput: dict[str, Any], **attributes: Any) -> Any:
         """Return what stands for a worker in pytest-xdist's hooks, with what plugins are known to look at."""
         info = SimpleNamespace(platform=sys.platform, version_info=tuple(sys.version_info), executable=sys.executable)
         gateway = SimpleNamespace(id=name, spec=SimpleNamespace(popen=True), _rinfo=lambda: info)
         manager = SimpleNamespace(roots=[], config=self._config, testrunuid="sweep")
-        return SimpleNamespace(config=self._config, gateway=gateway, nodemanager=manager, workerinfo={}, **attributes)
+        known = {"config": self._config, "gateway": gateway, "nodemanager": manager, "workerinput": workerinput}
+        return SimpleNamespace(**known, workerinfo={}, **attributes)
 
     def _call(self, name: str, **arguments: Any) -> None:
         if not hasattr(self._config.hook, name):

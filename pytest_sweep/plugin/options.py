@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import pytest
 
+from pytest_sweep.durations import parse_duration
+
 EXECUTORS = ("ray", "processes", "inline")
 MAX_TRIALS = 1_000_000
 """As ``space.MAX_POINTS``, which may not be imported here: options are read in every session of pytest."""
@@ -57,14 +59,11 @@ def _number(text: str) -> int:
     return number
 
 
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise ValueError(f"{text!r} is not a number of seconds, 0 or more")
-    return number
+def _limit(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds <= 0:
+        raise ValueError(f"{text} is no time at all")
+    return seconds
 
 
 _OPTIONS = (
@@ -85,8 +84,16 @@ _OPTIONS = (
     _Option("set", "replace an axis for this run, of one sweep (train_model.lr=1e-4,1e-3) or of all that have it (lr=1e-4)",
             metavar="KEY=VALUES", shown_default="none", many=True),
     _Option("max_trials", "refuse a sweep of more than N trials", MAX_TRIALS, kind=_count, metavar="N"),
-    _Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=_seconds,
+    _Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=parse_duration,
             metavar="SECONDS", shown_default="30 on a terminal, else a line every 60 and a block every 600"),
+    _Option("timeout", "end an attempt that takes longer, where its sweep does not say timeout=: seconds, or 10m, 2h", kind=_limit,
+            metavar="TIME", shown_default="none"),
+    _Option("budget", "after this time start nothing new; what has not run is NOT_RUN, and the exit status 6", kind=_limit, metavar="TIME",
+            shown_default="none"),
+    _Option("grace", "when the budget is spent, let running trials go on for this time, or to their next checkpoint", 300.0,
+            kind=parse_duration, metavar="TIME", shown_default="5m"),
+    _Option("abort_after", "give up a sweep whose first N finished trials fail with the same error, 0 for never", 20, kind=_number,
+            metavar="N"),
 )  # fmt: skip
 
 
@@ -107,6 +114,10 @@ class SweepOptions:
         sets: the axes that are replaced, as written: ``lr=1e-4,1e-3``.
         max_trials: how many trials a sweep may have.
         status_interval: seconds between two status blocks, or None for the usual.
+        timeout: seconds that an attempt may take where its sweep says nothing, or None.
+        budget: seconds after which nothing new starts, or None.
+        grace: seconds that running trials have then.
+        abort_after: how many trials of a sweep may fail alike from the start, 0 for all.
         starts_nothing: whether the session only looks (``--co``, ``--fixtures``), so that nothing is to be started.
     """
 
@@ -122,6 +133,10 @@ class SweepOptions:
     sets: tuple[str, ...]
     max_trials: int
     status_interval: float | None
+    timeout: float | None
+    budget: float | None
+    grace: float
+    abort_after: int
     starts_nothing: bool
 
 
@@ -159,6 +174,10 @@ def read_options(config: pytest.Config) -> SweepOptions:
         sets=given["set"],
         max_trials=given["max_trials"],
         status_interval=given["status_interval"],
+        timeout=given["timeout"],
+        budget=given["budget"],
+        grace=given["grace"],
+        abort_after=given["abort_after"],
         starts_nothing=looks,
     )
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_sweep.model import TrialState, events
+from pytest_sweep.model import Run, TrialState, events
 from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.debugging import Debugger
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.hooks import HookCaller
+from pytest_sweep.plugin.recording import Recorder
 from pytest_sweep.plugin.terminal import write_below
 from pytest_sweep.plugin.turns import Turns
 from pytest_sweep.reporting import Progress, junit_properties
 from pytest_sweep.results import Result
-from pytest_sweep.store import RunReader, RunStore
+from pytest_sweep.store import RunReader
 from pytest_sweep.worker.reports import rebuild_warning
 
 
@@ -26,6 +28,8 @@ class Replayer:
 
     Attributes:
         checkpoints: the newest checkpoint of each trial, by key, with the iteration that it was reported at.
+        failed_attempts: the errors of the attempts of each trial that were tried again, by key.
+        failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
     """
 
@@ -33,16 +37,20 @@ class Replayer:
         self,
         config: pytest.Config,
         items: Mapping[str, pytest.Item],
-        store: RunStore,
+        recorder: Recorder,
+        run: Run,
         hooks: HookCaller,
         progress: Progress,
         debugger: Debugger | None = None,
     ) -> None:
         self.checkpoints: dict[str, tuple[str, int]] = {}
+        self.failed_attempts: dict[str, list[str]] = {}
+        self.failed_reports: Counter[str] = Counter()
         self.fatal: str | None = None
         self._config = config
         self._items = items
-        self._store = store
+        self._recorder = recorder
+        self._run_name, self._run_folder = run.name, Path(run.path)
         self._hooks = hooks
         self._progress = progress
         self._debugger = debugger
@@ -60,8 +68,8 @@ class Replayer:
         }
 
     def persist(self, batch: Sequence[events.Accepted]) -> None:
-        """Store the events, all in one transaction, and count them."""
-        self._store.record(batch)
+        """Store the events, all in one transaction, or keep them until that is possible, and count them."""
+        self._recorder.record(batch)
         for event in batch:
             self._progress.update(event)
             if isinstance(event, events.TrialReported) and event.checkpoint is not None:
@@ -91,6 +99,7 @@ class Replayer:
     def _show_retry(self, event: events.TrialRetried) -> None:
         item, failed = self._items[event.failed.key], event.failed
         error = failed.error or "the attempt failed"
+        self.failed_attempts.setdefault(failed.key, []).append(error)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         item.ihook.pytest_runtest_logreport(report=self._made_report(item, "rerun", error, failed.duration))
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
@@ -103,19 +112,28 @@ class Replayer:
     def _show_finish(self, event: events.TrialFinished) -> None:
         item = self._items[event.key]
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        properties = junit_properties(item.stash[TRIAL], event.state, event.metrics, self._store.run.name)
+        trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
+        properties = junit_properties(trial, event.state, event.metrics, self._run_name, failed)
         for report in self._reports(item, event):
+            self.failed_reports[trial.sweep.id] += report.failed
             if report.when != "setup":  # The metrics are known when the body has ended.
                 report.user_properties = [*report.user_properties, *properties]
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         if self._hooks.is_implemented("pytest_sweep_trial_finish"):
-            (stored,) = RunReader(self._store.path).trials(keys=[event.key])
-            result = Result.from_store(stored, RunReader(self._store.path))
-            self._hooks.call("pytest_sweep_trial_finish", item, trial=item.stash[TRIAL], result=result)
+            self._tell_of_result(item, event.key)
         if self._debugger is not None and event.state is TrialState.ERROR:
             self._debugger.run_again(item, event.key)
         raise_if_ended(item.session)
+
+    def _tell_of_result(self, item: pytest.Item, key: str) -> None:
+        if self._recorder.is_behind:
+            cause = f"not called while results cannot be stored: {self._recorder.trouble}"
+            self._hooks.note_failure("pytest_sweep_trial_finish", "pytest-sweep", cause)
+            return
+        (stored,) = RunReader(self._run_folder).trials(keys=[key])
+        result = Result.from_store(stored, RunReader(self._run_folder))
+        self._hooks.call("pytest_sweep_trial_finish", item, trial=item.stash[TRIAL], result=result)
 
     def _show_late_report(self, event: events.LateReport) -> None:
         self._config.hook.pytest_runtest_logreport(report=self._rebuilt(event.report))
@@ -149,7 +167,11 @@ class Replayer:
         if event.reports:
             return [self._rebuilt(data) for data in event.reports]
         # The worker could not say more. The tear-down closes the case for junitxml.
-        failed = self._made_report(item, "failed", event.error or "the trial failed", event.duration)
+        error = event.error or "the trial failed"
+        last = error.rpartition("\n")[2]
+        # The summary of pytest shows the first line; stacks stand above the cause, as in Python's own tracebacks.
+        text = error if last == error else f"{last}\n\n{error}"
+        failed = self._made_report(item, "failed", text, event.duration)
         return [failed, self._made_report(item, "passed", None, 0.0, when="teardown")]
 
     def _rebuilt(self, data: dict[str, Any]) -> pytest.TestReport:

@@ -50,6 +50,7 @@ class SweepRun:
         self._options = options
         self._phase: TrialPhase | None = None
         self._judging = False
+        self._has_ended = False
 
     def use(self, executor: Executor, policy: Policy) -> None:
         """Take the executor of the run, and the engine's settings."""
@@ -129,7 +130,13 @@ class SweepRun:
         if outcome == "rerun":
             category, letter, word = "rerun", "R", ("RERUN", {"yellow": True})
         location = getattr(report, LOCATION, None)
-        if location is not None and word and config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0:
+        # Not in the short summary, whose lines are read by other tools.
+        if (
+            location is not None
+            and word
+            and not self._has_ended
+            and config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
+        ):
             text, markup = word if isinstance(word, tuple) else (word, {_COLORS.get(category, "yellow"): True})
             word = (f"{text} ({location})", markup)
         return category, letter, word
@@ -139,11 +146,17 @@ class SweepRun:
         if self._phase is not None and not self._config.getoption("no_summary", False):
             self._phase.write_summary(terminalreporter)
 
+    @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
+    def pytest_sessionfinish_first(self) -> None:
+        """Take note that what is shown from now on is a summary."""
+        self._has_ended = True
+
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Store how the run ended."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Decide the exit status, after other plugins had their say, and store how the run ended."""
         if self._phase is not None:
-            self._phase.close(int(exitstatus))
+            session.exitstatus = self._phase.exit_status(int(session.exitstatus), session.testsfailed)
+            self._phase.close(int(session.exitstatus))
 
     def pytest_unconfigure(self) -> None:
         """Leave no process behind, however the session ended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -20,10 +21,12 @@ from pytest_sweep.reporting import (
     default_columns,
     error_lines,
     final_table,
+    flaky_line,
     not_run_line,
     status_block,
     status_header,
     summary_line,
+    tolerated_lines,
 )
 
 BLOCK_ON_TERMINAL = 30.0
@@ -121,7 +124,7 @@ def write_summary(
     progress: Progress,
     status: StatusPrinter,
     hooks: HookCaller,
-    fatal: str | None,
+    troubles: Iterable[str | None],
 ) -> None:
     """Write the last status block, the best trials, the failures, and what went wrong beside the trials."""
     width = reporter.config.get_terminal_writer().fullwidth
@@ -131,7 +134,9 @@ def write_summary(
         reporter.write_line(line, green=True)
     for line in error_lines(progress, width):
         reporter.write_line(line, red=True)
-    for line in filter(None, [not_run_line(progress), fatal]):
+    for line in filter(None, [*tolerated_lines(progress), flaky_line(progress)]):
+        reporter.write_line(line, yellow=True)
+    for line in filter(None, [not_run_line(progress), *troubles]):
         reporter.write_line(line, red=True)
     for failure in hooks.failures:  # Asked for now: the table above has called a hook.
         times = "" if failure.count == 1 else f" ({failure.count} times)"

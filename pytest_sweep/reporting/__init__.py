@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from pytest_sweep.reporting.columns import Column, default_columns
 from pytest_sweep.reporting.junit import junit_properties
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.progress import Progress, TrialProgress, failed_of
 from pytest_sweep.reporting.status import StatusView, status_block, status_header, summary_line
-from pytest_sweep.reporting.summary import best_lines, error_lines, final_table, not_run_line
+from pytest_sweep.reporting.summary import (
+    best_lines,
+    error_lines,
+    final_table,
+    flaky_line,
+    not_run_line,
+    tolerated_lines,
+)
 
 __all__ = [
     "Column",
@@ -16,10 +23,13 @@ __all__ = [
     "best_lines",
     "default_columns",
     "error_lines",
+    "failed_of",
     "final_table",
+    "flaky_line",
     "junit_properties",
     "not_run_line",
     "status_block",
     "status_header",
     "summary_line",
+    "tolerated_lines",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -152,6 +153,13 @@ class Progress:
         """Return the sweeps of the run, in collection order."""
         return [sweep for sweep, _ in self._sweeps.values()]
 
+    def counts_by_sweep(self) -> list[tuple[Sweep, dict[TrialState, int]]]:
+        """Return how many trials of each sweep are in each state; looks at every trial."""
+        counts: dict[str, Counter[TrialState]] = {sweep_id: Counter() for sweep_id in self._sweeps}
+        for entry in self:
+            counts[entry.trial.sweep.id][entry.state] += 1
+        return [(sweep, dict(counts[sweep.id])) for sweep in self.sweeps()]
+
     def example_of(self, sweep: Sweep) -> TrialProgress:
         """Return the first trial of a sweep."""
         return self._sweeps[sweep.id][1]
@@ -209,6 +217,11 @@ class Progress:
         for name, value in metrics.items():
             if name not in self._metric_names and name not in AUTO_METRICS and _fits_a_cell(value):
                 self._metric_names[name] = None
+
+
+def failed_of(counts: Mapping[TrialState, int]) -> tuple[int, int]:
+    """Return how many trials have failed, and how many have run to an end."""
+    return counts.get(TrialState.ERROR, 0), sum(number for state, number in counts.items() if state.is_finished)
 
 
 def _fits_a_cell(value: object) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.columns import Column, default_columns, short_label
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.progress import Progress, TrialProgress, failed_of
 from pytest_sweep.reporting.replicates import ConfigurationProgress, complete, configurations
 from pytest_sweep.reporting.rows import best_first, final_rows, judged_value, not_shown_line
 from pytest_sweep.reporting.table import trial_table
@@ -83,6 +83,30 @@ def not_run_line(progress: Progress) -> str:
     if len(reasons) > _MOST_REASONS:
         causes.append(f"and {counted(len(reasons) - _MOST_REASONS, 'other reason')}")
     return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} not run: {', '.join(causes)}"
+
+
+def flaky_line(progress: Progress) -> str:
+    """Return how many trials passed only at a later attempt, and the first of them; empty where none did."""
+    passed = (entry for state in (TrialState.TERMINATED, TrialState.STOPPED) for entry in progress.in_state(state))
+    flaky = sorted((entry for entry in passed if entry.attempt > 1), key=lambda entry: entry.index)
+    if not flaky:
+        return ""
+    named = ", ".join(f"{progress.label(entry.trial)} (attempt {entry.attempt})" for entry in flaky[:_MOST_REASONS])
+    more = f" and {len(flaky) - _MOST_REASONS} more" if len(flaky) > _MOST_REASONS else ""
+    return f"{counted(len(flaky), 'flaky trial')}, passed at a later attempt: {named}{more}"
+
+
+def tolerated_lines(progress: Progress) -> list[str]:
+    """Return a line for each sweep that tolerates failures and has some: whether they are few enough."""
+    lines = []
+    for sweep, counts in progress.counts_by_sweep():
+        failed, ran = failed_of(counts)
+        if sweep.tolerate and failed:
+            limit = f"{sweep.tolerate:g}" if sweep.tolerate >= 1 else f"{100 * sweep.tolerate:g}%"
+            few = sweep.tolerates(failed, ran)
+            verdict = f"which is tolerated (tolerate={limit})" if few else f"more than tolerate={limit}"
+            lines.append(f"{progress.sweep_label(sweep)}: {failed} of {counted(ran, 'trial')} failed, {verdict}")
+    return lines
 
 
 def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.store import RunReader, StoredTrial
+from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
 DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
 """The states of trials that finished well."""
@@ -89,6 +89,15 @@ class Result:
             StoreError: the run's database cannot be read any more.
         """
         return self._reader.history(self.key)
+
+    @property
+    def attempt_history(self) -> list[StoredAttempt]:
+        """The attempts of the trial in order: number, state, location, started, finished, duration, error, output. Read at every access.
+
+        Raises:
+            StoreError: the run's database cannot be read any more.
+        """
+        return self._reader.attempts(self.key)
 
     def __repr__(self) -> str:
         lines = [

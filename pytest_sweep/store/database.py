@@ -16,7 +16,9 @@ from sqlalchemy.pool import NullPool
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.store.schema import SCHEMA_VERSION, tables
 
-_BUSY_SECONDS = 30.0
+_BUSY_SECONDS = 5.0
+"""How long a database that somebody else has locked is waited for; a writer tries again later."""
+
 _NETWORK = frozenset({
     "9p", "afs", "beegfs", "ceph", "cifs", "gfs2", "glusterfs", "gpfs", "lustre",
     "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "virtiofs",

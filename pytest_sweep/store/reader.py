@@ -78,7 +78,9 @@ class RunReader:
         with self._reading() as connection:
             rows = connection.execute(query).all()
         return [
-            StoredAttempt(row.number, row.state, row.location, row.started, row.finished, row.duration, row.error)
+            StoredAttempt(
+                row.number, row.state, row.location, row.started, row.finished, row.duration, row.error, row.output
+            )
             for row in rows
         ]
 

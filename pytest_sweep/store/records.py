@@ -101,7 +101,18 @@ class StoredTrial:
 
 @dataclass(frozen=True, slots=True)
 class StoredAttempt:
-    """One execution of a trial. `state` is a `TrialState`'s text, or ``INTERRUPTED`` where it was cut off."""
+    """One execution of a trial.
+
+    Attributes:
+        number: which one, from 1.
+        state: a `TrialState`'s text, or ``INTERRUPTED`` where it was cut off.
+        location: ``ip:pid`` of its worker, or None where nobody heard of its start.
+        started: seconds since the epoch.
+        finished: likewise; None where it was cut off.
+        duration: how long it took, in seconds; None likewise.
+        error: the text of its failure, or None.
+        output: what pytest has captured of it, the end of that where it is long, or None.
+    """
 
     number: int
     state: str
@@ -110,3 +121,4 @@ class StoredAttempt:
     finished: float | None
     duration: float | None
     error: str | None
+    output: str | None

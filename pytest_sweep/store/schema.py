@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from pytest_sweep.model import TrialState
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in SQLite's ``PRAGMA user_version``; raised by every change of the tables. Only databases of this one are read."""
 
 INTERRUPTED = "INTERRUPTED"
@@ -144,6 +144,7 @@ attempt = Table(
     Column("finished", Float),
     Column("duration", Float),
     Column("error", FreeText),
+    Column("output", FreeText),
 )
 
 report = Table(

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Run, Sweep, Trial, TrialState
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.space import displayable
@@ -101,7 +102,7 @@ class RunStore:
         """Store what `events` change, all of them or, where that fails, none. Events of the session are not stored.
 
         Raises:
-            StoreError: the disk is full, or an event names a trial that was not added.
+            StoreError: the disk is full, the database is locked, damaged or deleted, or an event names a trial that was not added.
         """
         batch = Batch(self._stored_path)
         for event in events:
@@ -109,6 +110,8 @@ class RunStore:
         statements = list(batch.statements())
         if not statements:
             return
+        if not self._database.exists():  # SQLite would go on writing to a file without a name.
+            raise StoreError(f"the results database {self._database} was deleted")
         with reporting_errors(self._database, "written"), self._connection.begin():
             for statement, rows in statements:
                 self._connection.execute(statement, rows)

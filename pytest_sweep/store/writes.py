@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,9 @@ from pytest_sweep.model.events import Accepted, TrialFinished, TrialNotRun, Tria
 from pytest_sweep.store.schema import INTERRUPTED, attempt, report, trial
 
 Row = dict[str, Any]
+
+MOST_OUTPUT = 100_000
+"""How many characters of an attempt's output are stored, its end: a run of a million trials should fit on a disk."""
 
 
 @dataclass
@@ -99,6 +102,7 @@ class Batch:
             finished=event.time,
             duration=event.duration,
             error=event.error,
+            output=_captured(event.reports),
         )
         # Where its start got lost, this is when it must have been.
         row.setdefault("started", event.time - event.duration)
@@ -110,6 +114,15 @@ class Batch:
 
     def _trial(self, key: str, **values: Any) -> None:
         self._trials.setdefault(key, {"of": key}).update(values)
+
+
+def _captured(reports: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the sections of pytest's last report, which has those of all phases, but the ends of long ones only."""
+    sections = reports[-1].get("sections", ()) if reports else ()
+    text = "".join(f"--- {name} ---\n{content}" for name, content in sections)
+    if len(text) > MOST_OUTPUT:
+        text = f"... the first {len(text) - MOST_OUTPUT} characters are cut\n{text[-MOST_OUTPUT:]}"
+    return text or None
 
 
 def _upsert_attempt(columns: tuple[str, ...]) -> Executable:

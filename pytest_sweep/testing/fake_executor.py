@@ -174,6 +174,9 @@ class FakeExecutor:
         if isinstance(command, commands.StopWorker):
             self.workers.pop(command.worker, None)
             self._happened.append(events.WorkerStopped(command.worker))
+        elif isinstance(command, commands.KillWorker):
+            if self.workers[command.worker].is_alive:  # Else its death is on the way.
+                self.kill(command.worker, "killed as the engine said")
         elif isinstance(command, commands.RestartWorker):
             worker = self.workers[command.worker]
             assert not worker.waiting, f"{command} interrupts {worker}"

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from pytest_sweep.durations import parse_duration
 from pytest_sweep.errors import DefinitionError, SpaceError
+from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Sweep
 from pytest_sweep.space import Categorical, Choice, Listed, Space, as_space
 
 ARGUMENTS = (
-    "config_arg", "configs", "fresh_process", "grid", "ids", "metric", "mode", "num_samples", "repeats", "retries", "seed", "space",
-    "stop", "where",
+    "backoff", "config_arg", "configs", "fresh_process", "grid", "ids", "metric", "mode", "num_samples", "repeats", "retries", "retry_on",
+    "seed", "space", "stop", "timeout", "tolerate", "where", "worker_retries",
 )  # fmt: skip
 RESERVED = ("trial", "request")
 
@@ -72,6 +75,11 @@ class SweepDefinition:
             mode=given.get("mode") or "max",
             stop=tuple(StopRule.parse(metric, rule) for metric, rule in (given.get("stop") or {}).items()),
             retries=given.get("retries", 0),
+            retry_on=RetryOn() if given.get("retry_on") is None else RetryOn.parse(given["retry_on"]),
+            backoff=parse_duration(given.get("backoff", 0)),
+            worker_retries=given.get("worker_retries", 1),
+            timeout=None if given.get("timeout") is None else parse_duration(given["timeout"]),
+            tolerate=_share(given.get("tolerate", 0)) or 0,
             fresh_process=given.get("fresh_process"),
             varying=varying,
         )
@@ -135,6 +143,29 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 1
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+_DURATION = "a number of seconds or a text such as '10s' or '5m'"
+
+
+def _is_duration(value: Any) -> bool:
+    try:
+        parse_duration(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _share(value: Any) -> float | None:
+    """Return how many failures ``tolerate=value`` allows: a count, or a share below 1; None where it makes no sense."""
+    if type(value) is int and value >= 0:
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
+    return float(match[1]) / 100 if match is not None and float(match[1]) < 100 else None
+
+
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "metric": (lambda value: value is None or isinstance(value, str), "the name of a metric"),
     "mode": (lambda value: value in (None, "min", "max"), "'min' or 'max'"),
@@ -142,7 +173,17 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "num_samples": (_is_count, "a number of samples, 1 or more"),
     "repeats": (_is_count, "a number of repeats, 1 or more"),
     "seed": (lambda value: value is None or type(value) is int, "a whole number, or None for the run's seed"),
-    "retries": (lambda value: type(value) is int and value >= 0, "a number of retries, 0 or more"),
+    "retries": (_is_number, "a number of retries, 0 or more"),
+    "backoff": (_is_duration, _DURATION),
+    "worker_retries": (_is_number, "a number of retries, 0 or more"),
+    "timeout": (
+        lambda value: value is None or (_is_duration(value) and parse_duration(value) > 0),
+        f"{_DURATION} above 0, or None",
+    ),
+    "tolerate": (
+        lambda value: _share(value) is not None,
+        "a number of trials such as 3, or a share of them such as '5%'",
+    ),
     "fresh_process": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
     "config_arg": (lambda value: isinstance(value, str) and value.isidentifier(), "the name of an argument"),
 }

@@ -1,36 +1,27 @@
 """Other plugins in a worker: makes it look like a pytest-xdist worker, and undoes what their driver's side has decided already.
 
-What the driver's side of a plugin tells its worker's side, as ``workerinput`` of pytest-xdist, travels in an environment variable,
-since the environment reaches workers however they are started. What it answers, ``workeroutput``, is left in the run's folder.
+What the driver's side of a plugin tells its worker's side, pytest-xdist's ``workerinput``, comes with the spec of the session. What it
+answers, ``workeroutput``, leaves as an event when the session ends.
 """
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 import socket
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import execnet
 import pytest
 from _pytest.config import create_terminal_writer
 
+from pytest_sweep.model.events import SessionStarted, WorkerOutput
+from pytest_sweep.worker.runner import Emit
 from pytest_sweep.worker.spec import SessionSpec
-
-INPUT = "PYTEST_SWEEP_WORKERINPUT"
-"""The environment variable that brings the driver's input."""
-
-RESULTS = "sweep_results_dir"
-"""The key of the input under which the folder for results is named."""
-
-OUTPUT = ".workers"
-"""The folder, in a run's, that workers leave their output in."""
 
 _DELIVERY_SECONDS = 0.5
 
@@ -42,20 +33,9 @@ _DECIDED_BY_DRIVER: dict[str, Any] = {
 }  # fmt: skip
 
 
-def pack(values: Mapping[str, Any]) -> str:
-    """Return `values` as text for an environment variable.
-
-    Raises:
-        execnet.DumpError: a value is of none of the plain types that pytest-xdist could send.
-    """
-    return base64.b64encode(execnet.dumps(dict(values))).decode()
-
-
 def look_like_xdist(spec: SessionSpec, worker: str) -> dict[str, Any]:
     """Set the environment variables by which plugins know a worker of pytest-xdist, and return the driver's input for it."""
-    packed = os.environ.pop(INPUT, None)
-    given: dict[str, Any] = execnet.loads(base64.b64decode(packed)) if packed else {}
-    given = {"workercount": 0, **given, "workerid": worker, "testrunuid": spec.run, "sweep": True}
+    given = {"workercount": 0, **spec.workerinput, "workerid": worker, "testrunuid": spec.run, "sweep": True}
     os.environ["PYTEST_XDIST_WORKER"] = worker
     if given["workercount"]:  # Else nobody knows how many there will be.
         os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(given["workercount"])
@@ -71,18 +51,21 @@ class Neighbours:
     Args:
         spec: what the session is to be like.
         worker: the worker's id.
+        location: ``ip:pid`` of this process.
+        emit: takes events.
         sync_output: waits until what the process has written is emitted.
     """
 
-    def __init__(self, spec: SessionSpec, worker: str, sync_output: Callable[[], None]) -> None:
+    def __init__(
+        self, spec: SessionSpec, worker: str, location: str, emit: Emit, sync_output: Callable[[], None]
+    ) -> None:
+        self._worker = worker
+        self._location = location
+        self._emit = emit
         self._input = look_like_xdist(spec, worker)
         self._sync_output = sync_output
         self._showwarning = warnings.showwarning
         self._only_benchmarks = False
-        self._is_announced = False
-        self._output: Path | None = None
-        if RESULTS in self._input:
-            self._output = Path(self._input[RESULTS], spec.run, OUTPUT, f"{worker}-{os.getpid()}")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Any:
@@ -112,6 +95,8 @@ class Neighbours:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Silence the terminal's reporter, whichever plugin it is of; others need it, and so does addopts."""
+        # What a trial says is lost if it ends its process at once; this is not, for the driver hears it before it sends a trial.
+        self._emit(SessionStarted(self._worker, self._location))
         warnings.showwarning = self._showwarning
         if self._only_benchmarks:
             session.config._benchmarksession.only = True  # type: ignore[attr-defined]
@@ -119,28 +104,13 @@ class Neighbours:
         if reporter is not None:
             reporter._tw = create_terminal_writer(session.config, _Silence(self._sync_output))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self) -> None:
-        """Announce an output with the first trial, so that its absence is noticed."""
-        if self._output is not None and not self._is_announced:
-            self._is_announced = True
-            try:
-                self._output.parent.mkdir(parents=True, exist_ok=True)
-                self._output.touch()
-            except OSError:  # No reason for the trial to fail.
-                self._output = None
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Any:
-        """Leave the output, after all plugins have added to it."""
+        """Hand over the output, after all plugins have added to it."""
         result = yield
-        if self._output is not None and self._is_announced:
-            said: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
-            content = execnet.dumps({name: value for name, value in said.items() if _can_be_sent(value)})
-            # In one step: a worker that is killed meanwhile has left nothing.
-            written = self._output.with_suffix(".new")
-            written.write_bytes(content)
-            written.replace(self._output)
+        said: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
+        values = {name: value for name, value in said.items() if _can_be_sent(value)}
+        self._emit(WorkerOutput(self._worker, self._location, values))
         return result
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_sweep.hookcalls import call_each
 from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
+from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.worker.body import wrap_body
 from pytest_sweep.worker.keeper import FixtureKeeper
@@ -41,13 +42,14 @@ class TrialRunner:
         self._trial: ActiveTrial | None = None
         self._reports: list[pytest.TestReport] = []
         self._unshown: list[pytest.TestReport] = []
+        self._may_retry = True
 
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` through ``pytest_runtest_protocol``; what became of it is emitted, unless it ends the session."""
         self._keeper.enter(item)
         began = time.monotonic()
         self._emit(TrialStarted(task.trial.key, task.attempt, time.time(), self._location))
-        self._reports, self._unshown = [], []
+        self._reports, self._unshown, self._may_retry = [], [], True
         with activated(ActiveTrial(task, self._emit)) as trial:
             self._task, self._trial = task, trial
             try:
@@ -91,6 +93,19 @@ class TrialRunner:
         if isinstance(outcome.exception, TrialStopped):
             outcome.force_result(None)
 
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge the first failure: whether the sweep wants to try again after it."""
+        report = yield
+        if self._task is not None and report.failed and not any(earlier.failed for earlier in self._reports):
+            raised = call.excinfo
+            # Not by `str`, which a user's exception may fail at.
+            types, text = ((), report.longreprtext) if raised is None else (type_names(raised.type), raised.exconly())
+            self._may_retry = self._task.trial.sweep.retry_on.covers(types, text)
+        return report
+
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return what is called as the body of the trial: the item's function."""
         body: Callable[..., Any] = item.obj
@@ -124,7 +139,9 @@ class TrialRunner:
         reports: tuple[dict[str, Any], ...] = (),
     ) -> TrialFinished:
         key, attempt, duration = task.trial.key, task.attempt, time.monotonic() - began
-        return TrialFinished(key, attempt, state, trial.metrics, error, duration, time.time(), reports)
+        return TrialFinished(
+            key, attempt, state, trial.metrics, error, duration, time.time(), reports, may_retry=self._may_retry
+        )
 
     def _call_hook(self, item: pytest.Item, name: str) -> None:
         if self._trial is None:

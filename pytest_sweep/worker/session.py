@@ -13,11 +13,14 @@ import pytest
 from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.worker.allure import AllureParameters
+from pytest_sweep.worker.blackbox import BlackBox
 from pytest_sweep.worker.hosted import HostedPlugin
 from pytest_sweep.worker.logs import LogForwarder
 from pytest_sweep.worker.neighbours import Neighbours
 from pytest_sweep.worker.output import OutputPipe
 from pytest_sweep.worker.runner import Emit
+from pytest_sweep.worker.setupshow import SetupShow
 from pytest_sweep.worker.spec import SessionSpec, enter
 from pytest_sweep.worker.wire import PackedTask
 
@@ -36,6 +39,7 @@ class HostedSession:
         self._spec = spec
         self._worker = worker
         self._emit = emit
+        self._location = location
         self._output = OutputPipe(emit, self._current_key)
         self._plugin = HostedPlugin(spec, worker, emit, self._receive, location, self._output.sync)
         self._greenlet = greenlet(self._main)
@@ -96,9 +100,10 @@ class HostedSession:
 
     def _main(self) -> None:
         try:
-            neighbours = Neighbours(self._spec, self._worker, self._output.sync)
-            logs = LogForwarder(self._emit, self._current_key)
-            self._status = int(pytest.main(list(self._spec.args), plugins=[self._plugin, neighbours, logs]))
+            neighbours = Neighbours(self._spec, self._worker, self._location, self._emit, self._output.sync)
+            logs, setup_show = LogForwarder(self._emit, self._current_key), SetupShow(self._emit, self._current_key)
+            plugins = [self._plugin, neighbours, logs, setup_show, AllureParameters(), BlackBox(self._spec.basetemp)]
+            self._status = int(pytest.main(list(self._spec.args), plugins=plugins))
         except Exception:  # A plugin that fails before the session can report it; the driver says what it was.
             self._plugin.problems.append(f"the worker's pytest session failed:\n{traceback.format_exc()}")
 

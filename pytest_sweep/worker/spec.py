@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ class SessionSpec:
         sys_path: the driver's import path.
         environ: environment variables to set.
         run: the name of the run.
+        workerinput: what the driver's side of other plugins tells their workers' sides: plain values, as pytest-xdist could send.
     """
 
     args: tuple[str, ...]
@@ -32,9 +34,16 @@ class SessionSpec:
     sys_path: tuple[str, ...]
     environ: Mapping[str, str]
     run: str
+    workerinput: Mapping[str, Any]
 
 
-def session_spec(config: pytest.Config, files: Sequence[Path], run: str, environ: Mapping[str, str]) -> SessionSpec:
+def session_spec(
+    config: pytest.Config,
+    files: Sequence[Path],
+    run: str,
+    environ: Mapping[str, str],
+    workerinput: Mapping[str, Any],
+) -> SessionSpec:
     """Return the spec of sessions like the driver's own, whose `config` is given."""
     args = [*config.invocation_params.args, f"--rootdir={config.rootpath}"]
     if config.inipath is not None:
@@ -49,6 +58,7 @@ def session_spec(config: pytest.Config, files: Sequence[Path], run: str, environ
         sys_path=tuple(sys.path),
         environ=dict(environ),
         run=run,
+        workerinput=dict(workerinput),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pytest_sweep.testing.executor_contract import ExecutorContract
+from pytest_sweep.testing.fault_contract import FaultContract
 
 
 class TestInline(ExecutorContract):
@@ -16,5 +17,11 @@ class TestInline(ExecutorContract):
 
 class TestProcesses(ExecutorContract):
     """In processes of this machine."""
+
+    arguments: ClassVar = ["--sweep-executor=processes", "--sweep-max-concurrent=2"]
+
+
+class TestFaultsInProcesses(FaultContract):
+    """Processes of this machine die, hang and are cut off."""
 
     arguments: ClassVar = ["--sweep-executor=processes", "--sweep-max-concurrent=2"]

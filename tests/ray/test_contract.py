@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 
 from pytest_sweep.testing.executor_contract import ExecutorContract
+from pytest_sweep.testing.fault_contract import FaultContract
 
 
 @pytest.mark.usefixtures("shared_ray")
@@ -14,3 +15,11 @@ class TestRay(ExecutorContract):
     """In actors of a Ray that runs already."""
 
     arguments: ClassVar = ["--sweep-executor=ray"]
+
+
+@pytest.mark.usefixtures("shared_ray")
+class TestFaultsOnRay(FaultContract):
+    """Actors of Ray die, hang and are cut off."""
+
+    arguments: ClassVar = ["--sweep-executor=ray"]
+    knows_signals = False

@@ -7,7 +7,6 @@ import itertools
 
 import pytest
 
-from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.engine.scheduler import Scheduler
 from pytest_sweep.model import TrialState, commands, events
 from pytest_sweep.testing.driven import ONE_CPU, Engine, ended, make_trials, node, only, records, run
@@ -119,7 +118,7 @@ class TestCrashes:
 
     def test_alone_in_its_call_it_is_to_blame(self) -> None:
         """A trial whose worker dies under it is tried again worker_retries times, then it is ERROR with the cause."""
-        engine, (trial,) = Engine([node(cpu=1)], Policy(worker_retries=1)), make_trials(1)
+        engine, (trial,) = Engine([node(cpu=1)]), make_trials(1)
         engine.add([trial])
         engine.start("worker-1")
         engine.begin(trial)
@@ -138,7 +137,8 @@ class TestCrashes:
 
     def test_without_worker_retries(self) -> None:
         """With worker_retries=0 the first death is the end."""
-        engine, (trial,) = Engine([node(cpu=1)], Policy(worker_retries=0)), make_trials(1)
+        engine = Engine([node(cpu=1)])
+        (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, worker_retries=0))
         engine.add([trial])
         engine.start("worker-1")
         (event,) = records(engine.tell(self.death()))
@@ -157,7 +157,8 @@ class TestCrashes:
 
     def test_in_a_batch_nobody_is_to_blame(self) -> None:
         """After the death of a worker with a batch, the one that ran is tried again, the others go on as if nothing was."""
-        engine, trials = Engine([node(cpu=1)], Policy(worker_retries=0)), make_trials(9)
+        engine = Engine([node(cpu=1)])
+        trials = make_trials(9, sweep=dataclasses.replace(SWEEP, worker_retries=0))
         engine.add(trials)
         engine.start("worker-1")
         engine.finish(trials[0], duration=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,7 @@ from pytest_sweep.executors.base import Executor
 from pytest_sweep.model import Resources, Task, Trial, TrialState, commands, events
 from pytest_sweep.testing.driven import make_trials, node
 from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome, Script
+from pytest_sweep.testing.samples import SWEEP
 
 
 class Audience:
@@ -145,7 +147,8 @@ class TestRun:
         """With failures, deaths, long trials and nodes that come and go, every trial ends once and no node is overfull."""
         chance = random.Random(seed)
         shapes = [Resources(cpu=1), Resources(cpu=3), Resources(cpu=2, gpu=0.5)]
-        trials = [make_trials(1, chance.choice(shapes), first=number)[0] for number in range(60)]
+        sweep = dataclasses.replace(SWEEP, worker_retries=2)
+        trials = [make_trials(1, chance.choice(shapes), sweep, first=number)[0] for number in range(60)]
 
         def script(task: Task) -> Outcome:
             fate = random.Random(f"{seed} {task.trial.key} {task.attempt}")
@@ -156,7 +159,7 @@ class TestRun:
                 dies="killed" if fate.random() < 0.1 else None,
             )
 
-        session = Session(trials, script, [node(1, 4, gpu=1)], Policy(worker_retries=2, patience=0.0))
+        session = Session(trials, script, [node(1, 4, gpu=1)], Policy(patience=0.0))
 
         def meddle(event: events.Accepted) -> None:
             if chance.random() < 0.03 and session.fake.workers:
@@ -204,8 +207,8 @@ class TestEnding:
 
     def test_an_executor_that_raises(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What was decided together with an order that could not be given is stored by abort."""
-        trials = make_trials(2)
-        session = Session(trials, always(Outcome(dies="killed")), [node(cpu=1)], Policy(worker_retries=0))
+        trials = make_trials(2, sweep=dataclasses.replace(SWEEP, worker_retries=0))
+        session = Session(trials, always(Outcome(dies="killed")), [node(cpu=1)])
         obey = session.fake.execute
 
         def execute(command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:

@@ -25,7 +25,8 @@ NODES = (node(1, 4, gpu=1), node(2, 2))
 SHAPES = (Resources(cpu=1), Resources(cpu=2), Resources(cpu=4), Resources(cpu=1, gpu=0.5), Resources(cpu=0.1))
 SWEEPS = (
     Sweep("test_a.py::train", "train"),
-    Sweep("test_a.py::retried", "retried", retries=2),
+    Sweep("test_a.py::retried", "retried", retries=2, backoff=7.0),
+    Sweep("test_a.py::fragile", "fragile", worker_retries=0, retries=1),
     Sweep("test_a.py::fresh", "fresh", fresh_process=True),
 )
 FINISHED = (TrialState.TERMINATED, TrialState.ERROR, TrialState.SKIPPED, TrialState.STOPPED)
@@ -39,6 +40,7 @@ class Process:
     node: str
     is_ready: bool = False
     is_stopping: bool = False
+    is_killed: bool = False
     runs: bool = False
     batch: list[tuple[str, int]] = dataclasses.field(default_factory=list)
 
@@ -46,9 +48,11 @@ class Process:
 class EngineMachine(RuleBasedStateMachine):
     """A scheduler, and an executor that hypothesis plays."""
 
-    @initialize(limit=st.sampled_from([None, 1, 3]), retries=st.integers(0, 2))
-    def begin(self, limit: int | None, retries: int) -> None:
-        self.scheduler = Scheduler(Policy(max_concurrent=limit, worker_retries=retries))
+    @initialize(
+        limit=st.sampled_from([None, 1, 3]), abort_after=st.sampled_from([0, 3]), timeout=st.sampled_from([None, 20.0])
+    )
+    def begin(self, limit: int | None, abort_after: int, timeout: float | None) -> None:
+        self.scheduler = Scheduler(Policy(max_concurrent=limit, abort_after=abort_after, timeout=timeout))
         self.limit = limit
         self.now = 0.0
         self.processes: dict[str, Process] = {}
@@ -74,7 +78,11 @@ class EngineMachine(RuleBasedStateMachine):
             process = self.processes[command.worker]
             assert not process.is_stopping, f"{command} reaches a worker that was told to stop"
             if isinstance(command, commands.StopWorker):
-                process.is_stopping = True
+                process.is_stopping, process.is_killed = True, False
+            elif isinstance(command, commands.KillWorker):
+                assert process.batch, "an idle worker is killed"
+                assert not process.is_killed, "a worker is killed twice"
+                process.is_killed = True
             elif isinstance(command, commands.RestartWorker):
                 assert not process.batch
                 process.is_ready = False
@@ -87,7 +95,7 @@ class EngineMachine(RuleBasedStateMachine):
         if isinstance(event, events.TrialStarted):
             assert self.running.get(event.key, 0) < event.attempt, "an attempt was begun twice"
             self.running[event.key] = event.attempt
-        elif isinstance(event, events.TrialFinished):
+        elif isinstance(event, (events.TrialFinished, events.TrialNotRun)):
             self.finished[event.key] += 1
 
     def pick(self, data: st.DataObject, wanted: list[str]) -> tuple[str, Process]:
@@ -155,13 +163,17 @@ class EngineMachine(RuleBasedStateMachine):
         self.free(name, process)
 
     @precondition(lambda self: self.ready)
-    @rule(data=st.data())
-    def die(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), kind=st.sampled_from(events.Death))
+    def die(self, data: st.DataObject, kind: events.Death) -> None:
         name, process = self.pick(data, self.ready)
+        self.bury(name, process, kind)
+
+    def bury(self, name: str, process: Process, kind: events.Death = events.Death.CRASH) -> None:
+        """Let a process be dead, whatever it did."""
         if process.is_stopping:
             del self.processes[name]
-        process.batch, process.runs = [], False
-        self.tell(events.WorkerDied(name, "killed", 100.0))
+        process.batch, process.runs, process.is_killed = [], False, False
+        self.tell(events.WorkerDied(name, "killed", 100.0, kind))
 
     @precondition(lambda self: self.stopping)
     @rule(data=st.data())
@@ -219,6 +231,8 @@ class EngineMachine(RuleBasedStateMachine):
             for name in self.stopping:
                 del self.processes[name]
                 self.tell(events.WorkerStopped(name))
+            for name in [name for name, process in self.processes.items() if process.is_killed]:
+                self.bury(name, self.processes[name])
             for name in self.busy:
                 self.step(name, TrialState.TERMINATED, 0.01)
             self.now += 5.0

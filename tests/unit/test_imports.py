@@ -22,24 +22,25 @@ ALLOWED: dict[str, frozenset[str]] = {
     room: frozenset(others.split())
     for room, others in {
         "errors": "",
+        "durations": "",
         "model": "errors",
         "space": "model errors",
         "store": "space model errors",
         "checkpoints": "errors",
         "hookcalls": "",
-        "worker": "space checkpoints model hookcalls errors",
+        "worker": "space checkpoints model hookcalls durations errors",
         "executors": "worker model errors",
-        "engine": "executors model errors",
+        "engine": "executors model durations errors",
         "results": "store space model errors",
         "reporting": "store space model errors",
         "decorator": "errors",
         "hookspecs": "",
-        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator errors",
+        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator durations errors",
         "testing": "plugin engine executors reporting results worker store checkpoints space model hookcalls decorator errors",
         "__init__": "",
     }.items()
 }
-WITHOUT_PYTEST = ("space", "engine", "store", "model", "results", "reporting", "checkpoints", "errors")
+WITHOUT_PYTEST = ("durations", "space", "engine", "store", "model", "results", "reporting", "checkpoints", "errors")
 
 # Imports inside functions hide what a module depends on. These are here for a reason, and no others.
 INSIDE_FUNCTIONS = {

@@ -17,6 +17,7 @@ from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.blackbox import Ending
 from pytest_sweep.worker.host import CallResult
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
@@ -36,6 +37,7 @@ class _Worker:
         resources: what it holds.
         births: how many processes it has had; what an older one says is passed over.
         process: the process, or None.
+        has_started: whether its session has started.
         on_answer: what the answer to the last order means.
     """
 
@@ -43,7 +45,8 @@ class _Worker:
     resources: Resources
     births: int = 0
     process: WorkerProcess | None = None
-    on_answer: Callable[[CallResult | None, str], None] | None = None
+    has_started: bool = False
+    on_answer: Callable[[CallResult | None, Ending], None] | None = None
 
 
 class ProcessesExecutor:
@@ -96,10 +99,16 @@ class ProcessesExecutor:
             self._start(worker)
             return
         worker = self._workers[command.worker]
-        if isinstance(command, commands.RunTrials):
+        if isinstance(command, commands.KillWorker):
+            if worker.process is not None:  # Else its death is on the way already.
+                self._starter.submit(worker.process.kill)
+        elif isinstance(command, commands.RunTrials):
             self._order(worker, "run", [PackedTask.pack(task) for task in tasks], self._after_run)
         elif isinstance(command, commands.RestartWorker):
             self._order(worker, "finish", None, partial(self._after_finish, self._start))
+        elif not worker.has_started:
+            # It has no fixtures yet. Told to finish, it would be ended by the answer to its start, while it writes what it leaves.
+            self._after_finish(self._forget, worker)
         else:
             self._order(worker, "finish", None, partial(self._after_finish, self._forget))
 
@@ -136,7 +145,7 @@ class ProcessesExecutor:
 
     def _start(self, worker: _Worker) -> None:
         worker.births += 1
-        births = worker.births
+        births, worker.has_started = worker.births, False
         future = self._spare.popleft() if self._spare else self._starter.submit(WorkerProcess)
 
         def started(future: Future[WorkerProcess]) -> None:
@@ -153,16 +162,18 @@ class ProcessesExecutor:
             self._starter.submit(future.result().end)
             return
         worker.process = future.result()
+        assert self._spec is not None
+        worker.process.has_blackbox_in(self._spec.basetemp)
         worker.process.hear_by(lambda word, value: self._told.put(partial(self._on_word, worker, births, word, value)))
         self._order(worker, "start", (worker.id, self._spec, max(1, int(worker.resources.cpu))), self._after_start)
 
     def _order(
-        self, worker: _Worker, word: str, value: object, on_answer: Callable[[_Worker, CallResult | None, str], None]
+        self, worker: _Worker, word: str, value: object, on_answer: Callable[[_Worker, CallResult | None, Ending], None]
     ) -> None:
         worker.on_answer = partial(on_answer, worker)
         if worker.process is None:  # It is still being started, or has died: then nothing has to be ended.
             answer, worker.on_answer = worker.on_answer, None
-            answer(None, "")
+            answer(None, Ending("it is not there"))
         else:
             worker.process.send(word, value)
 
@@ -179,26 +190,31 @@ class ProcessesExecutor:
             self._end(worker)
         answer, worker.on_answer = worker.on_answer, None
         if answer is not None:
-            answer(result, "" if result is not None else value)
+            answer(result, Ending("") if result is not None else value)
         elif result is None:
-            self._happened.put(events.WorkerDied(worker.id, f"the worker died while it waited: {value}", time.time()))
+            self._die(worker, "while it waited", value)
 
     def _pass_on(self, numbered: Sequence[Any]) -> None:
         for _, event in numbered:
             self._happened.put(event)
 
-    def _after_start(self, worker: _Worker, result: CallResult | None, cause: str) -> None:
+    def _after_start(self, worker: _Worker, result: CallResult | None, ending: Ending) -> None:
         if result is None:
-            self._happened.put(events.WorkerFailed(worker.id, f"a worker did not start: {cause}"))
+            stacks = f"\n{ending.stacks}" if ending.stacks else ""
+            self._happened.put(events.WorkerFailed(worker.id, f"a worker did not start: {ending.cause}{stacks}"))
         else:
+            worker.has_started = result.failure is None and result.exit is None
             self._happened.put(result.of_start(worker.id, NODE))
 
-    def _after_run(self, worker: _Worker, result: CallResult | None, cause: str) -> None:
+    def _after_run(self, worker: _Worker, result: CallResult | None, ending: Ending) -> None:
         if result is None:
-            text = f"the worker died while it ran the trial: {cause}"
-            self._happened.put(events.WorkerDied(worker.id, text, time.time()))
+            self._die(worker, "while it ran the trial", ending)
         else:
             self._happened.put(result.of_run(worker.id))
+
+    def _die(self, worker: _Worker, when: str, ending: Ending) -> None:
+        cause = f"the worker died {when}: {ending.cause}"
+        self._happened.put(events.WorkerDied(worker.id, cause, time.time(), ending.kind, ending.stacks))
 
     def _after_finish(self, then: Callable[[_Worker], None], worker: _Worker, *_: object) -> None:
         self._end(worker)  # However the session ended: what it had to say of its fixtures has been passed on.

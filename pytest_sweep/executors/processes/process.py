@@ -14,6 +14,8 @@ import execnet
 import psutil
 
 from pytest_sweep.executors.processes.serving import SERVE
+from pytest_sweep.model.events import Death
+from pytest_sweep.worker.blackbox import Ending, blackbox_path, examine, request_stacks, signal_name
 
 EXIT_SECONDS = 10.0
 
@@ -25,6 +27,7 @@ class WorkerProcess:
         self._hear: Callable[[str, Any], None] | None = None
         self._unheard: list[tuple[str, Any]] = []
         self._pid: int | None = None
+        self._folder: str | None = None
         self._lock = threading.Lock()
         # As pytest-xdist does: what is executed has the main thread of the process, where signals arrive.
         self._group = execnet.Group(execmodel="main_thread_only")
@@ -32,7 +35,7 @@ class WorkerProcess:
         self._channel.setcallback(self._on_message, endmarker=None)
 
     def hear_by(self, hear: Callable[[str, Any], None]) -> None:
-        """Have `hear` called with each message, as ``(word, value)``; in the end, when the process is gone, with ``("gone", cause)``.
+        """Have `hear` called with each message, as ``(word, value)``; in the end, when the process is gone, with ``("gone", Ending)``.
 
         It is called in a thread of execnet's; for what was said before, at once.
         """
@@ -46,46 +49,59 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             self._channel.send((word, pickle.dumps(value)))
 
+    def has_blackbox_in(self, folder: str) -> None:
+        """Take note of where the process is told to leave what can be known of it when it is dead."""
+        self._folder = folder
+
+    def kill(self) -> None:
+        """Have the process show its stacks, then end it and all that it has started; ``gone`` is heard of."""
+        pid = self._pid
+        if pid is not None and self._folder is not None:
+            request_stacks(self._folder, pid)
+        self._kill_group(pid)
+
     def end(self) -> None:
         """End the process and all that it has started, at once."""
         pid, self._pid = self._pid, None
+        self._kill_group(pid)
+        if pid is not None and self._folder is not None:
+            blackbox_path(self._folder, pid).unlink(missing_ok=True)
+        self._group.terminate(timeout=0.0 if pid is None else EXIT_SECONDS)
+
+    def _kill_group(self, pid: int | None) -> None:
         if pid is not None and hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-        self._group.terminate(timeout=0.0 if pid is None else EXIT_SECONDS)
 
     def _on_message(self, message: tuple[str, Any] | None) -> None:
         word, content = message or ("gone", b"")
         if word == "up":
             self._pid = int(content)
             return
-        value = self._cause() if word == "gone" else pickle.loads(content)
+        value = self._ending() if word == "gone" else pickle.loads(content)
         with self._lock:
             if self._hear is None:
                 self._unheard.append((word, value))
             else:
                 self._hear(word, value)
 
-    def _cause(self) -> str:
+    def _ending(self) -> Ending:
         """Return how the process ended: its status or its signal, or what its own code raised."""
         pid = self._pid
+        stacks, memory_ran_out = ("", False) if pid is None or self._folder is None else examine(self._folder, pid)
         try:
             self._channel.waitclose(timeout=0)
         except execnet.RemoteError as error:
-            return str(error).strip().splitlines()[-1]
+            return Ending(str(error).strip().splitlines()[-1], stacks=stacks)
         except (EOFError, execnet.TimeoutError):
             pass
         if pid is None:
-            return "it ended before it could say anything"
+            return Ending("it ended before it could say anything")
         try:
             status = psutil.Process(pid).wait(timeout=EXIT_SECONDS)
         except (psutil.NoSuchProcess, psutil.TimeoutExpired):
-            return "killed or crashed, signal unknown"
-        return f"it exited with status {status}" if status >= 0 else f"killed by {_signal_name(-status)}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # Most real-time signals have no name.
-        return f"signal {number}"
+            return Ending("killed or crashed, signal unknown", stacks=stacks)
+        if status == -signal.SIGKILL and memory_ran_out:
+            return Ending("killed by SIGKILL, by the kernel, because memory ran out", Death.OUT_OF_MEMORY, stacks)
+        cause = f"it exited with status {status}" if status >= 0 else f"killed by {signal_name(-status)}"
+        return Ending(cause, stacks=stacks)

@@ -25,6 +25,10 @@ class SessionActor:
     """
 
     def __init__(self, name: str, spec: SessionSpec, mailbox: ActorHandle[Mailbox], threads: int) -> None:
+        if os.getpgrp() != os.getpid():
+            os.setpgid(
+                0, 0
+            )  # A group of its own, so that what trials start can be ended when this process cannot do it any more.
         location = f"{ray.util.get_node_ip_address()}:{os.getpid()}"  # type: ignore[no-untyped-call]
         self._host = SessionHost(
             name.partition("#")[0],

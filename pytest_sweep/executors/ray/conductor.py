@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import authentication
+from pytest_sweep.executors.ray.coroner import Coroner
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief, bundle
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.blackbox import Ending
 from pytest_sweep.worker.outbox import Inbox
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
@@ -94,12 +96,13 @@ class Conductor(threading.Thread):
 
         from pytest_sweep.executors.ray.actors import SessionActor
         from pytest_sweep.executors.ray.cluster import Cluster
+        from pytest_sweep.executors.ray.helper import NodeHelper
         from pytest_sweep.executors.ray.mailbox import Mailbox
 
         self._ray = ray
         self._make_group, self._remove_group = placement_group, remove_placement_group
         self._in_group, self._near_node = PlacementGroupSchedulingStrategy, NodeAffinitySchedulingStrategy
-        self._session_class, self._mailbox_class = SessionActor, Mailbox
+        self._session_class, self._mailbox_class, self._helper_class = SessionActor, Mailbox, NodeHelper
         self._cluster = Cluster(self._options)
         self._cluster.connect()
         self.nodes = self._cluster.nodes()
@@ -112,7 +115,16 @@ class Conductor(threading.Thread):
         near = self._near_node(here, soft=True)
         actor: Any = self._ray.remote(self._mailbox_class)
         self._mailbox = actor.options(num_cpus=0, scheduling_strategy=near).remote()
+        self._coroner = Coroner(self, self._make_helper, spec.basetemp)
         self._take_mail()
+
+    def has_node(self, node: str) -> bool:
+        """Say whether a node is alive, as far as Ray knows by now."""
+        return any(known.id == node for known in self._cluster.nodes())
+
+    def _make_helper(self, node: str) -> Any:
+        actor: Any = self._ray.remote(self._helper_class)
+        return actor.options(num_cpus=0, scheduling_strategy=self._near_node(node, soft=False)).remote()
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray."""
@@ -121,6 +133,7 @@ class Conductor(threading.Thread):
             self._free(worker)
         if self._mailbox is not None:
             self._ray.kill(self._mailbox)
+            self._coroner.leave(self._ray.kill)
         self._leaving = True
 
     def start_worker(self, command: commands.StartWorker) -> None:
@@ -145,11 +158,22 @@ class Conductor(threading.Thread):
         else:
             self._finish(worker, then=self._forget)
 
+    def kill_worker(self, command: commands.KillWorker) -> None:
+        """Have a worker show its stacks, then end its process, at once; its call then ends as after any death."""
+        worker = self._workers[command.worker]
+        births = worker.births
+
+        def end() -> None:
+            if births == worker.births and worker.actor is not None:
+                self._ray.kill(worker.actor)
+
+        self._coroner.request_stacks(worker, end)
+
     def run_trials(self, command: commands.RunTrials, tasks: Sequence[Task]) -> None:
         """Send trials to a worker, in one call."""
         worker = self._workers[command.worker]
         reference = worker.actor.run.remote([PackedTask.pack(task) for task in tasks])
-        self._when_done(reference, self._on_ran, worker, worker.births)
+        self.when_done(reference, self._on_ran, worker, worker.births)
 
     # Starting
 
@@ -158,7 +182,7 @@ class Conductor(threading.Thread):
             worker = self._requests[0]
             where = [{"ray.io/node-id": worker.node}] if worker.node else None
             worker.group = self._make_group([bundle(worker.resources)], bundle_label_selector=where)
-            self._when_done(worker.group.ready(), self._on_granted, worker)
+            self.when_done(worker.group.ready(), self._on_granted, worker)
 
     def _on_granted(self, worker: WorkerHandle, _: object, error: Exception | None) -> None:
         if worker in self._requests:
@@ -178,7 +202,7 @@ class Conductor(threading.Thread):
         actor: Any = self._ray.remote(self._session_class)
         options = {"num_cpus": 0, "num_gpus": worker.resources.gpu, "scheduling_strategy": strategy}
         worker.actor = actor.options(**options).remote(worker.name, self._spec, self._mailbox, threads)
-        self._when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)
+        self.when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)
 
     def _on_started(
         self, worker: WorkerHandle, births: int, started: tuple[CallResult, str] | None, error: Exception | None
@@ -190,7 +214,7 @@ class Conductor(threading.Thread):
             self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
             return
         if result.exit is None and result.failure is None:
-            worker.has_started = True
+            worker.has_started, worker.home, worker.pid = True, node, int(result.location.rpartition(":")[2])
             self._pass_on(worker, result.rest)
         self.happened.put(result.of_start(worker.id, node))
 
@@ -203,10 +227,14 @@ class Conductor(threading.Thread):
         if births != worker.births or worker.id not in self._workers:
             return
         if result is None:
-            # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
-            worker.death, worker.takes_to_wait = f"the worker died while it ran the trial: {brief(error)}", 2
+            self._coroner.examine(worker, error, partial(self._on_examined, worker, births))
             return
         self._complete(worker, result, partial(self._after_run, worker, result))
+
+    def _on_examined(self, worker: WorkerHandle, births: int, ending: Ending) -> None:
+        if births == worker.births and worker.id in self._workers:
+            # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
+            worker.death, worker.takes_to_wait = ending, 2
 
     def _after_run(self, worker: WorkerHandle, result: CallResult) -> None:
         self.happened.put(result.of_run(worker.id))
@@ -224,7 +252,7 @@ class Conductor(threading.Thread):
             self.happened.put(event)
 
     def _take_mail(self) -> None:
-        self._when_done(self._mailbox.take.remote(MAIL_SECONDS), self._on_mail)
+        self.when_done(self._mailbox.take.remote(MAIL_SECONDS), self._on_mail)
 
     def _on_mail(self, letters: list[Letter] | None, error: Exception | None) -> None:
         if letters is None:
@@ -247,7 +275,8 @@ class Conductor(threading.Thread):
             worker.takes_to_wait -= 1
             if worker.takes_to_wait == 0:
                 death, worker.death = worker.death, None
-                self.happened.put(events.WorkerDied(worker.id, death, time.time()))
+                cause = f"the worker died while it ran the trial: {death.cause}"
+                self.happened.put(events.WorkerDied(worker.id, cause, time.time(), death.kind, death.stacks))
 
     # Ending
 
@@ -267,7 +296,7 @@ class Conductor(threading.Thread):
             self._end_process(worker)
             then(worker)
 
-        self._when_done(worker.actor.finish.remote(), finished)
+        self.when_done(worker.actor.finish.remote(), finished)
 
     def _forget(self, worker: WorkerHandle) -> None:
         self._workers.pop(worker.id, None)
@@ -297,7 +326,7 @@ class Conductor(threading.Thread):
             self.nodes = nodes
             self.happened.put(events.NodesChanged(nodes))
 
-    def _when_done(self, reference: Any, message: Callable[..., None], *arguments: Any) -> None:
+    def when_done(self, reference: Any, message: Callable[..., None], *arguments: Any) -> None:
         """Have `message` called in this thread with the result and the error of `reference`, one of them None."""
 
         def done(future: Any) -> None:

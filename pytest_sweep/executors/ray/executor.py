@@ -71,6 +71,8 @@ class RayExecutor:
             conductor.tell(conductor.run_trials, command, tasks)
         elif isinstance(command, commands.StartWorker):
             conductor.tell(conductor.start_worker, command)
+        elif isinstance(command, commands.KillWorker):
+            conductor.tell(conductor.kill_worker, command)
         elif isinstance(command, commands.RestartWorker):
             conductor.tell(conductor.restart_worker, command)
         else:

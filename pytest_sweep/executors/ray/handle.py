@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.worker.blackbox import Ending
 from pytest_sweep.worker.outbox import Inbox
 
 
@@ -22,10 +23,12 @@ class WorkerHandle:
         group: its placement group, or None.
         actor: the actor that hosts its session, or None.
         has_started: whether that session has started.
+        home: the id of the node that the actor is on, since its session has started.
+        pid: its process there.
         inbox: puts the events of the process in order.
         unfinished: what is to be done when everything up to number `last` has arrived, or None.
         last: see `unfinished`.
-        death: why the process has died, until the engine is told, or None.
+        death: how the process has died, until the engine is told, or None.
         takes_to_wait: how many takes of mail the engine is told after.
     """
 
@@ -36,10 +39,12 @@ class WorkerHandle:
     group: Any = None
     actor: Any = None
     has_started: bool = False
+    home: str = ""
+    pid: int = 0
     inbox: Inbox = field(default_factory=Inbox)
     unfinished: Callable[[], None] | None = None
     last: int = 0
-    death: str | None = None
+    death: Ending | None = None
     takes_to_wait: int = 0
 
     @property

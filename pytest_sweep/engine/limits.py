@@ -1,0 +1,82 @@
+"""When a run or a sweep has had enough: its budget of time, or the same failure again and again. Pure, without a clock."""
+
+from __future__ import annotations
+
+import enum
+import re
+
+from pytest_sweep.model.events import TrialFinished
+from pytest_sweep.model.trials import TrialState
+
+_CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+")
+
+
+class Phase(enum.Enum):
+    """Where a run is in its budget."""
+
+    RUNNING = enum.auto()
+    GRACE = enum.auto()
+    OVER = enum.auto()
+
+
+class Budget:
+    """The time that a run may take.
+
+    Args:
+        seconds: after how many nothing new begins; None is no limit.
+        grace: how many more what runs then may take.
+    """
+
+    def __init__(self, seconds: float | None, grace: float) -> None:
+        self._seconds = seconds
+        self._grace = grace
+        self._began: float | None = None
+        self.phase = Phase.RUNNING
+
+    def tick(self, now: float) -> bool:
+        """Take note of the time; say whether the phase has changed."""
+        if self._began is None:
+            self._began = now
+        before = self.phase
+        if self._seconds is not None:
+            over = now - self._began - self._seconds
+            self.phase = Phase.RUNNING if over < 0 else Phase.GRACE if over < self._grace else Phase.OVER
+        return self.phase is not before
+
+
+class SameFailures:
+    """Watches for sweeps whose trials all fail alike from the start.
+
+    Args:
+        limit: after how many of them a sweep has had enough; 0 for never.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._alike: dict[str, tuple[str, int]] = {}
+        self._cleared: set[str] = set()
+
+    def note(self, sweep: str, finished: TrialFinished) -> str | None:
+        """Take note of a finished trial; return the error that the sweep should stop for, or None.
+
+        Errors are alike when their last lines are, numbers aside: addresses, sizes and the trial's own values differ.
+        """
+        if not self._limit or sweep in self._cleared:
+            return None
+        last = _last_line(finished.error)
+        alike = _CHANGING.sub("#", last)
+        known, count = self._alike.get(sweep, (alike, 0))
+        if finished.state is not TrialState.ERROR or alike != known:
+            self._cleared.add(sweep)
+            return None
+        self._alike[sweep] = (alike, count + 1)
+        if count + 1 < self._limit:
+            return None
+        self._cleared.add(sweep)
+        return last
+
+
+def _last_line(error: str | None) -> str:
+    """Return the shortest form of an error's text: its last line."""
+    lines = (error or "").strip().splitlines()
+    return lines[-1].strip() if lines else "no message"

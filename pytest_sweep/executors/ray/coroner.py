@@ -1,0 +1,90 @@
+"""Finds out how a worker of Ray's died, with a helper on its node. Lives in the conductor's thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pytest_sweep.executors.ray.handle import WorkerHandle, brief
+from pytest_sweep.model.events import Death
+from pytest_sweep.worker.blackbox import Ending
+
+if TYPE_CHECKING:
+    from pytest_sweep.executors.ray.conductor import Conductor
+
+HELPER_SECONDS = 20.0
+"""How long a helper is waited for: its process has to start, on a node that may be gone."""
+
+_SIGNALS = {
+    "Segmentation fault": "SIGSEGV",
+    "Aborted": "SIGABRT",
+    "Bus error": "SIGBUS",
+    "Illegal instruction": "SIGILL",
+    "Floating": "SIGFPE",
+}
+
+
+class Coroner:
+    """Asks the helpers, which are started where one is needed: most runs need none.
+
+    Args:
+        conductor: who talks to Ray.
+        make_helper: starts a helper on the node of this id.
+        folder: the run's folder for temporary files.
+    """
+
+    def __init__(self, conductor: Conductor, make_helper: Callable[[str], Any], folder: str) -> None:
+        self._conductor = conductor
+        self._make_helper = make_helper
+        self._folder = folder
+        self._helpers: dict[str, Any] = {}
+
+    def request_stacks(self, worker: WorkerHandle, then: Callable[[], None]) -> None:
+        """Have a worker that is stuck show its stacks, then do `then`, in any case."""
+        self._ask(worker, "request_stacks", lambda _: then())
+
+    def examine(self, worker: WorkerHandle, error: Exception | None, then: Callable[[Ending], None]) -> None:
+        """Find out how a worker died whose call ended with `error`, and pass it to `then`."""
+        if "node has died" in str(error) or not self._conductor.has_node(worker.home):
+            then(Ending("its node was lost", Death.NODE_LOST))
+        else:
+            self._ask(worker, "examine", lambda found: then(_ending(error, *(found or ("", False)))))
+
+    def leave(self, end: Callable[[Any], None]) -> None:
+        """End the helpers."""
+        for helper in self._helpers.values():
+            end(helper)
+        self._helpers.clear()
+
+    def _ask(self, worker: WorkerHandle, question: str, then: Callable[[Any], None]) -> None:
+        """Ask the helper of the worker's node, and go on without an answer where none comes."""
+        if worker.home not in self._helpers:
+            self._helpers[worker.home] = self._make_helper(worker.home)
+        waiting = [then]
+
+        def answered(answer: Any, error: Exception | None = None) -> None:
+            if error is not None:
+                self._helpers.pop(
+                    worker.home, None
+                )  # It has died, or could not start: the next question gets another one.
+            if waiting:
+                waiting.pop()(answer)
+
+        reference = getattr(self._helpers[worker.home], question).remote(self._folder, worker.pid)
+        self._conductor.when_done(reference, answered)
+        timer = threading.Timer(HELPER_SECONDS, self._conductor.tell, [answered, None])
+        timer.daemon = True
+        timer.start()
+
+
+def _ending(error: Exception | None, stacks: str, memory_ran_out: bool) -> Ending:
+    """Put together what Ray knows, what faulthandler wrote, and what the kernel has counted."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return Ending(brief(error), Death.OUT_OF_MEMORY, stacks)
+    for words, name in _SIGNALS.items():
+        if f"Fatal Python error: {words}" in stacks:
+            return Ending(f"killed by {name}", stacks=stacks)
+    if memory_ran_out:
+        return Ending("killed by the kernel, because memory ran out", Death.OUT_OF_MEMORY, stacks)
+    return Ending(brief(error), stacks=stacks)

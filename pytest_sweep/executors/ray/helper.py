@@ -1,0 +1,23 @@
+"""The actor that looks after dead and stuck workers on its node. Holds no resources; imports no pytest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+from pytest_sweep.worker.blackbox import examine, request_stacks
+
+
+class NodeHelper:
+    """Reads and ends processes of the node that it is on: Ray tells neither how a process died, nor what it did."""
+
+    def request_stacks(self, folder: str, pid: int) -> None:
+        """Have a stuck worker show the stacks of its threads."""
+        request_stacks(folder, pid)
+
+    def examine(self, folder: str, pid: int) -> tuple[str, bool]:
+        """End what a dead worker has started; return its stacks, and whether memory ran out while it lived."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)  # The worker led a group of its own.
+        return examine(folder, pid)

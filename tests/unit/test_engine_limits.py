@@ -1,0 +1,265 @@
+"""What the scheduler does when time runs out, when failures wait, and when a sweep fails as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.model import Resources, Trial, TrialState, commands, events
+from pytest_sweep.testing.driven import Engine, ended, make_trials, node, only, records, run
+from pytest_sweep.testing.samples import SWEEP
+
+KILL = commands.KillWorker("worker-1")
+
+
+def killed(stacks: str = "", kind: events.Death = events.Death.CRASH) -> events.WorkerDied:
+    return events.WorkerDied("worker-1", "killed by SIGKILL", 105.0, kind, stacks)
+
+
+def engine_of(trials: list[Trial], policy: Policy | None = None, cpus: float = 1) -> Engine:
+    """Return an engine at second 0 whose first worker has been handed the first of `trials`."""
+    engine = Engine([node(cpu=cpus)], policy)
+    engine.tell(events.Tick(0.0))
+    engine.add(trials)
+    engine.start("worker-1")
+    return engine
+
+
+class TestRetries:
+    def test_only_what_the_sweep_wants(self) -> None:
+        """A failure that retry_on does not cover is the end, however many retries are left."""
+        (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, retries=5))
+        engine = engine_of([trial])
+        engine.begin(trial)
+        (event,) = records(engine.tell(dataclasses.replace(ended(trial, TrialState.ERROR), may_retry=False)))
+        assert isinstance(event, events.TrialFinished)
+
+    def test_backoff(self) -> None:
+        """A failed trial waits before it is tried again, longer each time; meanwhile others run."""
+        trial, other = make_trials(2, sweep=dataclasses.replace(SWEEP, retries=2, backoff=10.0))
+        engine = engine_of([trial, other])
+        engine.begin(trial)
+        engine.finish(trial, TrialState.ERROR)
+        assert engine.tell(events.BatchDone("worker-1")) == [run("worker-1", other)]
+        engine.finish(other)
+        engine.tell(events.BatchDone("worker-1"))
+        assert engine.tell(events.Tick(7.4)) == []
+        assert engine.tell(events.Tick(12.6)) == [run("worker-1", trial, attempt=2)]
+        engine.begin(trial, 2)
+        engine.finish(trial, TrialState.ERROR, attempt=2)
+        engine.tell(events.BatchDone("worker-1"))
+        assert engine.tell(events.Tick(12.6 + 14.9)) == []
+        assert only(commands.RunTrials, engine.tell(events.Tick(12.6 + 25.1))) == [run("worker-1", trial, attempt=3)]
+
+    def test_the_end_of_a_run_while_it_waits(self) -> None:
+        """A trial that waits to be tried again when the run ends is not run."""
+        (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, retries=1, backoff=10.0))
+        engine = engine_of([trial])
+        engine.begin(trial)
+        engine.finish(trial, TrialState.ERROR)
+        assert records(engine.tell(events.RunEnding("interrupted"))) == [events.TrialNotRun(trial.key, "interrupted")]
+        assert engine.tell(events.Tick(100.0)) == []
+
+
+class TestDeaths:
+    def test_a_lost_node_costs_nothing(self) -> None:
+        """However often nodes are lost under a trial, it is tried again."""
+        (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, worker_retries=0))
+        engine = engine_of([trial])
+        for attempt in range(1, 6):
+            engine.begin(trial, attempt)
+            (retried,) = records(engine.tell(killed(kind=events.Death.NODE_LOST)))
+            assert isinstance(retried, events.TrialRetried)
+            engine.start("worker-1")
+
+    def test_out_of_memory(self) -> None:
+        """A trial whose worker was killed for memory is tried again once, alone on its node; then it has failed."""
+        trial, other = make_trials(2)
+        engine = engine_of([trial, other], cpus=2)
+        engine.start("worker-2")
+        engine.begin(trial)
+        engine.begin(other)
+        engine.tell(killed(kind=events.Death.OUT_OF_MEMORY))
+        assert engine.all(commands.StopWorker) == [commands.StopWorker("worker-1")], "it has no work of its shape"
+        engine.tell(events.WorkerStopped("worker-1"))
+        assert not [start for start in engine.all(commands.StartWorker) if start.worker == "worker-3"]
+        engine.finish(other)
+        engine.tell(events.BatchDone("worker-2"))
+        assert commands.StopWorker("worker-2") in engine.given, "it is in the way"
+        started = engine.tell(events.WorkerStopped("worker-2"))
+        assert started == [commands.StartWorker("worker-3", Resources(cpu=1.0), "node-1")]
+        engine.start("worker-3")
+        engine.begin(trial, 2)
+        died = events.WorkerDied("worker-3", "killed by SIGKILL", 105.0, events.Death.OUT_OF_MEMORY)
+        (finished,) = records(engine.tell(died))
+        assert isinstance(finished, events.TrialFinished)
+
+    def test_stacks(self) -> None:
+        """What faulthandler wrote stands above the cause."""
+        (trial,) = make_trials(1)
+        engine = engine_of([trial])
+        engine.begin(trial)
+        (retried,) = records(engine.tell(killed("Fatal Python error: Segmentation fault\n")))
+        assert isinstance(retried, events.TrialRetried)
+        assert retried.failed.error == "Fatal Python error: Segmentation fault\n\nkilled by SIGKILL"
+
+
+class TestTimeouts:
+    def sweep_of(self, **arguments: float) -> list[Trial]:
+        return make_trials(9, sweep=dataclasses.replace(SWEEP, **arguments))  # type: ignore[arg-type]
+
+    def test_it_ends_the_attempt(self) -> None:
+        """At its limit a trial's worker is killed, once, and the trial fails with a TimeoutError below the stacks."""
+        (trial, *_) = self.sweep_of(timeout=90.0)
+        engine = engine_of([trial])
+        engine.tell(events.Tick(50.0))
+        engine.begin(trial)
+        assert engine.tell(events.Tick(139.0)) == []
+        assert engine.tell(events.Tick(141.0)) == [KILL]
+        assert engine.tell(events.Tick(142.0)) == []
+        (finished,) = records(engine.tell(killed("Thread 1")))
+        assert isinstance(finished, events.TrialFinished)
+        last = "TimeoutError: the attempt took longer than 1 min 30 s, and its process was ended"
+        assert finished.error == f"Thread 1\n\n{last}"
+        assert finished.duration == 92.0
+
+    def test_it_uses_the_trial_s_retries(self) -> None:
+        """A timeout is the trial's own failure, not its worker's."""
+        (trial, *_) = self.sweep_of(timeout=10.0, retries=1, worker_retries=0)
+        engine = engine_of([trial])
+        engine.tell(events.Tick(10.0))
+        (retried,) = records(engine.tell(killed()))
+        assert isinstance(retried, events.TrialRetried)
+
+    def test_of_the_run(self) -> None:
+        """Where the sweep says nothing, the run's limit holds."""
+        (trial,) = make_trials(1)
+        assert engine_of([trial], Policy(timeout=5.0)).tell(events.Tick(5.0)) == [KILL]
+
+    def test_nobody_hears_of_its_start(self) -> None:
+        """A trial whose start was never heard of, because it holds Python's lock, is ended all the same."""
+        (trial, *_) = self.sweep_of(timeout=10.0)
+        assert engine_of([trial]).tell(events.Tick(10.0)) == [KILL]
+
+    def test_each_trial_of_a_batch_has_its_own(self) -> None:
+        """The time of a trial begins when the one before it has ended; those behind it are not to blame."""
+        trials = self.sweep_of(timeout=10.0)
+        engine = engine_of(trials)
+        engine.finish(trials[0], duration=0.0)
+        assert engine.tell(events.BatchDone("worker-1")) == [run("worker-1", *trials[1:5])]
+        engine.begin(trials[1])
+        engine.tell(events.Tick(8.0))
+        engine.finish(trials[1], duration=0.0)
+        assert engine.tell(events.Tick(17.0)) == []
+        assert engine.tell(events.Tick(18.0)) == [KILL]
+        (finished,) = records(engine.tell(killed()))
+        assert isinstance(finished, events.TrialFinished)
+        assert finished.key == trials[2].key
+        engine.start("worker-1")
+        assert engine.all(commands.RunTrials)[-1].trials[0] == (trials[3].key, 1)
+
+    def test_it_ends_at_the_last_moment(self) -> None:
+        """A trial whose end arrives while its worker is being killed has ended so."""
+        trial, other, *_ = self.sweep_of(timeout=10.0)
+        engine = engine_of([trial, other])
+        engine.begin(trial)
+        engine.tell(events.Tick(10.0))
+        (finished,) = records(engine.finish(trial))
+        assert isinstance(finished, events.TrialFinished)
+        assert engine.tell(events.BatchDone("worker-1")) == []
+        assert engine.tell(killed()) == [commands.RestartWorker("worker-1")]
+        assert engine.start("worker-1") == [run("worker-1", other)]
+
+
+class TestBudget:
+    POLICY = Policy(budget=60.0, grace=30.0)
+
+    def test_nothing_new_begins(self) -> None:
+        """When the budget is spent what waits is not run; what runs ends well, and counts."""
+        trials = make_trials(3)
+        engine = engine_of(trials, self.POLICY)
+        engine.begin(trials[0])
+        reason = "the budget of 1 min is spent"
+        assert records(engine.tell(events.Tick(60.0))) == [
+            events.TrialNotRun(trial.key, reason) for trial in trials[1:]
+        ]
+        assert not engine.scheduler.done
+        engine.finish(trials[0])
+        assert engine.scheduler.done
+        assert engine.scheduler.out_of_time
+        assert engine.tell(events.BatchDone("worker-1")) == []
+
+    def test_a_checkpoint_is_enough(self) -> None:
+        """In the time of grace a trial that has just kept a checkpoint is cut off, without having failed."""
+        (trial,) = make_trials(1)
+        engine = engine_of([trial], self.POLICY)
+        engine.begin(trial)
+        engine.tell(events.Tick(61.0))
+        report = events.TrialReported(trial.key, 1, {"a": 1}, "checkpoints/1")
+        reason = events.TrialNotRun(trial.key, "the budget of 1 min is spent")
+        assert engine.tell(report) == [KILL, commands.Record(report), commands.Record(reason)]
+        assert engine.scheduler.done
+        assert engine.tell(killed()) == [commands.StopWorker("worker-1")]
+
+    def test_without_checkpoint(self) -> None:
+        """Who has neither ended nor kept a checkpoint when the grace is over is cut off."""
+        (trial,) = make_trials(1)
+        engine = engine_of([trial], self.POLICY)
+        engine.begin(trial)
+        engine.tell(events.Tick(61.0), events.TrialReported(trial.key, 1, {"a": 1}))
+        assert KILL in engine.tell(events.Tick(90.0))
+        assert engine.scheduler.done
+        assert [type(event) for event in records(engine.given)][-1] is events.TrialNotRun
+
+    def test_a_failure_in_the_time_of_grace(self) -> None:
+        """A trial that fails when nothing new begins is to be tried again another time: its attempt is kept, it is not run."""
+        (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, retries=1, backoff=1.0))
+        engine = engine_of([trial], self.POLICY)
+        engine.begin(trial)
+        engine.tell(events.Tick(61.0))
+        happened = records(engine.finish(trial, TrialState.ERROR))
+        assert [type(event) for event in happened] == [events.TrialRetried, events.TrialNotRun]
+
+
+class TestSameFailures:
+    def fail(self, engine: Engine, trial: Trial, error: str) -> list[commands.Command]:
+        engine.begin(trial)
+        told = engine.tell(dataclasses.replace(ended(trial, TrialState.ERROR), error=error))
+        return told + engine.tell(events.BatchDone("worker-1"))
+
+    def test_a_sweep_that_only_fails(self) -> None:
+        """When the first trials of a sweep fail with the same error, numbers aside, the rest of it is not run; other sweeps are."""
+        trials = make_trials(5)
+        others = make_trials(1, sweep=dataclasses.replace(SWEEP, id="test_b.py::other"), first=5)
+        engine = engine_of(trials + others, Policy(abort_after=3))
+        for number, trial in enumerate(trials[:3]):
+            told = self.fail(engine, trial, f"  File x\nOSError: no disk at 0x{number}ab")
+        reason = "the first 3 trials of train_model all failed with: OSError: no disk at 0x2ab"
+        assert only(commands.Record, told)[1:] == [
+            commands.Record(events.TrialNotRun(trial.key, reason)) for trial in trials[3:]
+        ]
+        assert only(commands.RunTrials, told) == [run("worker-1", *others)]
+
+    @pytest.mark.parametrize("errors", [["A", "A", "B", "A", "A"], ["A", "A", "", "A", "A"]])
+    def test_another_outcome(self, errors: list[str]) -> None:
+        """One trial that ends well, or fails otherwise, and the sweep goes on for good."""
+        trials = make_trials(7)
+        engine = engine_of(trials, Policy(abort_after=3))
+        for trial, error in zip(trials, errors, strict=False):
+            if error:
+                self.fail(engine, trial, error)
+            else:
+                engine.begin(trial)
+                engine.finish(trial)
+                engine.tell(events.BatchDone("worker-1"))
+        assert not [event for event in records(engine.given) if isinstance(event, events.TrialNotRun)]
+
+    def test_never(self) -> None:
+        """With 0 no sweep is given up."""
+        trials = make_trials(30)
+        engine = engine_of(trials, Policy(abort_after=0))
+        for trial in trials[:29]:
+            self.fail(engine, trial, "A")
+        assert not [event for event in records(engine.given) if isinstance(event, events.TrialNotRun)]
