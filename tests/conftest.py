@@ -60,6 +60,12 @@ def shared_ray() -> Iterator[str]:
         pytest.fail(f"processes of Ray are left at the end: {[process.name() for process in alive]}", pytrace=False)
 
 
+@pytest.fixture(scope="class")
+def ended() -> dict[object, Any]:
+    """The sessions that the tests of a class share, by a name: several look at one, each at its own feature."""
+    return {}
+
+
 @pytest.fixture
 def start(pytester: pytest.Pytester) -> Iterator[Callable[..., Session]]:
     """Return a function that starts a session of its own process in the test's folder with the given arguments."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class SweepCollector:
     ) -> pytest.Class | list[pytest.Function] | None:
         """Collect a sweep, or a class that holds one, whatever their names."""
         if inspect.isclass(obj):
+            _check_class(collector, name, obj)
             return class_of_sweeps(collector, name, obj)
         module = collector.obj.__name__ if isinstance(collector, pytest.Module) else None
         if is_sweep(obj, module):
@@ -152,6 +154,19 @@ class SweepCollector:
             replicate=point.replicate,
             group=_key(item, sweep.id, 0) if point.replicate else "",
         )
+
+
+def _check_class(collector: pytest.Module | pytest.Class, name: str, cls: type) -> None:
+    """Refuse a sweep in a TestCase: unittest would call it without its configuration."""
+    unittest = sys.modules.get("unittest.case")  # Where nobody has imported it, nobody has derived from it.
+    if unittest is None or not issubclass(cls, unittest.TestCase):
+        return
+    for method, function in vars(cls).items():
+        if is_sweep(function):
+            raise collector.CollectError(
+                f"sweep {method} in {collector.nodeid}::{name}: a sweep is a function, or a method of a plain class, not of a "
+                f"unittest.TestCase, whose methods take no arguments"
+            )
 
 
 class _ResourceReader:

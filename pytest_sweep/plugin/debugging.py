@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +14,8 @@ from pytest_sweep.model.events import TrialFinished
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.plugin.terminal import write_below
 from pytest_sweep.worker.keeper import FixtureKeeper
+
+_HOOK = "PYTHONBREAKPOINT"
 
 
 class Debugger:
@@ -47,7 +50,8 @@ class Debugger:
         self._say(f"{item.name} failed: running it again in this process, for the debugger")
         self._config.pluginmanager.register(runner, "sweep-debugger")
         try:
-            runner.run(item, self._task_of(key))
+            with _pytests_breakpoints():
+                runner.run(item, self._task_of(key))
         finally:
             self._config.pluginmanager.unregister(runner)
         if ends and ends[-1].state is not TrialState.ERROR:
@@ -57,3 +61,17 @@ class Debugger:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             write_below(reporter, text)
+
+
+@contextlib.contextmanager
+def _pytests_breakpoints() -> Iterator[None]:
+    """Have ``breakpoint()`` open pytest's debugger again: a process that imports Ray has Ray's, which waits for ``ray debug``."""
+    chosen = os.environ.get(_HOOK, "")
+    if not chosen.startswith("ray."):  # What a user has chosen stays.
+        yield
+        return
+    del os.environ[_HOOK]
+    try:
+        yield
+    finally:
+        os.environ[_HOOK] = chosen

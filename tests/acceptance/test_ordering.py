@@ -69,22 +69,6 @@ def test_tests_after_a_failed_one_still_run(project: Project) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_fail_fast_in_an_ordinary_test_starts_no_trial(project: Project) -> None:
-    """-x ends the session at a failing ordinary test, before any trial and any result."""
-    project.write(f"""{NOTING}
-    @sweep(grid={{"n": [1, 2]}})
-    def train(n):
-        note("trial")
-
-    def test_fails(): assert 0
-    """)
-    result = project.sweep("-x")
-    result.assert_outcomes(failed=1)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert notes(project) == []
-    assert project.runs() == []
-
-
 def test_results_are_found_by_name_and_by_node_id(project: Project) -> None:
     """By the function's name where only one sweep has it, always by node id; an unknown name lists those that there are."""
     project.write("@sweep(grid={'n': [1]})\ndef train(n):\n    return n\n", "test_a.py")

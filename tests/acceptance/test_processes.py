@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections.abc import Callable
@@ -32,36 +31,6 @@ SLOW = """
 def alive(family: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that have not ended within ten seconds."""
     return list(psutil.wait_procs(family, timeout=10)[1])
-
-
-def test_a_session_fixture_is_built_once_a_process(project: Project) -> None:
-    """A session fixture is built once in each process, torn down once, and shared by all its trials."""
-    project.write("""
-        import os, time
-        from pathlib import Path
-
-        HERE = Path(__file__).parent
-
-        @pytest.fixture(scope="session")
-        def model():
-            with (HERE / "log").open("a") as log:
-                log.write(f"built {os.getpid()}\\n")
-            yield os.getpid()
-            with (HERE / "log").open("a") as log:
-                log.write(f"torn {os.getpid()}\\n")
-
-        @sweep(grid={"n": list(range(40))})
-        def train(n, model):
-            assert model == os.getpid() != int(os.environ["DRIVER"])
-            time.sleep(0.02)
-    """)
-    project.pytester._monkeypatch.setenv("DRIVER", str(psutil.Process().pid))
-    project.plain("--sweep", *PROCESSES).assert_outcomes(passed=40)
-    log = (project.path / "log").read_text().split()
-    pids = set(log[1::2])
-    assert len(pids) == 2
-    assert sorted(log[::2]) == ["built", "built", "torn", "torn"]
-    assert not any(psutil.pid_exists(int(pid)) for pid in pids)
 
 
 @pytest.mark.parametrize(
@@ -96,36 +65,6 @@ def test_a_death_is_named_and_blamed_on_its_trial(project: Project, how: str, ca
     assert sum(trial.state is TrialState.TERMINATED for trial in by_name.values()) == 5
 
 
-def test_killed_driver_leaves_nothing(project: Project, start: Callable[..., Session]) -> None:
-    """After kill -9 of the driver all that -v had shown is stored, and its processes end, with what trials had started."""
-    project.write(SLOW)
-    session = start(*PROCESSES, "-v")
-    wait_for(lambda: len(session.finished()) >= 20, "twenty finished trials")
-    family = session.family()
-    assert len(family) >= 4
-    session.process.kill()
-    session.wait()
-    shown = session.finished()
-    stored = {result.name for result in session.results()["train"] if result.state is TrialState.TERMINATED}
-    assert set(shown) <= stored
-    assert alive(family) == []
-
-
-def test_an_interrupt_leaves_tables_and_no_process(project: Project, start: Callable[..., Session]) -> None:
-    """Ctrl-C ends all processes at once, with what trials had started, shows the table, and exits with 2."""
-    project.write(SLOW)
-    session = start(*PROCESSES, "-v")
-    wait_for(lambda: len(session.finished()) >= 20, "twenty finished trials")
-    family = session.family()
-    began = time.monotonic()
-    session.interrupt()
-    assert session.wait() == pytest.ExitCode.INTERRUPTED
-    assert time.monotonic() - began < 15
-    assert alive(family) == []
-    assert re.search(r"20 TERMINATED, 180 NOT_RUN", session.output)
-    assert "180 trials were not run: interrupted" in session.output
-
-
 def test_a_second_interrupt_ends_at_once(project: Project, start: Callable[..., Session]) -> None:
     """Ctrl-C twice ends the session at once, and leaves no process either."""
     project.write(SLOW)
@@ -140,25 +79,6 @@ def test_a_second_interrupt_ends_at_once(project: Project, start: Callable[..., 
     assert alive(family) == []
 
 
-def test_fail_fast(project: Project) -> None:
-    """-x stops what runs, and neither that nor the rest counts as done."""
-    project.write("""
-        import time
-
-        @sweep(grid={"n": list(range(30))})
-        def train(n):
-            assert n != 1
-            time.sleep(0.1 if n == 0 else 30)
-    """)
-    began = time.monotonic()
-    result = project.plain("--sweep", "-x", *PROCESSES)
-    assert time.monotonic() - began < 20
-    assert "1 failed" in output(result)
-    states = [trial.state for trial in project.grid()]
-    assert states[1] is TrialState.ERROR
-    assert states.count(TrialState.NOT_RUN) >= 28
-
-
 @pytest.mark.parametrize("request_", ["gpu=1", "memory='1GiB'", "custom={'tpu': 1}", "cpu=1000"])
 def test_what_needs_ray_is_an_error_that_says_so(project: Project, request_: str) -> None:
     """A request that only Ray can meet is an error before the first trial, and names the way out."""
@@ -170,23 +90,6 @@ def test_what_needs_ray_is_an_error_that_says_so(project: Project, request_: str
     result = project.plain("--sweep", *PROCESSES)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "GPUs, memory and custom resources need --sweep-executor=ray." in result.stderr.str()
-
-
-def test_output_past_the_capture_is_live(project: Project) -> None:
-    """With -s every line that a trial writes is shown with its trial, those of child processes too, in order and complete."""
-    project.write("""
-        import subprocess, sys
-
-        @sweep(grid={"n": [1, 2]})
-        def train(n):
-            for line in range(50):
-                print(f"line {line} of {n}", flush=True)
-            subprocess.run([sys.executable, "-c", f"print('child of {n}')"], check=True)
-    """)
-    lines = output(project.plain("--sweep", "-s", *PROCESSES)).splitlines()
-    for n in (1, 2):
-        mine = [line for line in lines if line.startswith(f"[train[n={n}]] ")]
-        assert mine == [f"[train[n={n}]] line {line} of {n}" for line in range(50)] + [f"[train[n={n}]] child of {n}"]
 
 
 def test_a_process_that_cannot_collect_says_why(project: Project) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from .project import Project, output
@@ -65,81 +63,6 @@ def test_marks(project: Project, arguments: tuple[str, ...], count: int) -> None
     project.write(MODELS)
     project.write(INI, "pytest.ini")
     assert len(names(project, *arguments)) == count
-
-
-def test_node_ids_and_deselect(project: Project) -> None:
-    """Node ids, of a trial, a sweep or a file, select; --deselect leaves out, by prefix too."""
-    project.write(MODELS)
-    project.write(INI, "pytest.ini")
-    one = "test_models.py::train[lr=0.1-depth=2]"
-    assert project.ids(one) == [one]
-    assert len(project.ids("test_models.py::train")) == 6
-    assert len(project.ids("test_models.py::train", one)) == 6
-    assert len(project.ids("--deselect", one)) == 14
-    assert len(project.ids("--deselect", "test_models.py::train")) == 9
-
-
-FLAKY = """
-    from pathlib import Path
-
-    BROKEN = Path(__file__).with_name("broken")
-
-    @sweep(grid={"n": [0, 1, 2, 3]})
-    def train(n):
-        with Path(__file__).with_name("log").open("a") as log:
-            log.write(f"{n} ")
-        assert n not in (1, 3) or not BROKEN.exists()
-
-    def test_ordinary(): ...
-"""
-
-
-@pytest.fixture(params=["inline", "processes"])
-def run(request: pytest.FixtureRequest, project: Project) -> Callable[..., str]:
-    """Return a function that runs the flaky project on an executor and returns the trials that ran, in the order of their starts."""
-    project.write(FLAKY)
-    (project.path / "broken").touch()
-
-    def run_project(*arguments: str) -> str:
-        log = project.path / "log"
-        log.write_text("")
-        limit = ["--sweep-max-concurrent=1"] if request.param == "processes" else []
-        project.plain("--sweep", f"--sweep-executor={request.param}", *limit, *arguments)
-        return log.read_text().strip()
-
-    return run_project
-
-
-def test_last_failed(project: Project, run: Callable[..., str]) -> None:
-    """--lf runs the trials that failed, and all when none does any more."""
-    assert run() == "0 1 2 3"
-    assert run("--lf") == "1 3"
-    (project.path / "broken").unlink()
-    assert run("--lf") == "1 3"
-    assert run("--lf") == "0 1 2 3"
-
-
-def test_failed_first(run: Callable[..., str]) -> None:
-    """--ff runs the trials that failed before the others."""
-    run()
-    assert run("--ff") == "1 3 0 2"
-
-
-def test_new_first(project: Project, run: Callable[..., str]) -> None:
-    """--nf runs trials that a sweep has got since the last time before the others."""
-    run()
-    project.write(FLAKY.replace("[0, 1, 2, 3]", "[0, 1, 2, 3, 4]"))
-    assert run("--nf") == "4 0 1 2 3"
-
-
-def test_stepwise(project: Project, run: Callable[..., str]) -> None:
-    """--sw stops at the first failure in order and goes on from there; --sw-skip goes past it."""
-    # A process may have begun the next trial when the failure arrives.
-    assert run("--sw") in ("0 1", "0 1 2")
-    assert run("--sw") in ("1", "1 2")
-    assert run("--sw", "--sw-skip") == "1 2 3"
-    (project.path / "broken").unlink()
-    assert run("--sw") == "3"
 
 
 def test_stepwise_with_several_at_once(project: Project) -> None:

@@ -181,43 +181,6 @@ def test_the_exit_status(project: Project) -> None:
     assert project.sweep("-k", "nothing_is_called_so", "test_models.py").ret != pytest.ExitCode.OK
 
 
-@pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
-def test_fail_fast_leaves_the_rest_not_run(project: Project, option: str) -> None:
-    """After the first failure no trial is begun; the rest is NOT_RUN in the store and in the summary, never done."""
-    project.write("""
-        from pathlib import Path
-
-        @sweep(grid={"n": [1, 2, 3, 4]})
-        def train(n):
-            Path(f"began-{n}").touch()
-            assert n != 2
-    """)
-    result = project.sweep(option)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.assert_outcomes(passed=1, failed=1)
-    assert sorted(path.name for path in project.path.glob("began-*")) == ["began-1", "began-2"]
-    assert [str(stored.state) for stored in project.grid()] == ["TERMINATED", "ERROR", "NOT_RUN", "NOT_RUN"]
-    result.stdout.fnmatch_lines([
-        "Number of trials: 4 (1 TERMINATED, 1 ERROR, 2 NOT_RUN)",
-        "2 trials were not run: stopping after 1 failures",
-        "*stopping after 1 failures*",
-    ])  # fmt: skip
-
-
-def test_pytest_exit_in_a_trial_ends_the_run(project: Project) -> None:
-    """pytest.exit ends the session with its status; what had finished is kept, the rest is NOT_RUN."""
-    project.write("""
-        @sweep(grid={"n": [1, 2, 3]})
-        def train(n):
-            if n == 2:
-                pytest.exit("enough", returncode=7)
-    """)
-    result = project.sweep()
-    assert result.ret == 7
-    assert "enough" in output(result)
-    assert [str(stored.state) for stored in project.grid()] == ["TERMINATED", "NOT_RUN", "NOT_RUN"]
-
-
 def test_an_interrupt_in_a_trial_ends_the_run(project: Project) -> None:
     """Ctrl-C during an inline trial interrupts the session as in pytest; nothing that was not run counts as done."""
     project.write("""
@@ -349,26 +312,6 @@ def test_warnings_of_trials_are_in_the_summary(project: Project) -> None:
         ["*warnings summary*", "test_models.py::train[[]n=1[]]", "*DeprecationWarning: old API"]
     )
     assert project.sweep("-W", "error").ret == 1
-
-
-def test_durations_are_those_of_the_trials(project: Project) -> None:
-    """--durations has the phases of trials."""
-    project.write("""
-        import time
-
-        @pytest.fixture
-        def slow():
-            time.sleep(0.03)
-
-        @sweep(grid={"n": [1]})
-        def train(n, slow):
-            time.sleep(0.02)
-    """)
-    project.sweep("--durations=0").stdout.fnmatch_lines([
-        "*slowest durations*",
-        "*s setup *test_models.py::train[[]n=1[]]",
-        "*s call *test_models.py::train[[]n=1[]]",
-    ])  # fmt: skip
 
 
 def test_two_sweeps_of_one_name_are_told_apart(project: Project) -> None:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import psutil
 import pytest
 
 from pytest_sweep import TrialState, load_results
@@ -40,39 +39,6 @@ def test_what_was_shown_as_finished_survives_the_death_of_the_driver(
     assert set(shown) <= stored
 
 
-def test_a_local_ray_dies_with_the_driver(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:
-    """After kill -9 of the driver, the workers, the raylet and the GCS of its own Ray end within ten seconds."""
-    pytester.makepyfile(SLOW)
-    session = start("-v", "--sweep-num-cpus=2", RAY_ADDRESS="")
-    wait_for(lambda: len(session.finished()) >= 2, "two finished trials")
-    family = session.family()
-    mortal = [process for process in family if process.name().startswith(("ray::Session", "raylet", "gcs_server"))]
-    assert len(mortal) >= 3
-    session.process.kill()
-    session.wait()
-    _, alive = psutil.wait_procs(mortal, timeout=10)
-    assert alive == []
-    for process in family:  # Ray's agents would end by themselves, a minute later.
-        if process.is_running():
-            process.kill()
-
-
-def test_an_interrupt_leaves_tables_and_no_process(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:
-    """Ctrl-C ends the run with exit status 2, the table of what there is, and without a process left behind."""
-    pytester.makepyfile(SLOW)
-    session = start("-v", "--sweep-num-cpus=2", RAY_ADDRESS="")
-    wait_for(lambda: len(session.finished()) >= 5, "five finished trials")
-    family = session.family()
-    session.interrupt()
-    assert session.wait() == 2
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert [process.name() for process in alive] == []
-    assert "trials were not run: interrupted" in session.output
-    assert "== Status ==" in session.output
-    states = {result.state for result in session.results()["train"]}
-    assert states == {TrialState.TERMINATED, TrialState.NOT_RUN}
-
-
 @pytest.mark.usefixtures("shared_ray")
 def test_a_crash_is_blamed_on_the_trial_that_crashed(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:
     """A trial that kills its worker is tried once more and then fails; every other trial passes."""
@@ -101,30 +67,6 @@ def test_a_crash_is_blamed_on_the_trial_that_crashed(pytester: pytest.Pytester, 
 
 
 @pytest.mark.usefixtures("shared_ray")
-def test_exit_in_a_trial_ends_the_run_with_its_status(pytester: pytest.Pytester) -> None:
-    """pytest.exit() in a trial ends the run with its status; what did not run is NOT_RUN."""
-    pytester.makepyfile(
-        """
-        import time, pytest
-        from pytest_sweep import sweep
-
-        @sweep(grid={"n": list(range(20))})
-        def train(n):
-            time.sleep(0.1)
-            if n == 4:
-                pytest.exit("enough is enough", 7)
-            return n
-        """
-    )
-    result = pytester.runpytest_inprocess("--sweep")
-    assert result.ret == 7
-    result.stdout.fnmatch_lines(["*enough is enough*"])
-    states = [run.state for run in load_results(dir=pytester.path / "sweep_results")["train"]]
-    assert set(states) == {TrialState.TERMINATED, TrialState.NOT_RUN}
-    assert states[4] is TrialState.NOT_RUN
-
-
-@pytest.mark.usefixtures("shared_ray")
 def test_leaving_the_interpreter_fails_the_trial_only(pytester: pytest.Pytester) -> None:
     """sys.exit in a trial is an ordinary failure, KeyboardInterrupt a failure on a worker that is replaced."""
     pytester.makepyfile(
@@ -146,27 +88,6 @@ def test_leaving_the_interpreter_fails_the_trial_only(pytester: pytest.Pytester)
     assert str(first.error).endswith("SystemExit: goodbye")
     assert "KeyboardInterrupt" in str(second.error)
     assert third.state is TrialState.TERMINATED
-
-
-@pytest.mark.usefixtures("shared_ray")
-def test_fail_fast_stops_the_others(pytester: pytest.Pytester) -> None:
-    """With -x nothing starts after the first failure, and what did not run is NOT_RUN."""
-    pytester.makepyfile(
-        """
-        import time
-        from pytest_sweep import sweep
-
-        @sweep(grid={"n": list(range(20))})
-        def train(n):
-            time.sleep(0.1)
-            assert n != 3
-        """
-    )
-    result = pytester.runpytest_inprocess("--sweep", "-x")
-    assert result.ret == 1
-    states = [run.state for run in load_results(dir=pytester.path / "sweep_results")["train"]]
-    assert states.count(TrialState.ERROR) == 1
-    assert states.count(TrialState.NOT_RUN) >= 14
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,41 +10,6 @@ import pytest
 from pytest_sweep import Result, TrialState, load_results
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
-
-
-def test_a_session_fixture_is_built_and_torn_down_once_a_worker(pytester: pytest.Pytester) -> None:
-    """Fifty trials on two workers build a fixture of session scope twice, and tear it down twice."""
-    pytester.makeconftest(
-        """
-        import os, pathlib, pytest
-
-        @pytest.fixture(scope="session")
-        def data():
-            log = pathlib.Path(__file__).with_name("fixture.log")
-            with log.open("a") as file:
-                file.write(f"built {os.getpid()}\\n")
-            yield [1, 2, 3]
-            with log.open("a") as file:
-                file.write(f"torn down {os.getpid()}\\n")
-        """
-    )
-    pytester.makepyfile(
-        """
-        import os, time
-        from pytest_sweep import sweep
-
-        @sweep(grid={"n": list(range(50))})
-        def train(n, data):
-            time.sleep(0.02)  # Long enough for both workers to have a share.
-            return {"pid": os.getpid()}
-        """
-    )
-    result = pytester.runpytest_inprocess("--sweep")
-    result.assert_outcomes(passed=50)
-    pids = {run.metrics["pid"] for run in load_results(dir=pytester.path / "sweep_results")["train"] if run.metrics}
-    log = (pytester.path / "fixture.log").read_text().splitlines()
-    assert len(pids) == 2
-    assert sorted(log) == sorted(f"{what} {pid}" for pid in pids for what in ("built", "torn down"))
 
 
 def test_a_failing_assertion_arrives_as_if_it_had_run_here(pytester: pytest.Pytester) -> None:
@@ -235,54 +199,6 @@ def test_classes_of_the_test_file_and_lambdas_travel(pytester: pytest.Pytester) 
     assert values == [6, 9]
 
 
-def test_output_past_the_capture_is_shown_live(pytester: pytest.Pytester) -> None:
-    """With -s what a trial, its children and C code write is shown, each line with its trial, complete."""
-    pytester.makepyfile(
-        """
-        import ctypes, os, sys
-        from pytest_sweep import sweep
-
-        @sweep(grid={"n": [1, 2]})
-        def train(n):
-            for line in range(300):
-                print(f"line {line}")
-            os.system(f"echo child {n}")
-            sys.stderr.write("no newline at the end")
-        """
-    )
-    result = pytester.runpytest_inprocess("--sweep", "-s")
-    result.assert_outcomes(passed=2)
-    counts = Counter(line for line in result.outlines if line.startswith("["))
-    expected = [f"line {line}" for line in range(300)]
-    for n in (1, 2):
-        assert [counts[f"[train[n={n}]] {text}"] for text in [*expected, f"child {n}", "no newline at the end"]] == [
-            1
-        ] * 302
-
-
-def test_late_teardown_errors_reach_the_report(pytester: pytest.Pytester) -> None:
-    """A session fixture that fails when the worker ends is an error of the session."""
-    pytester.makepyfile(
-        """
-        import pytest
-        from pytest_sweep import sweep
-
-        @pytest.fixture(scope="session")
-        def data():
-            yield 1
-            raise RuntimeError("the data would not close")
-
-        @sweep(grid={"n": [1]})
-        def train(n, data):
-            return n
-        """
-    )
-    result = pytester.runpytest_inprocess("--sweep")
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*ERROR at teardown of train?n=1?*", "E*RuntimeError: the data would not close"])
-    assert result.ret == 1
-
-
 def test_trials_behind_a_long_one_are_given_back(pytester: pytest.Pytester) -> None:
     """Trials that travelled with one that takes long do not wait for it: another worker runs them."""
     pytester.makepyfile(
@@ -310,21 +226,3 @@ def _most_at_once(results: Sequence[Result]) -> int:
     """Return the largest number of trials whose spans of time overlap."""
     spans = [result.metrics or {} for result in results]
     return max(sum(bool(other["began"] <= span["began"] < other["ended"]) for other in spans) for span in spans)
-
-
-def test_warnings_as_errors_concern_the_trials_only(pytester: pytest.Pytester) -> None:
-    """With ``filterwarnings = error`` workers start, and a trial that warns fails."""
-    pytester.makeini("[pytest]\nfilterwarnings = error")
-    pytester.makepyfile(
-        """
-        import warnings
-        from pytest_sweep import sweep
-
-        @sweep(grid={"n": [1, 2]})
-        def train(n):
-            if n == 2:
-                warnings.warn("careful")
-            return n
-        """
-    )
-    pytester.runpytest_inprocess("--sweep").assert_outcomes(passed=1, failed=1)

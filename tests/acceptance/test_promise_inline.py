@@ -1,0 +1,36 @@
+"""What docs/pytest.md promises of trials with the executor inline."""
+
+from __future__ import annotations
+
+from tests.promise.base import Inline
+from tests.promise.debugging import DebuggingInline, Quitting
+from tests.promise.fixtures import Fixtures
+from tests.promise.seeing import Seeing
+from tests.promise.selecting import Selecting
+from tests.promise.stopping import StoppingInline
+
+
+class TestSelectingInline(Inline, Selecting):
+    """Selection in this process."""
+
+
+class TestStoppingInline(Inline, StoppingInline):
+    """Ending in this process."""
+
+
+class TestSeeingInline(Inline, Seeing):
+    """Output in this process."""
+
+
+class TestDebuggingInline(Inline, DebuggingInline):
+    """Debuggers in this process."""
+
+
+class TestFixturesInline(Inline, Fixtures):
+    """Fixtures in this process."""
+
+    processes = 1
+
+
+class TestQuittingInline(Inline, Quitting):
+    """Leaving the debugger."""

@@ -1,0 +1,38 @@
+"""What docs/pytest.md promises of trials with the executor processes."""
+
+from __future__ import annotations
+
+from tests.promise.base import InProcesses
+from tests.promise.debugging import Debugging, Quitting
+from tests.promise.fixtures import Fixtures
+from tests.promise.seeing import Seeing
+from tests.promise.selecting import Selecting
+from tests.promise.stopping import Stopping
+
+
+class TestSelectingInProcesses(InProcesses, Selecting):
+    """Selection in processes."""
+
+
+class TestStoppingInProcesses(InProcesses, Stopping):
+    """Ending in processes."""
+
+    death = "killed by SIGKILL"
+
+
+class TestSeeingInProcesses(InProcesses, Seeing):
+    """Output in processes."""
+
+
+class TestDebuggingInProcesses(InProcesses, Debugging):
+    """Debuggers in processes."""
+
+    trace_options = ("--sweep", "-n", "1")
+
+
+class TestFixturesInProcesses(InProcesses, Fixtures):
+    """Fixtures in processes."""
+
+
+class TestQuittingInProcesses(InProcesses, Quitting):
+    """Leaving the debugger."""
