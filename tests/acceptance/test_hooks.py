@@ -243,3 +243,37 @@ def test_a_hook_with_a_misspelt_argument_is_told(project: Project) -> None:
     result = project.sweep()
     assert result.ret != 0
     assert "trail" in output(result)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--sweep", "--sweep-executor=inline")], ids=["plain", "sweep"])
+def test_hooks_of_xdist_without_xdist(project: Project, arguments: tuple[str, ...]) -> None:
+    """A conftest.py may implement pytest_configure_node and pytest_testnodedown where pytest-xdist is not there, as for our workers."""
+    project.write(
+        """
+        def pytest_configure_node(node): ...
+
+        def pytest_testnodedown(error): ...
+        """,
+        "conftest.py",
+    )
+    project.write("def test_ordinary(): ...\n")
+    project.plain("-pno:xdist", "-pno:xdist.looponfail", *arguments).assert_outcomes(passed=1)
+
+
+def test_what_pytest_configure_node_cannot_send(project: Project) -> None:
+    """A value for workers that pytest-xdist could not send either is left out with all others; a warning says so, and the run goes on."""
+    project.write(
+        """
+        def pytest_configure_node(node):
+            node.workerinput["where"] = node
+        """,
+        "conftest.py",
+    )
+    project.write("""
+        @sweep(grid={"n": [1]})
+        def train(request):
+            assert "where" not in request.config.workerinput
+    """)
+    result = project.plain("--sweep", "--sweep-executor=processes", "--sweep-max-concurrent=1")
+    result.assert_outcomes(passed=1, warnings=1)
+    assert "workerinput does not reach the workers of trials" in output(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import os
@@ -134,7 +135,7 @@ def test_cov_of_a_killed_worker(neighbour: Neighbour) -> None:
     """)
     result = neighbour.run("--cov=helper")
     result.assert_outcomes(passed=1, failed=1)
-    assert re.search(r"coverage: failed workers.*\n.*\nworker-\d", output(result), re.DOTALL)
+    assert re.search(r"coverage: failed workers.*\n.*\n\S+:\d+\n", output(result), re.DOTALL)
 
 
 @pytest.mark.parametrize("how", ["--timeout=1", "mark", "func_only"])
@@ -232,6 +233,55 @@ def test_rerunfailures(neighbour: Neighbour, how: str) -> None:
     counted = result.parseoutcomes()
     assert (counted["passed"], counted["failed"]) == (2, 1)
     assert counted["rerun"] == 3  # One of them the ordinary test's.
+
+
+def test_rerunfailures_in_our_words(neighbour: Neighbour) -> None:
+    """Conditions that hold, filters and delays are read as retries, retry_on and backoff; a condition on the error is not, and says so."""
+    neighbour.use("pytest_rerunfailures")
+    neighbour.write(
+        """
+        def pytest_sweep_trial_start(trial):
+            sweep = trial.sweep
+            print(f"read {sweep.name}: {sweep.retries} {sweep.backoff} {sweep.retry_on.types} {sweep.retry_on.patterns}")
+        """,
+        "conftest.py",
+    )
+    marks = {
+        "holds": "reruns=2, condition=True",
+        "evaluated": "reruns=2, condition='sys.version_info < (3, 0)'",
+        "on_error": "reruns=2, condition='isinstance(error, OSError)'",
+        "filtered": "reruns=1, reruns_delay=3, only_rerun=['^OSError', ValueError]",
+        "excepted": "reruns=1, only_rerun='Error', rerun_except='memory'",
+    }
+    source = "\n".join(
+        f"@pytest.mark.flaky({mark})\n@sweep(grid={{'n': [0]}})\ndef {name}(n): ...\n" for name, mark in marks.items()
+    )
+    neighbour.write(source)
+    text = output(neighbour.run("-s"))
+    read = dict(re.findall(r"read (\w+): (.*)", text))
+    assert read["holds"] == "2 0.0 () ()"
+    assert read["evaluated"] == read["on_error"] == "0 0.0 () ()"
+    assert read["filtered"] == "1 3 ('builtins:ValueError',) ('^OSError',)"
+    (pattern,) = ast.literal_eval(read["excepted"].partition(" () ")[2])
+    assert re.search(pattern, "OSError: full disk")
+    assert not re.search(pattern, "OSError: out of memory")
+    assert "on_error is not tried again: the condition" in text
+    assert "is not tried again" not in text.replace("on_error is not", "")
+
+
+def test_fail_on_flaky(neighbour: Neighbour) -> None:
+    """With --fail-on-flaky a trial that passes only when it is tried again gives pytest-rerunfailures' status."""
+    neighbour.use("pytest_rerunfailures")
+    neighbour.write("""
+        @sweep(grid={"n": [0, 1]})
+        def train(n, trial):
+            assert n == 0 or trial.attempt > 1
+    """)
+    assert neighbour.run("--reruns=1").ret == 0
+    result = neighbour.run("--reruns=1", "--fail-on-flaky")
+    result.assert_outcomes(passed=2)
+    assert result.ret == 7
+    assert neighbour.run("--reruns=1", "--fail-on-flaky", "-k", "n=0").ret == 0
 
 
 @pytest.mark.parametrize("seed", [(), ("--randomly-seed=7",), WITHOUT_XDIST], ids=["drawn", "given", "without_xdist"])
@@ -504,21 +554,26 @@ def test_syrupy_of_a_killed_worker(neighbour: Neighbour) -> None:
 
 
 def test_allure(neighbour: Neighbour) -> None:
-    """allure-pytest has each trial once, with state, steps and attachments; what it has from before is cleaned once."""
+    """allure-pytest has each trial once, with state, parameters, steps, attachments; what it has from before is cleaned once."""
     neighbour.use("allure_pytest")
     fresh = "" if neighbour.inline else ", fresh_process=True"
     neighbour.write(f"""
         import allure
 
         @sweep(grid={{"n": [0, 1, 2]}}{fresh})
-        def train(n):
+        def train(trial):
+            n = trial.config["n"]
             with allure.step(f"step of {{n}}"):
                 allure.attach(f"text of {{n}}", name="note", attachment_type=allure.attachment_type.TEXT)
             assert n != 1
     """)
+    known: list[set[str]] = []
     for _ in range(2):
         neighbour.run("--alluredir=allure", "--clean-alluredir").assert_outcomes(passed=2, failed=1)
-    cases = [json.loads(path.read_text()) for path in (neighbour.path / "allure").glob("*-result.json")]
+        cases = [json.loads(path.read_text()) for path in (neighbour.path / "allure").glob("*-result.json")]
+        known.append({case["historyId"] for case in cases})
+    assert known[0] == known[1]  # By this Allure shows a trial's history.
+    assert len(known[0]) == 3
     assert {case["name"]: case["status"] for case in cases} == {
         "train[n=0]": "passed",
         "train[n=1]": "failed",
@@ -526,12 +581,14 @@ def test_allure(neighbour: Neighbour) -> None:
     }
     assert len(cases) == 3
     for case in cases:
+        assert case["parameters"] == [{"name": "n", "value": case["name"][-2]}]
         (step,) = case["steps"]
         assert step["name"] == f"step of {case['name'][-2]}"
         assert (neighbour.path / "allure" / step["attachments"][0]["source"]).is_file()
 
 
-def test_conftest_input_and_output(neighbour: Neighbour) -> None:
+@pytest.mark.parametrize("blocked", [(), WITHOUT_XDIST], ids=["with_xdist", "without_xdist"])
+def test_conftest_input_and_output(neighbour: Neighbour, blocked: tuple[str, ...]) -> None:
     """pytest_configure_node and pytest_testnodedown of a conftest work as with pytest-xdist: both ways, for plain values."""
     neighbour.write(
         """
@@ -555,9 +612,9 @@ def test_conftest_input_and_output(neighbour: Neighbour) -> None:
             given = getattr(request.config, "workerinput", {})
             assert (given.get("token") == {"a": (1, b"2")}) is (os.environ.get("PYTEST_XDIST_WORKER") is not None)
     """)
-    result = neighbour.run("-s", "-Werror")
+    result = neighbour.run("-s", "-Werror", *blocked)
     result.assert_outcomes(passed=1)
-    assert bool(re.search(r"down: worker-1-\d+ worker-1 None", output(result))) is not neighbour.inline
+    assert bool(re.search(r"down: \S+:\d+ worker-1 None", output(result))) is not neighbour.inline
 
 
 def test_all_at_once(neighbour: Neighbour) -> None:
