@@ -32,6 +32,9 @@ class Executor(Protocol):
     max_concurrent: int | None
     """How many trials it can run at once at the most; None leaves it to the resources."""
 
+    can_kill: bool
+    """Whether it can end a trial that takes too long; in the driver's own process nobody can."""
+
     advice: str
     """What to say beside the error for a trial that asks for more than there is: what this executor has not; may be empty."""
 

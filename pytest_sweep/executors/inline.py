@@ -35,6 +35,7 @@ class InlineExecutor:
 
     name = "inline"
     max_concurrent: int | None = 1
+    can_kill = False
     advice = "The executor inline has the CPUs and the memory of this machine; GPUs and custom resources need --sweep-executor=ray."
 
     def __init__(self, config: pytest.Config, keeper: FixtureKeeper) -> None:

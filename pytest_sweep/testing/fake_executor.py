@@ -91,6 +91,7 @@ class FakeExecutor:
     """
 
     name = "fake"
+    can_kill = True
     advice = ""
 
     def __init__(

@@ -70,11 +70,31 @@ def test_several_bad_arguments_are_told_at_once(project: Project) -> None:
     assert_says(
         project.sweep(),
         IN_TRAIN,
-        "sweep() has no argument 'banana': there are config_arg, configs, ",
+        "sweep() has no argument 'banana': there are backoff, config_arg, configs, ",
         "mode='minimum' is not 'min' or 'max'",
         "retries=-1 is not a number of retries, 0 or more",
         "metric=5 is not the name of a metric",
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("retry_on=5", "retry_on=5: 5 is neither an exception class nor a text such as 'CUDA out of memory'"),
+        ("backoff='soon'", "backoff='soon' is not a number of seconds or a text such as '10s' or '5m'"),
+        ("timeout=0", "timeout=0 is not a number of seconds or a text such as '10s' or '5m' above 0, or None"),
+        ("worker_retries=-1", "worker_retries=-1 is not a number of retries, 0 or more"),
+        ("tolerate='100%'", "tolerate='100%' is not a number of trials such as 3, or a share of them such as '5%'"),
+        ("tolerate=0.05", "tolerate=0.05 is not a number of trials such as 3, or a share of them such as '5%'"),
+    ],
+)
+def test_a_bad_rule_for_failures_is_refused(project: Project, argument: str, message: str) -> None:
+    """What is wrong in the rules for failures is told at collection, with the value and what to write."""
+    project.write(f"""
+        @sweep(grid={{"lr": [0.1]}}, {argument})
+        def train(config): ...
+    """)
+    assert_says(project.sweep(), f"{IN_TRAIN}{message}")
 
 
 def test_grid_and_configs_together_are_refused(project: Project) -> None:
@@ -529,8 +549,20 @@ def test_a_bad_stop_rule_is_refused(project: Project, stop: str, said: str) -> N
         ("--sweep-num-cpus=0", "--sweep-num-cpus=0: 0 is less than 1"),
         ("--sweep-num-gpus=-1", "--sweep-num-gpus=-1: -1 is negative"),
         ("--sweep-max-concurrent=many", "--sweep-max-concurrent=many: 'many' is not a whole number"),
-        ("--sweep-status-interval=x", "--sweep-status-interval=x: 'x' is not a number of seconds, 0 or more"),
-        ("--sweep-status-interval=-1", "--sweep-status-interval=-1: '-1' is not a number of seconds, 0 or more"),
+        (
+            "--sweep-status-interval=x",
+            "--sweep-status-interval=x: 'x' is not a span of time: write seconds, or 10s, 5m, 2h, 1h30m",
+        ),
+        ("--sweep-timeout=0", "--sweep-timeout=0: 0 is no time at all"),
+        (
+            "--sweep-budget=soon",
+            "--sweep-budget=soon: 'soon' is not a span of time: write seconds, or 10s, 5m, 2h, 1h30m",
+        ),
+        ("--sweep-abort-after=-1", "--sweep-abort-after=-1: -1 is negative"),
+        (
+            "--sweep-status-interval=-1",
+            "--sweep-status-interval=-1: '-1' is not a span of time: write seconds, or 10s, 5m, 2h, 1h30m",
+        ),
         ("--sweep-seed=lucky", "--sweep-seed=lucky: 'lucky' is not a whole number"),
     ],
 )

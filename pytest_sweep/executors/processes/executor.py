@@ -57,6 +57,7 @@ class ProcessesExecutor:
     """
 
     name = "processes"
+    can_kill = True
     advice = "The executor processes has the CPUs of this machine; GPUs, memory and custom resources need --sweep-executor=ray."
 
     def __init__(self, count: int) -> None:

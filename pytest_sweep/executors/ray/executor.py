@@ -26,6 +26,7 @@ class RayExecutor:
 
     name = "ray"
     max_concurrent: int | None = None
+    can_kill = True
     advice = ""
 
     def __init__(self, options: RayOptions) -> None:

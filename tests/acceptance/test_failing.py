@@ -1,0 +1,126 @@
+"""When a sweep fails as a whole, when failures are tolerated, and when the time is up."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_sweep import TrialState
+
+from .project import Project, output
+
+
+@pytest.mark.parametrize(
+    ("tolerate", "status", "verdict"),
+    [
+        ("2", 0, "train: 2 of 20 trials failed, which is tolerated (tolerate=2)"),
+        ("'10%'", 0, "train: 2 of 20 trials failed, which is tolerated (tolerate=10%)"),
+        ("1", 1, "train: 2 of 20 trials failed, more than tolerate=1"),
+        ("'9.9%'", 1, "train: 2 of 20 trials failed, more than tolerate=9.9%"),
+    ],
+)
+def test_tolerated_failures(project: Project, tolerate: str, status: int, verdict: str) -> None:
+    """A sweep that tolerates its failures passes, and shows them in every report; one more, and it does not."""
+    project.write(f"""
+        @sweep(grid={{"n": list(range(20))}}, tolerate={tolerate})
+        def train(n):
+            assert n > 1
+    """)
+    result = project.sweep("--junitxml=junit.xml")
+    assert result.ret == status
+    assert verdict in output(result)
+    result.assert_outcomes(passed=18, failed=2)
+    assert (project.path / "junit.xml").read_text().count("<failure") == 2
+
+
+def test_what_is_not_tolerated(project: Project) -> None:
+    """What a sweep tolerates excuses neither another sweep's failures nor those of tests."""
+    project.write("""
+        @sweep(grid={"n": [1]}, tolerate=5)
+        def tolerant(n):
+            assert False
+
+        def test_ordinary():
+            assert False
+    """)
+    assert project.sweep().ret == 1
+    assert project.sweep("-k", "tolerant").ret == 0
+
+
+def test_a_sweep_that_only_fails(project: Project) -> None:
+    """A sweep whose first trials fail with the same error is given up, with the reason; the other sweeps are not."""
+    project.write("""
+        @sweep(grid={"n": list(range(12))})
+        def broken(n):
+            raise OSError(f"no data for {n}")
+
+        @sweep(grid={"n": list(range(12))})
+        def fine(n):
+            return n
+    """)
+    result = project.sweep("--sweep-abort-after=3")
+    assert result.ret == 1
+    assert "the first 3 trials of broken all failed with: OSError: no data for 2" in output(result)
+    states = [trial.state for trial in project.grid("broken")]
+    assert states.count(TrialState.ERROR) < 12
+    assert states.count(TrialState.ERROR) + states.count(TrialState.NOT_RUN) == 12
+    assert {trial.state for trial in project.grid("fine")} == {TrialState.TERMINATED}
+    project.sweep("--sweep-abort-after=0").assert_outcomes(passed=12, failed=12)
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_a_budget(project: Project, executor: str) -> None:
+    """When the budget is spent nothing new starts, what runs ends, the rest is NOT_RUN, and the exit status is 6."""
+    project.write("""
+        import time
+
+        @sweep(grid={"n": list(range(50))})
+        def train(n, trial):
+            time.sleep(0.5)
+    """)
+    result = project.plain("--sweep", f"--sweep-executor={executor}", "--sweep-max-concurrent=1", "--sweep-budget=4s")
+    assert result.ret == 6
+    states = [trial.state for trial in project.grid()]
+    assert set(states) == {TrialState.TERMINATED, TrialState.NOT_RUN}
+    assert states == sorted(states, key=lambda state: state is TrialState.NOT_RUN)
+    assert "not run: the budget of 4 s is spent" in output(result)
+
+
+def test_a_budget_that_is_enough(project: Project) -> None:
+    """A run that ends within its budget is complete."""
+    project.write("@sweep(grid={'n': [1, 2]})\ndef train(n): ...\n")
+    assert project.sweep("--sweep-budget=1h").ret == 0
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_the_time_of_grace(project: Project, checkpoint: bool) -> None:
+    """After the budget a trial goes on until it has kept a checkpoint, or the grace is over; its attempt is INTERRUPTED."""
+    project.write(f"""
+        import time
+
+        @sweep(grid={{"n": [1]}})
+        def train(n, trial):
+            for step in range(1000):
+                (trial.dir / "state").write_text(str(step))
+                trial.report({{"step": step}}, checkpoint=trial.dir / "state" if {checkpoint} and step % 10 == 9 else None)
+                time.sleep(0.05)
+    """)
+    options = ("--sweep-budget=3s", f"--sweep-grace={'60s' if checkpoint else '1s'}")
+    result = project.plain("--sweep", "--sweep-executor=processes", *options)
+    assert result.ret == 6
+    trial = project.only()
+    assert trial.state is TrialState.NOT_RUN
+    assert [attempt.state for attempt in trial.attempt_history] == ["INTERRUPTED"]
+    assert (trial.checkpoint is not None) is checkpoint
+
+
+def test_a_timeout_inline(project: Project) -> None:
+    """The executor inline, which nobody can end from outside, warns that it keeps no timeout."""
+    project.write("""
+        @sweep(grid={"n": [1, 2]}, timeout=5)
+        def train(n): ...
+    """)
+    result = project.sweep()
+    assert result.ret == 0
+    assert (
+        output(result).count("the executor inline is this process, and ends no trial at its timeout: -n 1 would") == 1
+    )
