@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         uniform,
     )
     from pytest_sweep.space.functions import derived, sample_from
+    from pytest_sweep.space.secrets import Secret, secret
     from pytest_sweep.worker.trial import ActiveTrial, current_trial, report
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Column",
     "Result",
     "ResultGrid",
+    "Secret",
     "Space",
     "SweepError",
     "TrialState",
@@ -55,6 +57,7 @@ __all__ = [
     "randn",
     "report",
     "sample_from",
+    "secret",
     "sweep",
     "uniform",
     "zip_",
@@ -65,6 +68,7 @@ _HOMES = {
     "Column": "reporting.columns",
     "Result": "results",
     "ResultGrid": "results",
+    "Secret": "space.secrets",
     "Space": "space.composition",
     "SweepError": "errors",
     "TrialState": "model.trials",
@@ -84,6 +88,7 @@ _HOMES = {
     "randn": "space.domains",
     "report": "worker.trial",
     "sample_from": "space.functions",
+    "secret": "space.secrets",
     "sweep": "decorator",
     "uniform": "space.domains",
     "zip_": "space.composition",

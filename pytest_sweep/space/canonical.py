@@ -21,6 +21,7 @@ from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.space.display import ADDRESS, enum_name, qualified, safe_repr, shown
 from pytest_sweep.space.points import Choice
+from pytest_sweep.space.secrets import Secret
 
 _ENCODER = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -211,6 +212,7 @@ _CONTAINERS: dict[type, Callable[[Any, set[int]], Any]] = {
 _KINDS: tuple[tuple[type, Callable[[Any, set[int]], Any]], ...] = (
     (Choice, _choice_form),
     (type, lambda value, _: ["class", qualified(value)]),
+    (Secret, lambda value, _: ["secret", value.name]),
     (enum.Enum, lambda value, _: ["enum", qualified(type(value)), enum_name(value)]),
     (pathlib.PurePath, lambda value, _: ["path", value.as_posix()]),
     # Not as it would pickle, which differs between versions of Python.
