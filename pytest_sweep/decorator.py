@@ -40,6 +40,8 @@ class SweepArguments(TypedDict, total=False):
     timeout: float | str | None
     tolerate: int | str
     fresh_process: bool | None
+    keep_checkpoints: int | None
+    keep_best: str | bool | None
     config_arg: str
 
 
@@ -80,6 +82,10 @@ def sweep(**arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
         tolerate: how many trials may fail without failing the session: a number, or a share of those that ran such as ``"5%"``. They stay
             visible in every report. Default 0.
         fresh_process: whether each trial gets a new process; default None: only one that asks for a GPU.
+        keep_checkpoints: how many checkpoints of a trial are kept; the newest one always is. Default None: ``--sweep-keep-checkpoints``,
+            which is all.
+        keep_best: keeps those that are best by a metric, and the newest one besides: the metric's name, or True for the sweep's; `mode`
+            says which value is best. Default None: the newest ones.
         config_arg: the argument that gets the whole configuration. Default ``"config"``.
 
     What is wrong in the arguments is an error of collection, which names the function, the value and what to do.

@@ -59,6 +59,8 @@ class Sweep:
         timeout: how long an attempt may take, in seconds; None is no limit.
         tolerate: how many trials may fail before the session does: a number, or a share below 1 of all trials that ran.
         fresh_process: whether every trial gets a process of its own; None leaves it to the resources (a GPU: yes).
+        keep_checkpoints: how many checkpoints of a trial are kept; None leaves it to the run.
+        keep_best: the metric by which those are chosen, with `mode`; None keeps the newest ones.
         varying: the flattened keys of the configuration that take more than one value, in order.
     """
 
@@ -74,6 +76,8 @@ class Sweep:
     timeout: float | None = None
     tolerate: float = 0
     fresh_process: bool | None = None
+    keep_checkpoints: int | None = None
+    keep_best: str | None = None
     varying: tuple[str, ...] = ()
 
     def tolerates(self, failed: int, ran: int) -> bool:
@@ -151,8 +155,11 @@ class Task:
         trial: the trial.
         attempt: which execution of it, from 1. What an older attempt still sends is refused.
         directory: where the trial may keep files; made only when something is written.
-        checkpoint: the newest complete checkpoint of an earlier attempt, or None.
-        iteration: the last ``training_iteration`` that belongs to `checkpoint`, from which counting goes on.
+        checkpoint: the path or URL of the newest checkpoint of an earlier attempt that the driver knows of, or None.
+        iteration: the ``training_iteration`` that `checkpoint` was reported at.
+        checkpoints: the path or URL of the folder for the trial's checkpoints; "" is one in `directory`.
+        keep_checkpoints: how many of them are kept; None is all.
+        reported: the attempt and the ``training_iteration`` of the newest report that the driver knows of.
     """
 
     trial: Trial
@@ -160,6 +167,9 @@ class Task:
     directory: str
     checkpoint: str | None = None
     iteration: int = 0
+    checkpoints: str = ""
+    keep_checkpoints: int | None = None
+    reported: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, func, insert, update
+from sqlalchemy import Executable, Text, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.events import Accepted, TrialFinished, TrialNotRun, TrialReported, TrialRetried, TrialStarted
+from pytest_sweep.model.events import (
+    Accepted,
+    CheckpointDamaged,
+    TrialFinished,
+    TrialNotRun,
+    TrialReported,
+    TrialRetried,
+    TrialStarted,
+)
 from pytest_sweep.store.schema import INTERRUPTED, attempt, report, trial
 
 Row = dict[str, Any]
 
 MOST_OUTPUT = 100_000
 """How many characters of an attempt's output are stored, its end: a run of a million trials should fit on a disk."""
+
+
+_CHECKPOINTS_OF = (report.c.trial_key == bindparam("of")) & report.c.checkpoint.is_not(None)
+_KEPT = func.json_each(bindparam("kept", type_=Text)).table_valued("value")
+# The reports stay; a checkpoint that is not there any more is none of theirs.
+_FORGET_DELETED = (
+    update(report).where(_CHECKPOINTS_OF, report.c.checkpoint.not_in(select(_KEPT.c.value))).values(checkpoint=None)
+)
+_FORGET_DAMAGED = (
+    update(report).where(_CHECKPOINTS_OF, report.c.checkpoint == bindparam("damaged")).values(checkpoint=None)
+)
+_NEWEST = select(report.c.checkpoint).where(_CHECKPOINTS_OF).order_by(report.c.id.desc()).limit(1).scalar_subquery()
+_TAKE_NEWEST = update(trial).where(trial.c.key == bindparam("of")).values(checkpoint=_NEWEST)
 
 
 @dataclass
@@ -33,6 +55,8 @@ class Batch:
     _reports: list[Row] = field(default_factory=list)
     _trials: dict[str, Row] = field(default_factory=dict)
     _cut_off: list[Row] = field(default_factory=list)
+    _kept: dict[str, Row] = field(default_factory=dict)
+    _damaged: list[Row] = field(default_factory=list)
 
     def add(self, event: Accepted) -> None:
         """Take in one event; what concerns no trial is not stored."""
@@ -45,6 +69,8 @@ class Batch:
         elif isinstance(event, TrialRetried):
             self._ended_attempt(event.failed)
             self._trial(event.failed.key, state=TrialState.PENDING, attempts=event.failed.attempt)
+        elif isinstance(event, CheckpointDamaged):
+            self._damaged.append({"of": event.key, "damaged": self.stored_path(event.checkpoint)})
         elif isinstance(event, TrialNotRun):
             self._trial(event.key, state=TrialState.NOT_RUN, reason=event.reason)
             self._cut_off.append({"of": event.key})
@@ -55,8 +81,13 @@ class Batch:
             yield _upsert_attempt(columns), rows
         if self._reports:
             yield insert(report), self._reports
+        if self._kept:
+            yield _FORGET_DELETED, list(self._kept.values())
         for _, rows in _by_columns(self._trials.values()):
             yield update(trial).where(trial.c.key == bindparam("of")), rows
+        if self._damaged:
+            yield _FORGET_DAMAGED, self._damaged
+            yield _TAKE_NEWEST, [{"of": row["of"]} for row in self._damaged]
         if self._cut_off:
             # Last, because an attempt may have begun in this batch; nothing follows on a trial's NOT_RUN.
             running = (attempt.c.trial_key == bindparam("of")) & (attempt.c.state == TrialState.RUNNING.value)
@@ -81,6 +112,11 @@ class Batch:
         )
         if checkpoint is not None:
             self._trial(event.key, checkpoint=checkpoint)
+        if event.kept is not None:
+            self._kept[event.key] = {
+                "of": event.key,
+                "kept": json.dumps([self.stored_path(path) for path in event.kept]),
+            }
 
     def _finished(self, event: TrialFinished) -> None:
         self._ended_attempt(event)

@@ -19,8 +19,8 @@ from pytest_sweep.model.trials import Sweep
 from pytest_sweep.space import Categorical, Choice, Listed, Space, as_space
 
 ARGUMENTS = (
-    "backoff", "config_arg", "configs", "fresh_process", "grid", "ids", "metric", "mode", "num_samples", "repeats", "retries", "retry_on",
-    "seed", "space", "stop", "timeout", "tolerate", "where", "worker_retries",
+    "backoff", "config_arg", "configs", "fresh_process", "grid", "ids", "keep_best", "keep_checkpoints", "metric", "mode", "num_samples",
+    "repeats", "retries", "retry_on", "seed", "space", "stop", "timeout", "tolerate", "where", "worker_retries",
 )  # fmt: skip
 RESERVED = ("trial", "request")
 
@@ -43,6 +43,13 @@ class SweepDefinition:
     def seed(self) -> int | None:
         """The seed of the sweep; None leaves it to the run."""
         return self.arguments.get("seed")
+
+    @property
+    def keep_best(self) -> str | None:
+        """The metric by which checkpoints are kept, or None."""
+        given = self.arguments.get("keep_best")
+        metric = self.arguments.get("metric") if given is True else given
+        return metric if isinstance(metric, str) else None
 
     def space(self) -> Space:
         """Return the search space, with each ``pytest.param`` in it as a Choice.
@@ -81,6 +88,8 @@ class SweepDefinition:
             timeout=None if given.get("timeout") is None else parse_duration(given["timeout"]),
             tolerate=_share(given.get("tolerate", 0)) or 0,
             fresh_process=given.get("fresh_process"),
+            keep_checkpoints=given.get("keep_checkpoints"),
+            keep_best=self.keep_best,
             varying=varying,
         )
 
@@ -133,6 +142,10 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         problems.append(f"{spaces[0]}= and configs= contradict each other: give one of them")
     if "configs" not in arguments and not spaces and not problems:
         problems.append("it has nothing to try: give grid={...}, space={...} or configs=[{...}, ...]")
+    if arguments.get("keep_best") is True and arguments.get("metric") is None:
+        problems.append(
+            "keep_best=True means the sweep's metric, and it has none: give metric=, or name one in keep_best="
+        )
     for name, (accepts, wanted) in _CHECKS.items():
         if name in arguments and not accepts(arguments[name]):
             problems.append(f"{name}={arguments[name]!r} is not {wanted}")
@@ -185,6 +198,14 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "a number of trials such as 3, or a share of them such as '5%'",
     ),
     "fresh_process": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
+    "keep_checkpoints": (
+        lambda value: value is None or _is_count(value),
+        "a number of checkpoints, 1 or more, or None",
+    ),
+    "keep_best": (
+        lambda value: value is None or isinstance(value, (bool, str)),
+        "the name of a metric, True for the sweep's, or None",
+    ),
     "config_arg": (lambda value: isinstance(value, str) and value.isidentifier(), "the name of an argument"),
 }
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pluggy
 import pytest
 
+from pytest_sweep.errors import SweepError
 from pytest_sweep.hookcalls import call_each
 from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
 from pytest_sweep.model.retry import type_names
@@ -43,6 +46,8 @@ class TrialRunner:
         self._reports: list[pytest.TestReport] = []
         self._unshown: list[pytest.TestReport] = []
         self._may_retry = True
+        self._scratch: Path | None = None
+        self._unrestored: SweepError | None = None
 
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` through ``pytest_runtest_protocol``; what became of it is emitted, unless it ends the session."""
@@ -60,7 +65,10 @@ class TrialRunner:
                 raise
             finally:
                 self._sync_output()
-                self._task = self._trial = None
+                self._task = self._trial = self._unrestored = None
+                if self._scratch is not None:
+                    shutil.rmtree(self._scratch, ignore_errors=True)
+                    self._scratch = None
         self._warn_of_unknown_stop_metrics(item, task, trial)
         state = trial_state(self._reports, stopped=trial.should_stop)
         reports = tuple(serialized(item, report) for report in self._unshown)
@@ -70,9 +78,18 @@ class TrialRunner:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, pluggy.Result[None], None]:
-        """Call the trial's setup hook before its fixtures are built."""
+        """Find the trial's checkpoint and call its setup hook, before its fixtures are built."""
+        if self._trial is not None:
+            self._restore(item, self._trial)
         self._call_hook(item, "pytest_sweep_trial_setup")
         yield
+
+    @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
+    def pytest_runtest_setup_restored(self) -> None:
+        """Fail the set-up of a trial whose checkpoints cannot be read; pytest's own wrappers are ready for it only now."""
+        __tracebackhide__ = True
+        if self._unrestored is not None:
+            raise self._unrestored
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, pluggy.Result[None], None]:
@@ -140,7 +157,7 @@ class TrialRunner:
     ) -> TrialFinished:
         key, attempt, duration = task.trial.key, task.attempt, time.monotonic() - began
         return TrialFinished(
-            key, attempt, state, trial.metrics, error, duration, time.time(), reports, may_retry=self._may_retry
+            key, attempt, state, trial.final_metrics, error, duration, time.time(), reports, may_retry=self._may_retry
         )
 
     def _call_hook(self, item: pytest.Item, name: str) -> None:
@@ -151,7 +168,23 @@ class TrialRunner:
 
     def _warn_of_unknown_stop_metrics(self, item: pytest.Item, task: Task, trial: ActiveTrial) -> None:
         for metric in trial.unknown_stop_metrics():
-            text = f"stop={{{metric!r}: ...}} of {task.trial.sweep.name} was never judged: no report has a metric of this name"
-            path, line, domain = item.location
-            where = (path, line or 0, domain)
-            self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))
+            self._warn(
+                item,
+                f"stop={{{metric!r}: ...}} of {task.trial.sweep.name} was never judged: no report has a metric of this name",
+            )
+
+    def _restore(self, item: pytest.Item, trial: ActiveTrial) -> None:
+        # In the folder that pytest clears away, in case this process is killed.
+        above = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        self._scratch = above / f"checkpoint-{trial.key}-{trial.attempt}"
+        self._unrestored = None
+        try:
+            for text in trial.restore(self._scratch):
+                self._warn(item, text)
+        except SweepError as error:
+            self._unrestored = SweepError(str(error))  # Without what it was raised from, which is ours.
+
+    def _warn(self, item: pytest.Item, text: str) -> None:
+        path, line, domain = item.location
+        where = (path, line or 0, domain)
+        self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))

@@ -6,17 +6,22 @@ import contextlib
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_sweep.checkpoints import save_checkpoint
+from pytest_sweep.checkpoints import Keeping, Name, Recent, Restored, TrialCheckpoints
 from pytest_sweep.errors import MetricsError, SweepError
-from pytest_sweep.model.events import TrialReported
+from pytest_sweep.model.events import CheckpointDamaged, TrialReported
 from pytest_sweep.model.metrics import metric_value, plain_metrics
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Task
+
+RECENT_SECONDS = 5.0
+"""How long a report goes into the checkpoints after it: its own way to the driver takes a tenth of a second, on a busy machine more."""
+MOST_RECENT = 10_000
 
 
 class TrialStopped(BaseException):
@@ -34,7 +39,8 @@ class ActiveTrial:
         attempt: which execution of the trial this is, from 1.
         resources: what it holds.
         seed: a number below 2**32, stable for the trial: seed your generators with it.
-        checkpoint: the path of the newest complete checkpoint of an earlier attempt, or None.
+        checkpoint: a folder of this machine with the newest good checkpoint of an earlier attempt, or None. Where it was downloaded, it
+            is there as long as the attempt.
         metrics: the last reported metrics, or None.
     """
 
@@ -47,13 +53,19 @@ class ActiveTrial:
         self.attempt = task.attempt
         self.resources: Resources = trial.resources
         self.seed = trial.seed
-        self.checkpoint = Path(task.checkpoint) if task.checkpoint else None
+        self.checkpoint: Path | None = None
         self.metrics: dict[str, Any] | None = None
         self.stopped_by: StopRule | None = None
+        self._task = task
         self._sweep = trial.sweep
         self._emit = emit
         self._directory = Path(task.directory)
-        self._iteration = task.iteration
+        self._iteration = 0
+        keeping = Keeping(task.keep_checkpoints, trial.sweep.keep_best, trial.sweep.mode)
+        location = task.checkpoints or str(self._directory / "checkpoints")
+        self._checkpoints = TrialCheckpoints(location, task.attempt, keeping)
+        self._restored: Restored | None = None
+        self._recent: deque[tuple[float, Recent]] = deque(maxlen=MOST_RECENT)
         self._lock = threading.Lock()
         self._ended = False
         self._unjudged = dict.fromkeys(rule.metric for rule in trial.sweep.stop)
@@ -82,6 +94,7 @@ class ActiveTrial:
 
         Raises:
             MetricsError: `metrics` is not that.
+            SweepError: `checkpoint` does not exist, or could not be kept; it is no report then.
             TrialStopped: a stop rule of the sweep is met, on the main thread; the trial ends here, as STOPPED.
         """
         __tracebackhide__ = True
@@ -96,6 +109,34 @@ class ActiveTrial:
                 self.stopped_by = next((rule for rule in self._sweep.stop if rule.met(full)), None)
         if self.should_stop and threading.current_thread() is threading.main_thread():
             raise TrialStopped(str(self.stopped_by))
+
+    def restore(self, scratch: Path) -> list[str]:
+        """Find the checkpoint to go on from, and report what of it the driver has not heard; return what is wrong, a sentence each.
+
+        Args:
+            scratch: a folder that is made, where a checkpoint must be downloaded.
+
+        Raises:
+            SweepError: the place of the checkpoints cannot be read.
+        """
+        __tracebackhide__ = True
+        task = self._task
+        if task.attempt == 1 and task.checkpoint is None:
+            return []  # Nothing can be there: most trials do not look.
+        restored = self._restored = self._checkpoints.restore(scratch, task.checkpoint)
+        iteration = 0
+        if restored is not None:
+            self.checkpoint, iteration = restored.path, restored.manifest.name.iteration
+            self._recover(restored)
+        self._iteration = iteration
+        address = None if restored is None else restored.address
+        for damaged in self._checkpoints.damaged:
+            self._emit(CheckpointDamaged(self.key, damaged, address, iteration))
+        onwards = "starts from the beginning" if address is None else f"goes on from {address}"
+        return [
+            f"checkpoint {damaged} of {self.name} is damaged: {problem}. Attempt {self.attempt} {onwards}"
+            for damaged, problem in self._checkpoints.damaged.items()
+        ]
 
     def begin(self) -> None:
         """Start the clock of ``time_total_s``: the body begins."""
@@ -112,37 +153,68 @@ class ActiveTrial:
         with self._lock:
             self._ended = True
 
+    @property
+    def final_metrics(self) -> dict[str, Any] | None:
+        """Those of the last report, completed by what the body returned; where none was made, those that it was restored with."""
+        if self.metrics is None and self._restored is not None:
+            return dict(self._restored.manifest.metrics)
+        return self.metrics
+
     def unknown_stop_metrics(self) -> list[str]:
         """Return the metrics that stop rules name and that none of the reports had."""
         if self.metrics is None:
             return []
         return list(self._unjudged)
 
-    def _with_auto_metrics(self, plain: dict[str, Any]) -> dict[str, Any]:
-        now = time.monotonic()
-        self._iteration += 1
+    def _with_auto_metrics(self, plain: dict[str, Any], now: float) -> dict[str, Any]:
         auto = {
-            "training_iteration": self._iteration,
+            "training_iteration": self._iteration + 1,
             "time_total_s": now - self._began,
             "time_this_iter_s": now - self._last_report,
             "timestamp": time.time(),
         }
-        self._last_report = now
         return {**auto, **plain}
 
     def _publish(self, plain: dict[str, Any], checkpoint: str | os.PathLike[str] | None) -> dict[str, Any]:
+        now = time.monotonic()
+        full = self._with_auto_metrics(plain, now)
         # First the copy, which may fail: only what is reported counts as an iteration.
-        saved = None if checkpoint is None else self._save(Path(checkpoint), self._iteration + 1)
-        full = self._with_auto_metrics(plain)
+        saved = None if checkpoint is None else self._save(Path(checkpoint), full, now)
+        self._iteration, self._last_report = self._iteration + 1, now
+        self._recent.append((now, Recent(full, None if saved is None else str(Name(self.attempt, self._iteration)))))
         self.metrics = full
         for name in [name for name in self._unjudged if metric_value(full, name) is not None]:
             del self._unjudged[name]
-        self._emit(TrialReported(self.key, self.attempt, full, saved))
+        kept = None if saved is None else self._checkpoints.kept
+        self._emit(TrialReported(self.key, self.attempt, full, saved, kept))
         return full
 
-    def _save(self, source: Path, iteration: int) -> str:
-        name = f"{iteration:06d}-{self.attempt}"
-        return str(save_checkpoint(source, self.dir / "checkpoints", name))
+    def _save(self, source: Path, metrics: dict[str, Any], now: float) -> str:
+        recent = [earlier for reported, earlier in self._recent if now - reported < RECENT_SECONDS]
+        return self._checkpoints.save(source, self._iteration + 1, metrics, recent)
+
+    def _recover(self, restored: Restored) -> None:
+        """Report what an earlier attempt had reported up to its last checkpoint, and what died with its worker."""
+        name, task = restored.manifest.name, self._task
+        if name <= self._known(restored):
+            return
+        attempt, iteration = task.reported
+        heard = iteration if attempt >= name.attempt else 0
+        for report in (*restored.manifest.recent, Recent(restored.manifest.metrics, str(name))):
+            if report.metrics["training_iteration"] > heard:
+                # Should this worker die at once, too, they are in its own checkpoints.
+                self._recent.append((time.monotonic(), report))
+                named = None if report.checkpoint is None else Name.parse(report.checkpoint)
+                saved = None if named is None else restored.complete.get(named)
+                kept = None if saved is None else self._checkpoints.kept
+                self._emit(TrialReported(self.key, self.attempt, dict(report.metrics), saved, kept))
+
+    def _known(self, restored: Restored) -> Name:
+        """Return the name of the newest checkpoint that the driver knows of, which is less than all where it lies elsewhere."""
+        known = self._task.checkpoint
+        if known == restored.address:
+            return restored.manifest.name
+        return next((name for name, address in restored.complete.items() if address == known), Name(0, 0))
 
 
 class _Current:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_sweep.errors import MetricsError, SweepError
 from pytest_sweep.model import Resources, StopRule, Sweep, Task, Trial
-from pytest_sweep.model.events import TrialReported
+from pytest_sweep.model.events import CheckpointDamaged, TrialReported
 from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated, current_trial, report
 
 
@@ -18,13 +18,21 @@ class Running:
     """A trial with what it has emitted."""
 
     def __init__(
-        self, folder: Path, *stop: StopRule, attempt: int = 1, checkpoint: str | None = None, iteration: int = 0
+        self,
+        folder: Path,
+        *stop: StopRule,
+        attempt: int = 1,
+        checkpoint: str | None = None,
+        iteration: int = 0,
+        reported: tuple[int, int] = (0, 0),
+        keep: int | None = None,
     ) -> None:
         sweep = Sweep("test_models.py::train", "train", stop=stop)
         trial = Trial("0" * 16, "test_models.py::train[a=1]", "train[a=1]", sweep, {"a": 1}, Resources(cpu=2), seed=7)
         self.folder = folder / "trial"
         self.emitted: list[Any] = []
-        task = Task(trial, attempt, str(self.folder), checkpoint, iteration)
+        directory = str(self.folder)
+        task = Task(trial, attempt, directory, checkpoint, iteration, keep_checkpoints=keep, reported=reported)
         self.trial = ActiveTrial(task, self.emitted.append)
 
     @property
@@ -58,13 +66,6 @@ class TestAttributes:
         assert running.trial.dir == running.folder
         assert running.folder.is_dir()
         assert running.trial.dir == running.folder
-
-    def test_a_checkpoint_to_restore_from(self, tmp_path: Path) -> None:
-        """A later attempt gets the path of the newest checkpoint, and goes on counting from it."""
-        running = Running(tmp_path, attempt=2, checkpoint="/results/checkpoint", iteration=5)
-        assert running.trial.checkpoint == Path("/results/checkpoint")
-        running.trial.report({"a": 1})
-        assert running.reports == [{"a": 1, "training_iteration": 6}]
 
 
 class TestReport:
@@ -205,7 +206,7 @@ class TestCheckpoints:
         source.write_text("two")
         running.trial.report({"a": 2}, checkpoint=str(source))
         first, second = (Path(event.checkpoint) for event in running.emitted)
-        assert (first.name, second.name) == ("000001-1", "000002-1")
+        assert (first.name, second.name) == ("1-000001", "1-000002")
         assert ((first / "model.pt").read_text(), (second / "model.pt").read_text()) == ("one", "two")
         assert first.parent == running.folder / "checkpoints"
 
@@ -225,6 +226,122 @@ class TestCheckpoints:
             running.trial.report({"a": 1}, checkpoint=tmp_path / "absent")
         running.trial.report({"a": 2})
         assert running.reports == [{"a": 2, "training_iteration": 1}]
+
+
+class TestRestoring:
+    """What an attempt finds of the attempt before, of which the driver has heard only a part."""
+
+    @pytest.fixture
+    def saved(self, tmp_path: Path) -> list[TrialReported]:
+        """The reports of a first attempt, of which the second and the fourth have a checkpoint."""
+        first = Running(tmp_path)
+        for number in range(1, 6):
+            (tmp_path / "state").write_text(str(number))
+            first.trial.report({"n": number}, checkpoint=tmp_path / "state" if number in (2, 4) else None)
+        return first.emitted
+
+    def second(self, tmp_path: Path, known: TrialReported | None, heard: int, **options: Any) -> Running:
+        """Return the second attempt of a trial of which the driver has heard so many reports."""
+        address, iteration = (known.checkpoint, known.metrics["training_iteration"]) if known else (None, 0)
+        second = Running(
+            tmp_path,
+            attempt=2,
+            checkpoint=address,
+            iteration=iteration,
+            reported=(1, heard) if heard else (0, 0),
+            **options,
+        )
+        self.warnings = second.trial.restore(tmp_path / "scratch")
+        return second
+
+    def test_what_the_driver_knows(self, tmp_path: Path, saved: list[TrialReported]) -> None:
+        """A later attempt gets the newest checkpoint and goes on counting from it; nothing is reported twice."""
+        second = self.second(tmp_path, saved[3], 5)
+        assert second.trial.checkpoint == Path(str(saved[3].checkpoint))
+        assert (second.emitted, self.warnings) == ([], [])
+        second.trial.report({"n": 50})
+        assert second.reports == [{"n": 50, "training_iteration": 5}]
+
+    @pytest.mark.parametrize("heard", [0, 1, 2, 3])
+    def test_what_the_driver_has_not_heard(self, tmp_path: Path, saved: list[TrialReported], heard: int) -> None:
+        """What was reported up to the checkpoint and not heard is reported now, each once, with the checkpoints that it had."""
+        second = self.second(tmp_path, saved[1] if heard >= 2 else None, heard)
+        assert [event.metrics["n"] for event in second.emitted] == list(range(heard + 1, 5))
+        assert [event.metrics for event in second.emitted] == [event.metrics for event in saved[heard:4]]
+        assert [event.checkpoint for event in second.emitted] == [event.checkpoint for event in saved[heard:4]]
+        assert {event.attempt for event in second.emitted} == {2}
+        second.trial.report({"n": 50})
+        assert second.emitted[-1].metrics["training_iteration"] == 5
+
+    def test_a_recovery_that_is_lost(self, tmp_path: Path, saved: list[TrialReported]) -> None:
+        """What an attempt recovers is recovered by the next one, too, if the driver has not heard of it."""
+        second = self.second(tmp_path, None, 0)
+        (tmp_path / "state").write_text("50")
+        second.trial.report({"n": 50}, checkpoint=tmp_path / "state")
+        third = Running(tmp_path, attempt=3)
+        third.trial.restore(tmp_path / "scratch")
+        assert [event.metrics["n"] for event in third.emitted] == [1, 2, 3, 4, 50]
+        assert [event.checkpoint for event in third.emitted] == [event.checkpoint for event in second.emitted]
+        heard = Running(tmp_path, attempt=3, checkpoint=saved[3].checkpoint, iteration=4, reported=(2, 4))
+        heard.trial.restore(tmp_path / "scratch")
+        assert [event.metrics["n"] for event in heard.emitted] == [50]
+
+    def test_a_recovery_that_is_heard_in_part(self, tmp_path: Path, saved: list[TrialReported]) -> None:
+        """Of a recovery that broke off the next attempt makes up for the rest."""
+        third = Running(tmp_path, attempt=3, checkpoint=saved[1].checkpoint, iteration=2, reported=(2, 3))
+        third.trial.restore(tmp_path / "scratch")
+        assert [event.metrics["n"] for event in third.emitted] == [4]
+
+    def test_an_old_report_is_not_carried(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A checkpoint carries the reports of the last seconds only: the older ones have arrived."""
+        monkeypatch.setattr("pytest_sweep.worker.trial.RECENT_SECONDS", 0.0)
+        (tmp_path / "state").touch()
+        first = Running(tmp_path)
+        first.trial.report({})
+        first.trial.report({}, checkpoint=tmp_path / "state")
+        second = self.second(tmp_path, None, 0)
+        assert [event.metrics["training_iteration"] for event in second.emitted] == [2]
+
+    def test_a_damaged_one(self, tmp_path: Path, saved: list[TrialReported]) -> None:
+        """A damaged checkpoint is named with what is wrong and what is taken instead, from which counting goes on."""
+        (Path(str(saved[3].checkpoint)) / "state").write_text("?")
+        second = self.second(tmp_path, saved[3], 5)
+        (warning,) = self.warnings
+        assert warning == (
+            f"checkpoint {saved[3].checkpoint} of train[a=1] is damaged: state has been changed: its sha256 is another one. "
+            f"Attempt 2 goes on from {saved[1].checkpoint}"
+        )
+        key = "0" * 16
+        assert second.emitted == [CheckpointDamaged(key, str(saved[3].checkpoint), str(saved[1].checkpoint), 2)]
+        second.trial.report({"n": 50})
+        assert second.emitted[-1].metrics["training_iteration"] == 3
+
+    def test_nothing_is_left(self, tmp_path: Path, saved: list[TrialReported]) -> None:
+        """Where no good one is left, the attempt starts from the beginning and says so."""
+        for event in (saved[1], saved[3]):
+            (Path(str(event.checkpoint)) / "state").unlink()
+        second = self.second(tmp_path, saved[3], 5)
+        assert second.trial.checkpoint is None
+        assert [text.rpartition(". ")[2] for text in self.warnings] == ["Attempt 2 starts from the beginning"] * 2
+        second.trial.report({"n": 50})
+        assert second.emitted[-1].metrics["training_iteration"] == 1
+
+    def test_final_metrics(self, tmp_path: Path, saved: list[TrialReported]) -> None:
+        """An attempt that has nothing more to report ends with the metrics that it was restored with."""
+        second = self.second(tmp_path, saved[3], 5)
+        assert second.trial.metrics is None
+        assert second.trial.final_metrics == saved[3].metrics
+        second.trial.report({"n": 50})
+        assert (second.trial.final_metrics or {})["n"] == 50
+
+    def test_what_is_kept(self, tmp_path: Path, saved: list[TrialReported]) -> None:
+        """A report says which checkpoints there are, where older ones are deleted."""
+        second = self.second(tmp_path, saved[3], 5, keep=2)
+        second.trial.report({}, checkpoint=tmp_path / "state")
+        assert second.emitted[0].kept == (saved[3].checkpoint, second.emitted[0].checkpoint)
+        assert not Path(str(saved[1].checkpoint)).exists()
+        second.trial.report({})
+        assert second.emitted[1].kept is None
 
 
 class TestCurrent:
