@@ -33,7 +33,7 @@ def pytest_sweep_trial_start(trial: Trial, attempt: int) -> None:
 
     Args:
         trial: the trial.
-        attempt: from 1; 2 is the first retry.
+        attempt: from 1; more where it is tried again, or was begun by the run that is resumed.
     """
 
 
@@ -46,12 +46,12 @@ def pytest_sweep_trial_report(trial: Trial, metrics: Mapping[str, Any]) -> None:
     """
 
 
-def pytest_sweep_trial_checkpoint(trial: Trial, checkpoint: Path) -> None:
+def pytest_sweep_trial_checkpoint(trial: Trial, checkpoint: Path | str) -> None:
     """Called on the driver for each checkpoint that a trial has reported, after ``pytest_sweep_trial_report``.
 
     Args:
         trial: the trial.
-        checkpoint: the complete checkpoint, a folder.
+        checkpoint: the complete checkpoint, a folder: its path, or with ``--sweep-storage`` elsewhere than on a disk its URL.
     """
 
 
@@ -66,6 +66,8 @@ def pytest_sweep_trial_retry(trial: Trial, error: str) -> None:
 
 def pytest_sweep_trial_finish(trial: Trial, result: Result) -> None:
     """Called on the driver when a trial is finished, after its result was stored and its reports were shown.
+
+    Not called for a trial whose result was taken from an earlier run: it was when that trial ran.
 
     Args:
         trial: the trial.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_sweep.engine.pool import Shape, Worker
@@ -71,10 +71,11 @@ class Ledger:
         """Have `event` stored and shown."""
         self._records.append(commands.Record(event))
 
-    def add(self, trials: Iterable[Trial]) -> None:
-        """Take in trials that wait."""
+    def add(self, trials: Iterable[Trial], attempts: Mapping[str, int]) -> None:
+        """Take in trials that wait; those of which `attempts` knows a number begin with that attempt."""
         for trial in trials:
-            entry = self._entries[trial.key] = Entry(trial, Shape(trial.resources, trial.fresh_process))
+            shape, attempt = Shape(trial.resources, trial.fresh_process), attempts.get(trial.key, 1)
+            entry = self._entries[trial.key] = Entry(trial, shape, attempt=attempt)
             self.queues.setdefault(entry.shape, deque()).append(trial.key)
             self.unfinished += 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from pytest_sweep.engine.fleet import Policy
@@ -59,15 +59,19 @@ class Loop:
         self._make_task = make_task
         self._unstored: list[events.Accepted] = []
 
-    def run(self, trials: Sequence[Trial]) -> None:
+    def run(self, trials: Sequence[Trial], attempts: Mapping[str, int] | None = None) -> None:
         """Run `trials` to their ends and stop the workers.
+
+        Args:
+            trials: the trials.
+            attempts: with which attempt those go on that were begun in an earlier run, by key.
 
         Raises:
             ExecutorError: the run cannot go on.
             SessionExit: a trial called ``pytest.exit``.
         """
         nodes = events.NodesChanged(tuple(self._executor.nodes()))
-        self._handle([events.Tick(time.monotonic()), nodes, events.TrialsAdded(tuple(trials))])
+        self._handle([events.Tick(time.monotonic()), nodes, events.TrialsAdded(tuple(trials), attempts or {})])
         while not self._scheduler.done:
             self._step()
         self._apply(self._scheduler.stop_workers())

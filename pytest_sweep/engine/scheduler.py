@@ -99,7 +99,7 @@ class Scheduler:
     # What comes from the driver
 
     def _on_trials_added(self, event: events.TrialsAdded) -> None:
-        self._ledger.add(event.trials)
+        self._ledger.add(event.trials, event.attempts)
         self._dispatch()
 
     def _on_nodes_changed(self, event: events.NodesChanged) -> None:

@@ -54,6 +54,9 @@ class Executor(Protocol):
     def future_nodes(self) -> Sequence[Resources]:
         """Return the largest node types that an autoscaler could add; none where there is no autoscaler."""
 
+    def unshared(self, path: str) -> Sequence[str]:
+        """Return the addresses of the nodes that do not see the driver's folder `path`; none where all trials run on one machine."""
+
     def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:
         """Take what workers need, once, before the first is started.
 

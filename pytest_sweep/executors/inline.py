@@ -64,6 +64,10 @@ class InlineExecutor:
         """Return nothing: no machine will be added."""
         return ()
 
+    def unshared(self, path: str) -> Sequence[str]:  # noqa: ARG002 - it is this machine's
+        """Return nothing: there is one machine."""
+        return ()
+
     def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:  # noqa: ARG002 - the session is here
         """Take the items, which are run as they are, in the session that they were collected in."""
         self._items = items

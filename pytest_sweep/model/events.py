@@ -6,7 +6,8 @@ Each is a frozen record of plain data. A trial's events carry its key and its at
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_sweep.model.resources import Resources
@@ -24,9 +25,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class TrialsAdded:
-    """There is more to do."""
+    """There is more to do. `attempts` says, by key, with which attempt a trial goes on that was begun in an earlier run."""
 
     trials: tuple[Trial, ...]
+    attempts: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +133,15 @@ class TrialStarted:
 class TrialReported:
     """A running trial has reported `metrics`, which include Tune's automatic ones.
 
-    `checkpoint` is the path of a complete checkpoint that was reported with them, or None.
+    `checkpoint` is the path or URL of a complete checkpoint that was reported with them, or None; `kept` are those that the trial
+    has then, where older ones were deleted, and None where all are kept.
     """
 
     key: str
     attempt: int
     metrics: dict[str, Any]
     checkpoint: str | None = None
+    kept: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,19 @@ class WarningRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointDamaged:
+    """A checkpoint of a trial is not what was reported: it is none any more.
+
+    `restored` is what the attempt that has found it goes on from, at `iteration`; None and 0 where there is nothing.
+    """
+
+    key: str
+    checkpoint: str
+    restored: str | None
+    iteration: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutputWritten:
     """What a worker wrote past pytest's capture (``-s``, child processes, C code). `key` is the trial that ran, or None."""
 
@@ -253,7 +270,16 @@ class WorkerOutput:
 
 
 TrialEvent = TrialStarted | TrialReported | TrialFinished | TrialReturned
-SessionEvent = LateReport | WarningRecorded | OutputWritten | LogWritten | HookFailed | SessionStarted | WorkerOutput
+SessionEvent = (
+    LateReport
+    | WarningRecorded
+    | OutputWritten
+    | LogWritten
+    | HookFailed
+    | SessionStarted
+    | WorkerOutput
+    | CheckpointDamaged
+)
 WorkerEvent = WorkerStarted | WorkerFailed | WorkerDied | WorkerStopped | SessionExited | BatchDone
 Event = TrialEvent | SessionEvent | WorkerEvent | TrialsAdded | NodesChanged | Tick | RunEnding
 """What the engine takes."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 
 from pytest_sweep.plugin.fixtures import sweep_results, trial
 from pytest_sweep.plugin.nodehooks import add_node_hooks
-from pytest_sweep.plugin.options import add_options, results_dir
+from pytest_sweep.plugin.options import add_options, results_dir, separate_files
 
 __all__ = ["sweep_results", "trial"]  # Fixtures, which pytest finds in the plugin's module.
 
@@ -14,6 +16,13 @@ __all__ = ["sweep_results", "trial"]  # Fixtures, which pytest finds in the plug
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Read ``--sweep-resume test_models.py`` as it is meant: a name of a run is written with ``=``."""
+    if separate_files(args):
+        early_config.known_args_namespace = parser.parse_known_args(args, namespace=copy(early_config.option))
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pytest
 
+from pytest_sweep.checkpoints import check_place
 from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.errors import SpaceError, SweepError
 from pytest_sweep.executors.base import Executor
@@ -40,7 +41,14 @@ def activate(config: pytest.Config) -> None:
         pytest.UsageError: options that make no sense, or an executor that does not exist.
     """
     options = read_options(config)
-    run = SweepRun(config, options)
+    if options.storage is not None:
+        _check_storage(options.storage)
+    resumption = None
+    if options.may_take:
+        from pytest_sweep.plugin.resuming import resumption as find_resumption
+
+        options, resumption = find_resumption(options, _given_seed(config), config.get_verbosity())
+    run = SweepRun(config, options, resumption)
     executor = _make_executor(config, options, run.keeper)
     run.use(executor, _policy(options, executor))
     spaces = _spaces(options)
@@ -70,6 +78,12 @@ def activate(config: pytest.Config) -> None:
         config.pluginmanager.register(DryRun(executor, options.max_concurrent, spaces), "sweep-dry-run")
 
 
+def _given_seed(config: pytest.Config) -> int | None:
+    """Return the seed that the command line names, or None."""
+    given = config.getoption("sweep_seed")
+    return None if given is None else int(given)
+
+
 def _policy(options: SweepOptions, executor: Executor) -> Policy:
     limits = [limit for limit in (options.max_concurrent, executor.max_concurrent) if limit is not None]
     return Policy(
@@ -86,6 +100,13 @@ def _spaces(options: SweepOptions) -> SpaceExpander:
     return SpaceExpander(options.seed, options.max_trials, overrides)
 
 
+def _check_storage(location: str) -> None:
+    try:
+        check_place(location)
+    except SweepError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def _read(flag: str, parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)
@@ -95,7 +116,7 @@ def _read(flag: str, parse: Callable[[str], T], text: str) -> T:
 
 def _prepare(executor: Executor, options: SweepOptions) -> None:
     """Begin to start the executor as soon as there is something to run, so that it starts while pytest collects."""
-    if not options.starts_nothing:
+    if not options.starts_nothing and not options.may_take:
         executor.prepare()
 
 

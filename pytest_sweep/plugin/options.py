@@ -13,13 +13,18 @@ import pytest
 from pytest_sweep.durations import parse_duration
 
 EXECUTORS = ("ray", "processes", "inline")
+LAST = "last"
+"""The run that ``--sweep-resume`` without a name goes on from."""
 MAX_TRIALS = 1_000_000
 """As ``space.MAX_POINTS``, which may not be imported here: options are read in every session of pytest."""
 
 
 @dataclass(frozen=True)
 class _Option:
-    """An option ``--sweep-NAME`` with its ini key ``sweep_NAME``; `many` can be given several times, in the ini file a line each."""
+    """An option ``--sweep-NAME`` with its ini key ``sweep_NAME``; `many` can be given several times, in the ini file a line each.
+
+    `alone` is its value where none is given: as in ``--sweep-resume``; a switch takes no value at all.
+    """
 
     name: str
     help: str
@@ -28,6 +33,8 @@ class _Option:
     metavar: str | None = None
     shown_default: str | None = None
     many: bool = False
+    alone: str | None = None
+    is_switch: bool = False
 
     @property
     def flag(self) -> str:
@@ -59,6 +66,12 @@ def _number(text: str) -> int:
     return number
 
 
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text.lower() in ("true", "1", "yes", "on")
+
+
 def _limit(text: str) -> float:
     seconds = parse_duration(text)
     if seconds <= 0:
@@ -78,6 +91,10 @@ _OPTIONS = (
     _Option("max_concurrent", "run at most N trials at once", kind=_count, metavar="N",
             shown_default="as many as fit"),
     _Option("dir", "folder for results, relative to rootdir", "sweep_results", metavar="PATH"),
+    _Option("storage", "where checkpoints go, a path or any URL of fsspec such as s3://bucket/sweeps; needed where nodes share no disk",
+            metavar="URL", shown_default="the folder for results"),
+    _Option("keep_checkpoints", "keep N checkpoints of each trial, where its sweep does not say keep_checkpoints=", kind=_count,
+            metavar="N", shown_default="all"),
     _Option("seed", "seed of the run: what is drawn and every trial's seed depend on it", 0, kind=_integer, metavar="N"),
     _Option("where", "run only the trials that meet a condition: \"lr < 0.01 and model == 'mlp'\"", metavar="CONDITION",
             shown_default="all"),
@@ -94,6 +111,14 @@ _OPTIONS = (
             kind=parse_duration, metavar="TIME", shown_default="5m"),
     _Option("abort_after", "give up a sweep whose first N finished trials fail with the same error, 0 for never", 20, kind=_number,
             metavar="N"),
+    _Option("resume", "go on from a run, by default the last one: what is finished is taken from it, the rest is run", metavar="RUN",
+            shown_default="off", alone=LAST),
+    _Option("retry_failed", "with --sweep-resume, run those that failed again", False, kind=_truth, is_switch=True,
+            shown_default="off"),
+    _Option("resume_strict", "with --sweep-resume, take no result that other code has made: refuse to run", False, kind=_truth,
+            shown_default="off", is_switch=True),
+    _Option("cache", "take results from all earlier runs, where the code that made them has not changed", False, kind=_truth,
+            shown_default="off", is_switch=True),
 )  # fmt: skip
 
 
@@ -109,6 +134,8 @@ class SweepOptions:
         num_gpus: GPUs of a local Ray, or None for the machine's.
         max_concurrent: how many trials may run at once, or None.
         results_dir: the folder for results.
+        storage: the path or URL for checkpoints, or None for the folder for results.
+        keep_checkpoints: how many checkpoints of a trial are kept where its sweep says nothing, or None for all.
         seed: the seed of the run.
         where: the condition that trials must meet, or None.
         sets: the axes that are replaced, as written: ``lr=1e-4,1e-3``.
@@ -118,6 +145,10 @@ class SweepOptions:
         budget: seconds after which nothing new starts, or None.
         grace: seconds that running trials have then.
         abort_after: how many trials of a sweep may fail alike from the start, 0 for all.
+        resume: the run to go on from, by name or folder, or `LAST`; None for none.
+        retry_failed: whether the trials that have failed in it run again.
+        strict: whether what other code has made may not be taken from it.
+        cache: whether results are taken from all runs.
         starts_nothing: whether the session only looks (``--co``, ``--fixtures``), so that nothing is to be started.
     """
 
@@ -128,6 +159,8 @@ class SweepOptions:
     num_gpus: int | None
     max_concurrent: int | None
     results_dir: Path
+    storage: str | None
+    keep_checkpoints: int | None
     seed: int
     where: str | None
     sets: tuple[str, ...]
@@ -137,7 +170,16 @@ class SweepOptions:
     budget: float | None
     grace: float
     abort_after: int
+    resume: str | None
+    retry_failed: bool
+    strict: bool
+    cache: bool
     starts_nothing: bool
+
+    @property
+    def may_take(self) -> bool:
+        """Whether results of earlier runs may be taken, so that there may be nothing to run."""
+        return self.resume is not None or self.cache
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -146,10 +188,27 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--sweep", action="store_true", default=False, help="run the trials of @sweep functions")
     for option in _OPTIONS:
         text = f"{option.help} (default: {option.shown_default or option.default})"
-        action = "append" if option.many else "store"
-        group.addoption(option.flag, action=action, dest=option.dest, default=None, metavar=option.metavar, help=text)
+        more: dict[str, Any] = {} if option.is_switch else {"metavar": option.metavar}
+        if option.alone is not None:
+            more |= {"nargs": "?", "const": option.alone}
+        action = "append" if option.many else "store_true" if option.is_switch else "store"
+        group.addoption(option.flag, action=action, dest=option.dest, default=None, help=text, **more)
         kind: Literal["linelist"] | None = "linelist" if option.many else None
         parser.addini(option.dest, f"default of {option.flag}", kind, default=None)
+
+
+def separate_files(args: list[str]) -> bool:
+    """Give an option that may stand alone the value that it has then, so that it does not swallow the file that follows it.
+
+    Returns:
+        Whether `args` had such an option.
+    """
+    alone = {option.flag: f"{option.flag}={option.alone}" for option in _OPTIONS if option.alone is not None}
+    end = args.index("--") if "--" in args else len(args)
+    if not alone.keys() & set(args[:end]):
+        return False
+    args[:end] = [alone.get(arg, arg) for arg in args[:end]]
+    return True
 
 
 def read_options(config: pytest.Config) -> SweepOptions:
@@ -159,6 +218,10 @@ def read_options(config: pytest.Config) -> SweepOptions:
         pytest.UsageError: a value that makes no sense; the text names the option.
     """
     given = {option.name: _value(config, option) for option in _OPTIONS}
+    for name in ("retry_failed", "resume_strict"):
+        if config.getoption(f"sweep_{name}") and given["resume"] is None:
+            flag = next(option.flag for option in _OPTIONS if option.name == name)
+            raise pytest.UsageError(f"{flag} is about the run that is resumed: add --sweep-resume")
     looks = any(config.getoption(name, False) for name in ("collectonly", "showfixtures", "show_fixtures_per_test"))
     processes = config.getoption("numprocesses", None) or None
     return SweepOptions(
@@ -169,6 +232,8 @@ def read_options(config: pytest.Config) -> SweepOptions:
         num_gpus=given["num_gpus"],
         max_concurrent=given["max_concurrent"],
         results_dir=results_dir(config),
+        storage=_storage(config, given["storage"]),
+        keep_checkpoints=given["keep_checkpoints"],
         seed=given["seed"],
         where=given["where"],
         sets=given["set"],
@@ -178,6 +243,10 @@ def read_options(config: pytest.Config) -> SweepOptions:
         budget=given["budget"],
         grace=given["grace"],
         abort_after=given["abort_after"],
+        resume=given["resume"],
+        retry_failed=given["retry_failed"],
+        strict=given["resume_strict"],
+        cache=given["cache"],
         starts_nothing=looks,
     )
 
@@ -197,6 +266,13 @@ def results_dir(config: pytest.Config) -> Path:
     """Return the folder for results; a relative one is relative to rootdir."""
     option = next(option for option in _OPTIONS if option.name == "dir")
     return config.rootpath / Path(_value(config, option)).expanduser()
+
+
+def _storage(config: pytest.Config, given: str | None) -> str | None:
+    """Return a URL as it is, and a path in full: relative to rootdir."""
+    if given is None or "://" in given:
+        return given
+    return str(config.rootpath / Path(given).expanduser())
 
 
 def _value(config: pytest.Config, option: _Option) -> Any:

@@ -18,9 +18,9 @@ from pytest_sweep.plugin.recording import Recorder
 from pytest_sweep.plugin.terminal import write_below
 from pytest_sweep.plugin.turns import Turns
 from pytest_sweep.reporting import Progress, junit_properties
-from pytest_sweep.results import Result
-from pytest_sweep.store import RunReader
-from pytest_sweep.worker.reports import rebuild_warning
+from pytest_sweep.results import Result, path_or_url
+from pytest_sweep.store import RunReader, Start
+from pytest_sweep.worker.reports import CACHED, rebuild_warning
 
 
 class Replayer:
@@ -28,6 +28,7 @@ class Replayer:
 
     Attributes:
         checkpoints: the newest checkpoint of each trial, by key, with the iteration that it was reported at.
+        reported: the attempt and the iteration of the newest report of each trial, by key.
         failed_attempts: the errors of the attempts of each trial that were tried again, by key.
         failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
@@ -43,7 +44,8 @@ class Replayer:
         progress: Progress,
         debugger: Debugger | None = None,
     ) -> None:
-        self.checkpoints: dict[str, tuple[str, int]] = {}
+        self.checkpoints: dict[str, tuple[str | None, int]] = {}
+        self.reported: dict[str, tuple[int, int]] = {}
         self.failed_attempts: dict[str, list[str]] = {}
         self.failed_reports: Counter[str] = Counter()
         self.fatal: str | None = None
@@ -54,6 +56,7 @@ class Replayer:
         self._hooks = hooks
         self._progress = progress
         self._debugger = debugger
+        self._taken: Mapping[str, str] = {}
         self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
         self._show: dict[type, Callable[[Any], None]] = {
             events.TrialStarted: self._show_start,
@@ -72,8 +75,32 @@ class Replayer:
         self._recorder.record(batch)
         for event in batch:
             self._progress.update(event)
-            if isinstance(event, events.TrialReported) and event.checkpoint is not None:
-                self.checkpoints[event.key] = (event.checkpoint, event.metrics["training_iteration"])
+            if isinstance(event, events.TrialReported):
+                self.reported[event.key] = event.attempt, event.metrics["training_iteration"]
+                if event.checkpoint is not None:
+                    self.checkpoints[event.key] = event.checkpoint, event.metrics["training_iteration"]
+            elif isinstance(event, events.CheckpointDamaged):
+                self.checkpoints[event.key] = event.restored, event.iteration
+
+    def go_on(self, starts: Mapping[str, Start]) -> None:
+        """Take note of where trials go on that an earlier run has begun, by their keys."""
+        self._progress.go_on({key: start.attempt for key, start in starts.items()})
+        for key, start in starts.items():
+            self.checkpoints[key] = start.checkpoint, start.iteration
+            self.reported[key] = start.reported
+            self.failed_attempts[key] = list(start.errors)
+
+    def show_taken(self, ends: Sequence[events.TrialFinished], runs: Mapping[str, str]) -> None:
+        """Show what is taken from earlier runs, whose names are `runs`, by key. It is stored already, and no hook is called.
+
+        Raises:
+            pytest.Session.Failed, pytest.Session.Interrupted: as `show`.
+        """
+        self._taken = runs
+        for end in ends:
+            self._progress.update(end)
+        for end in ends:
+            self._show[events.TrialFinished](end)
 
     def show(self, event: events.Accepted) -> None:
         """Show one event.
@@ -93,8 +120,8 @@ class Replayer:
         item = self._items[event.key]
         self._hooks.call("pytest_sweep_trial_report", item, trial=item.stash[TRIAL], metrics=event.metrics)
         if event.checkpoint is not None:
-            path = Path(event.checkpoint)
-            self._hooks.call("pytest_sweep_trial_checkpoint", item, trial=item.stash[TRIAL], checkpoint=path)
+            checkpoint = path_or_url(event.checkpoint)
+            self._hooks.call("pytest_sweep_trial_checkpoint", item, trial=item.stash[TRIAL], checkpoint=checkpoint)
 
     def _show_retry(self, event: events.TrialRetried) -> None:
         item, failed = self._items[event.failed.key], event.failed
@@ -114,17 +141,24 @@ class Replayer:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
         properties = junit_properties(trial, event.state, event.metrics, self._run_name, failed)
+        taken_from = self._taken.get(event.key)
+        if taken_from is not None:
+            properties.append(("sweep.taken_from", taken_from))
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
             if report.when != "setup":  # The metrics are known when the body has ended.
                 report.user_properties = [*report.user_properties, *properties]
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if taken_from is None:
+            self._tell_of_end(item, event)
+        raise_if_ended(item.session)
+
+    def _tell_of_end(self, item: pytest.Item, event: events.TrialFinished) -> None:
         if self._hooks.is_implemented("pytest_sweep_trial_finish"):
             self._tell_of_result(item, event.key)
         if self._debugger is not None and event.state is TrialState.ERROR:
             self._debugger.run_again(item, event.key)
-        raise_if_ended(item.session)
 
     def _tell_of_result(self, item: pytest.Item, key: str) -> None:
         if self._recorder.is_behind:
@@ -166,13 +200,21 @@ class Replayer:
     def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
         if event.reports:
             return [self._rebuilt(data) for data in event.reports]
+        teardown = self._made_report(item, "passed", None, 0.0, when="teardown")
+        if event.state is TrialState.CACHED:
+            cached = self._made_report(item, "passed", None, 0.0)
+            setattr(cached, CACHED, True)
+            return [cached, teardown]
         # The worker could not say more. The tear-down closes the case for junitxml.
         error = event.error or "the trial failed"
         last = error.rpartition("\n")[2]
         # The summary of pytest shows the first line; stacks stand above the cause, as in Python's own tracebacks.
         text = error if last == error else f"{last}\n\n{error}"
         failed = self._made_report(item, "failed", text, event.duration)
-        return [failed, self._made_report(item, "passed", None, 0.0, when="teardown")]
+        if event.key in self._taken:
+            how = f"It failed in run {self._taken[event.key]}, and was not run again: that is what --sweep-retry-failed is for."
+            failed.sections.append(("taken from an earlier run", how))
+        return [failed, teardown]
 
     def _rebuilt(self, data: dict[str, Any]) -> pytest.TestReport:
         report = self._config.hook.pytest_report_from_serializable(config=self._config, data=dict(data))

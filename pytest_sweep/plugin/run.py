@@ -15,13 +15,15 @@ from pytest_sweep.executors.base import Executor
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.sources import SourceReader
 from pytest_sweep.plugin.spread import OrdinaryTests
 from pytest_sweep.worker.keeper import FixtureKeeper
-from pytest_sweep.worker.reports import LOCATION
+from pytest_sweep.worker.reports import CACHED, LOCATION
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
     from _pytest.fixtures import SubRequest
 
+    from pytest_sweep.plugin.resuming import Plan, Resumption
     from pytest_sweep.plugin.trials import TrialPhase
     from pytest_sweep.results import SessionResults
 
@@ -43,11 +45,12 @@ class SweepRun:
 
     collector: SweepCollector
 
-    def __init__(self, config: pytest.Config, options: SweepOptions) -> None:
+    def __init__(self, config: pytest.Config, options: SweepOptions, resumption: Resumption | None = None) -> None:
         self.keeper = FixtureKeeper(self._on_late_report)
         self.spread = OrdinaryTests()
         self._config = config
         self._options = options
+        self._resumption = resumption
         self._phase: TrialPhase | None = None
         self._judging = False
         self._has_ended = False
@@ -89,7 +92,8 @@ class SweepRun:
     def pytest_report_header(self) -> str:
         """Say where trials run, with which seed, and where results go."""
         options = self._options
-        return f"sweep: executor {self._executor.name}, seed {options.seed}, results in {options.results_dir}"
+        seed = f"seed {options.seed}" + (self._resumption.origin if self._resumption is not None else "")
+        return f"sweep: executor {self._executor.name}, {seed}, results in {options.results_dir}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -106,17 +110,19 @@ class SweepRun:
         if session.config.option.collectonly:
             return True
         ordinary, trials, judges = _partition(session.items)
-        if trials and self._options.address is not None:
+        plan = self._decide(trials) if trials else None
+        to_run = [item for item in trials if plan is None or item.stash[TRIAL].key not in plan.taken]
+        if to_run and self._options.address is not None:
             self._check_executor()  # A wrong address is told now, not after the tests.
         # The item that follows says which fixtures stay alive; a trial in another process shares none with the tests.
-        following = [*judges, *(trials if self._executor.name == "inline" else []), None]
+        following = [*judges, *(to_run if self._executor.name == "inline" else []), None]
         if ordinary and self.spread.is_active:
             self.spread.run(session)
             raise_if_ended(session)
         else:
             self._run_items(session, ordinary, following[0])
-        if trials:
-            self._run_trials(session, trials)
+        if plan is not None:
+            self._run_trials(session, trials, plan)
         self._judging = True
         self._run_items(session, judges, None)
         self.keeper.enter(None)
@@ -129,6 +135,8 @@ class SweepRun:
         outcome: str = report.outcome
         if outcome == "rerun":
             category, letter, word = "rerun", "R", ("RERUN", {"yellow": True})
+        elif hasattr(report, CACHED):
+            category, letter, word = "cached", "c", ("CACHED", {"green": True})
         location = getattr(report, LOCATION, None)
         # Not in the short summary, whose lines are read by other tools.
         if (
@@ -176,12 +184,33 @@ class SweepRun:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
             raise_if_ended(session)
 
-    def _run_trials(self, session: pytest.Session, items: Sequence[pytest.Item]) -> None:
+    def _decide(self, items: Sequence[pytest.Item]) -> Plan:
+        """Decide what is taken from earlier runs, say so, and begin to start the executor if something is left to run."""
+        from pytest_sweep.plugin.resuming import Plan
+
+        sources = SourceReader().sources(items)
+        if self._resumption is None:
+            return Plan(sources)
+        plan = self._resumption.plan([item.stash[TRIAL] for item in items], sources)
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            for line in plan.notes:
+                reporter.write_line(line)
+            for line in plan.warnings:
+                reporter.write_line(line, yellow=True)
+        if len(plan.taken) < len(items):
+            self._executor.prepare()
+        return plan
+
+    def _run_trials(self, session: pytest.Session, items: Sequence[pytest.Item], plan: Plan) -> None:
         from pytest_sweep.plugin.trials import TrialPhase
 
         try:
-            self._check_executor()
-            self._phase = TrialPhase(self._config, self._options, self._executor, self._policy, items, self.keeper)
+            if len(plan.taken) < len(items):
+                self._check_executor()
+            self._phase = TrialPhase(
+                self._config, self._options, self._executor, self._policy, items, self.keeper, plan
+            )
         except SweepError as error:
             raise pytest.UsageError(str(error)) from error
         self._phase.run(session)

@@ -80,8 +80,8 @@ class StatusPrinter:
         usual = BLOCK_ON_TERMINAL if self._on_terminal else LINE_ELSEWHERE
         self._interval = usual if options.status_interval is None else options.status_interval
 
-    def start(self, capacity: _Capacity) -> None:
-        """Start the clock; `capacity` knows what the executor's nodes have."""
+    def start(self, capacity: _Capacity | None) -> None:
+        """Start the clock; `capacity` knows what the executor's nodes have, None where it is not started."""
         self._capacity = capacity
         self._began = self._last = time.monotonic()
 

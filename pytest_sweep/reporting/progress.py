@@ -37,6 +37,7 @@ class TrialProgress:
         error: the text of its last failure, that of an attempt that is tried again included; or None.
         reason: why it was not run, or None.
         attempt: which execution of it this is, from 1.
+        first_attempt: the first one of this run: more than 1 where an earlier run has begun it.
         started: when this attempt began, in seconds since the epoch; None before it does.
     """
 
@@ -51,6 +52,7 @@ class TrialProgress:
     reason: str | None = None
     attempt: int = 1
     started: float | None = None
+    first_attempt: int = 1
 
     @property
     def states(self) -> tuple[TrialState, ...]:
@@ -95,6 +97,12 @@ class Progress:
             if trial.sweep.id not in self._sweeps:
                 self._sweeps[trial.sweep.id] = (trial.sweep, entry)
                 self._sweep_names.setdefault(trial.sweep.name, set()).add(trial.sweep.id)
+
+    def go_on(self, attempts: Mapping[str, int]) -> None:
+        """Take note of the attempts with which trials go on that an earlier run has begun, by their keys."""
+        for key, attempt in attempts.items():
+            entry = self._entries[key]
+            entry.attempt = entry.first_attempt = attempt
 
     def update(self, event: Accepted) -> None:
         """Take in an event; one that is not about a trial's course changes nothing.

@@ -88,7 +88,7 @@ def not_run_line(progress: Progress) -> str:
 def flaky_line(progress: Progress) -> str:
     """Return how many trials passed only at a later attempt, and the first of them; empty where none did."""
     passed = (entry for state in (TrialState.TERMINATED, TrialState.STOPPED) for entry in progress.in_state(state))
-    flaky = sorted((entry for entry in passed if entry.attempt > 1), key=lambda entry: entry.index)
+    flaky = sorted((entry for entry in passed if entry.attempt > entry.first_attempt), key=lambda entry: entry.index)
     if not flaky:
         return ""
     named = ", ".join(f"{progress.label(entry.trial)} (attempt {entry.attempt})" for entry in flaky[:_MOST_REASONS])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_sweep.results.grid import QueryError, ResultGrid
+from pytest_sweep.results.grid import ResultGrid
 from pytest_sweep.results.loading import load_results, newest_results
-from pytest_sweep.results.result import Result
+from pytest_sweep.results.result import QueryError, Result, path_or_url
 from pytest_sweep.results.sweeps import SessionResults, SweepResults, UnknownSweepError
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "UnknownSweepError",
     "load_results",
     "newest_results",
+    "path_or_url",
 ]

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
+from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.spread import is_number
 from pytest_sweep.results.aggregate import aggregated
-from pytest_sweep.results.result import DONE, Result, flattened, histories
+from pytest_sweep.results.result import DONE, QueryError, Result, flattened, histories
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 Mode = Literal["min", "max"]
 Scope = Literal["last", "all", "avg"]
-
-
-class QueryError(SweepError, ValueError):
-    """A question to results that is not complete or misspelt; the text says what there is to choose from."""
 
 
 class ResultGrid(Sequence[Result]):

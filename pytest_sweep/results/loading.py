@@ -11,7 +11,7 @@ from pytest_sweep.model import Trial
 from pytest_sweep.results.grid import ResultGrid
 from pytest_sweep.results.result import Result
 from pytest_sweep.results.sweeps import SessionResults, SweepResults
-from pytest_sweep.store import RunReader, find_results_dir, run_folders
+from pytest_sweep.store import RunReader, find_results_dir, run_folder, run_folders
 
 
 def load_results(
@@ -88,13 +88,9 @@ def _run_folder(run: str | os.PathLike[str] | None, results_dir: Path | None) ->
         return Path(run).resolve()
     if results_dir is None:
         results_dir = find_results_dir(Path.cwd())
+    if run is not None:
+        return run_folder(results_dir, os.fspath(run))
     folders = run_folders(results_dir)
     if not folders:
         raise NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
-    if run is None:
-        return folders[0]
-    for folder in folders:
-        if folder.name == os.fspath(run):
-            return folder
-    names = ", ".join(folder.name for folder in folders[:5]) + (", ..." if len(folders) > 5 else "")
-    raise NoResultsError(f"there is no run {os.fspath(run)!r} in {results_dir}: the newest are {names}")
+    return folders[0]

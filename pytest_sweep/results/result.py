@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pytest_sweep.errors import NoResultsError, SweepError
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.metrics import metric_value
+from pytest_sweep.model.spread import is_number
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
 DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
 """The states of trials that finished well."""
+
+
+class QueryError(SweepError, ValueError):
+    """A question to results that is not complete or misspelt; the text says what there is to choose from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +31,7 @@ class Result:
             ``training_iteration`` and so on; None where there are none, as for a trial that was not run.
         config: the configuration in its stored form, which is JSON: a function or an object is there as readable text.
         error: the text of the failure, its last line the shortest form of it; None where there is none.
-        checkpoint: the newest complete checkpoint, or None.
+        checkpoint: the newest good checkpoint, or None: the path of a folder, or its URL where ``--sweep-storage`` is not on a disk.
         state: what became of the trial.
         trial_id: its pytest node id.
         key: 16 hexadecimal digits, equal in every run for an equal trial.
@@ -38,7 +46,7 @@ class Result:
     metrics: dict[str, Any] | None
     config: dict[str, Any]
     error: str | None
-    checkpoint: Path | None
+    checkpoint: Path | str | None
     state: TrialState
     trial_id: str
     key: str
@@ -58,7 +66,7 @@ class Result:
             metrics=trial.metrics,
             config=trial.config,
             error=trial.error,
-            checkpoint=None if trial.checkpoint is None else Path(trial.checkpoint),
+            checkpoint=None if trial.checkpoint is None else path_or_url(trial.checkpoint),
             state=trial.state,
             trial_id=trial.node_id,
             key=trial.key,
@@ -99,6 +107,47 @@ class Result:
         """
         return self._reader.attempts(self.key)
 
+    @property
+    def best_checkpoints(self) -> list[tuple[Path | str, dict[str, Any]]]:
+        """The checkpoints that were kept, the oldest one first, each with the metrics that it was reported with. Read anew at every access.
+
+        A path of a folder, or a URL where ``--sweep-storage`` is not on a disk; of folders only those that are still there.
+
+        Raises:
+            StoreError: the run's database cannot be read any more.
+        """
+        found = [(path_or_url(address), metrics) for address, metrics in self._reader.checkpoints(self.key)]
+        return [(place, metrics) for place, metrics in found if isinstance(place, str) or place.is_dir()]
+
+    def get_best_checkpoint(self, metric: str, mode: Literal["min", "max"]) -> Path | str:
+        """Return the checkpoint that was reported with the best value of a metric; of equals, the oldest one.
+
+        As in Tune, a checkpoint that was reported without the metric does not take part; nor does one whose value is NaN.
+
+        Args:
+            metric: the metric; a nested one is named with slashes: ``"val/loss"``.
+            mode: ``"min"`` or ``"max"``.
+
+        Raises:
+            QueryError: another mode.
+            NoResultsError: the trial has no checkpoint, or none with such a value.
+            StoreError: the run's database cannot be read any more.
+        """
+        if mode not in ("min", "max"):
+            raise QueryError(f"mode={mode!r}: choose 'min' or 'max'")
+        checkpoints = self.best_checkpoints
+        if not checkpoints:
+            raise NoResultsError(f"{self.name} has no checkpoint")
+        scored = [(place, metric_value(metrics, metric)) for place, metrics in checkpoints]
+        ranked = [(place, value) for place, value in scored if is_number(value) and not math.isnan(value)]
+        if not ranked:
+            names = sorted({name for _, metrics in checkpoints for name in flattened(metrics)})
+            raise NoResultsError(
+                f"no checkpoint of {self.name} was reported with a number as {metric!r}: there are {', '.join(map(repr, names))}"
+            )
+        better = min if mode == "min" else max
+        return better(ranked, key=lambda pair: pair[1])[0]
+
     def __repr__(self) -> str:
         lines = [
             f"trial_id={self.trial_id!r}",
@@ -109,6 +158,11 @@ class Result:
             f"path={str(self.path)!r}",
         ]
         return "Result(\n" + "".join(f"  {line},\n" for line in lines) + ")"
+
+
+def path_or_url(address: str) -> Path | str:
+    """Return the address of a checkpoint as a path, or as the URL that it is."""
+    return address if "://" in address else Path(address)
 
 
 def histories(results: list[Result]) -> list[list[dict[str, Any]]]:

@@ -49,6 +49,21 @@ def create_database(path: Path) -> Connection:
     return connection
 
 
+def snapshot(path: Path, target: Path) -> None:
+    """Copy the database, also while it is written, to a file that is complete by itself.
+
+    Raises:
+        StoreError: it cannot be read, or the copy not be written.
+    """
+    with (
+        reporting_errors(path, "copied"),
+        closing(_connect(path, "mode=ro")) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE").fetchall()
+
+
 def close_database(connection: Connection, path: Path) -> None:
     """Close the writer's connection, so that the file alone is a complete copy, readable from read-only media too."""
     try:
@@ -61,6 +76,30 @@ def close_database(connection: Connection, path: Path) -> None:
     finally:
         connection.close()
         connection.engine.dispose()
+
+
+class NotBegunError(StoreError):
+    """A database without a run: it was killed as it began, before it had anything to lose."""
+
+
+@contextmanager
+def attached(connection: Connection, path: Path) -> Iterator[None]:
+    """Have the database at `path` beside the writer's own, as ``earlier``, to be read only.
+
+    Raises:
+        SchemaError, StoreError: as for `reading_engine`.
+    """
+    # Opened as a reader opens it: what a killed writer left half done is rolled back, and other versions are refused.
+    _reading_connection(path).close()
+    writable = os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists()
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    with reporting_errors(path, "read"):
+        driver.execute("ATTACH ? AS earlier", (_uri(path, "mode=ro" if writable else "immutable=1"),))
+    try:
+        yield
+    finally:
+        driver.execute("DETACH earlier")
 
 
 def reading_engine(path: Path) -> Engine:
@@ -105,8 +144,11 @@ def _unescaped(point: str) -> str:
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
-    uri = f"file:{quote(path.absolute().as_posix())}?{how}"
-    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    return sqlite3.connect(_uri(path, how), uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+
+
+def _uri(path: Path, how: str) -> str:
+    return f"file:{quote(path.absolute().as_posix())}?{how}"
 
 
 def _pragmas(connection: Connection, *pragmas: str) -> None:
@@ -144,7 +186,7 @@ def _checked(path: Path, how: str) -> sqlite3.Connection:
         with closing(connection.execute("PRAGMA user_version")) as cursor:
             (version,) = cursor.fetchone()
         if version == 0:
-            raise StoreError(
+            raise NotBegunError(
                 f"{path} is not a results database, or its run was killed as it began: delete {path.parent}"
             )
         if version != SCHEMA_VERSION:

@@ -52,6 +52,29 @@ def run_folders(results_dir: Path) -> list[Path]:
     return sorted(found, key=lambda folder: folder.name, reverse=True)
 
 
+def run_folder(results_dir: Path, run: str) -> Path:
+    """Return the folder of a run, by its name in `results_dir` or by its path.
+
+    Raises:
+        NoResultsError: there is no such run; the text says what there is.
+    """
+    if (Path(run) / DATABASE).is_file():
+        return Path(run).resolve()
+    folders = run_folders(results_dir)
+    if not folders:
+        raise NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
+    for folder in folders:
+        if folder.name == run:
+            return folder
+    names = ", ".join(folder.name for folder in folders[:5]) + (", ..." if len(folders) > 5 else "")
+    raise NoResultsError(f"there is no run {run!r} in {results_dir}: the newest are {names}")
+
+
+def run_name(folder: Path, results_dir: Path) -> str:
+    """Return by what a run in `folder` is found from `results_dir`: its name there, or its path."""
+    return folder.name if folder.parent == results_dir else str(folder)
+
+
 def find_results_dir(start: Path) -> Path:
     """Return the nearest ``sweep_results`` in `start` or in a folder above it.
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
-from pytest_sweep.errors import StoreError
 from pytest_sweep.store import schema
-from pytest_sweep.store.database import reading_engine, reporting_errors
+from pytest_sweep.store.database import NotBegunError, reading_engine, reporting_errors
 from pytest_sweep.store.folders import DATABASE
 from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
 
@@ -42,16 +41,16 @@ class RunReader:
 
     def run(self) -> StoredRun:
         """Return what is known of the run itself."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(select(schema.run)).one_or_none()
         if row is None:
-            raise StoreError(f"{self._database} holds no run: it was killed as it began; delete {self.path}")
+            raise NotBegunError(f"{self._database} holds no run: it was killed as it began; delete {self.path}")
         return StoredRun(**row._mapping)
 
     def sweeps(self) -> list[StoredSweep]:
         """Return the run's sweeps, in the order of their first trials."""
         first = func.min(schema.trial.c.ordinal)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(schema.sweep)
                 .join(schema.trial, schema.trial.c.sweep_id == schema.sweep.c.id)
@@ -67,15 +66,15 @@ class RunReader:
         if sweep_id is not None:
             query = query.where(schema.trial.c.sweep_id == sweep_id)
         if keys is not None:
-            query = query.where(schema.trial.c.key.in_(_listed(keys)))
-        with self._reading() as connection:
+            query = query.where(schema.trial.c.key.in_(listed(keys)))
+        with self.reading() as connection:
             return [self._trial(row) for row in connection.execute(query)]
 
     def attempts(self, trial_key: str) -> list[StoredAttempt]:
         """Return the attempts of a trial, the first one first."""
         table = schema.attempt
         query = select(table).where(table.c.trial_key == trial_key).order_by(table.c.number)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query).all()
         return [
             StoredAttempt(
@@ -83,6 +82,17 @@ class RunReader:
             )
             for row in rows
         ]
+
+    def checkpoints(self, trial_key: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return the checkpoints of a trial that were kept, the oldest one first, each with the metrics that it was reported with."""
+        columns = schema.report.c
+        query = (
+            select(columns.checkpoint, columns.metrics)
+            .where(columns.trial_key == trial_key, columns.checkpoint.is_not(None))
+            .order_by(columns.id)
+        )
+        with self.reading() as connection:
+            return [(self._full_path(row.checkpoint), row.metrics) for row in connection.execute(query)]
 
     def history(self, trial_key: str) -> list[dict[str, Any]]:
         """Return what a trial reported, in order, each iteration once.
@@ -96,11 +106,11 @@ class RunReader:
         columns = schema.report.c
         reports = (
             select(columns.trial_key, columns.attempt, columns.iteration, columns.metrics, columns.checkpoint)
-            .where(columns.trial_key.in_(_listed(trial_keys)))
+            .where(columns.trial_key.in_(listed(trial_keys)))
             .order_by(columns.id)
         )
-        begun = select(schema.trial.c.key, schema.trial.c.attempts).where(schema.trial.c.key.in_(_listed(trial_keys)))
-        with self._reading() as connection:
+        begun = select(schema.trial.c.key, schema.trial.c.attempts).where(schema.trial.c.key.in_(listed(trial_keys)))
+        with self.reading() as connection:
             attempts: dict[str, int] = {row.key: row.attempts for row in connection.execute(begun)}
             found: defaultdict[str, list[_Report]] = defaultdict(list)
             for row in connection.execute(reports):
@@ -108,21 +118,23 @@ class RunReader:
         return {key: _history(found.get(key, ()), attempts.get(key, 0)) for key in trial_keys}
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        # One transaction, so that several queries see the same state.
+    def reading(self) -> Iterator[Connection]:
+        """Return a connection for queries of one's own, in one transaction, so that all of them see the same state."""
         with reporting_errors(self._database, "read"), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             yield connection
 
     def _trial(self, row: Sequence[Any]) -> StoredTrial:
         trial = StoredTrial(*row)
-        if trial.checkpoint is None or "://" in trial.checkpoint:
-            return trial
-        # Stored relative to the run where it lies in it; an absolute one is kept as it is.
-        return replace(trial, checkpoint=str(self.path / trial.checkpoint))
+        return trial if trial.checkpoint is None else replace(trial, checkpoint=self._full_path(trial.checkpoint))
+
+    def _full_path(self, stored: str) -> str:
+        # Stored relative to the run where it lies in it; an absolute one and a URL are kept as they are.
+        return stored if "://" in stored else str(self.path / stored)
 
 
-def _listed(keys: Collection[str]) -> Select[tuple[Any]]:
+def listed(keys: Collection[str]) -> Select[tuple[Any]]:
+    """Return a query for `keys` themselves."""
     # As one JSON value, because SQLite limits how many values a query may have.
     return select(func.json_each(json.dumps(list(keys))).table_valued("value").c.value)
 

@@ -24,6 +24,7 @@ class StoredRun:
         versions: of Python and of the packages that matter.
         git_commit: the commit at rootdir, or None.
         git_dirty: whether tracked files differed from it, or None.
+        resumed_from: the run that it went on from: its name, or its folder where that is elsewhere; or None.
     """
 
     name: str
@@ -37,6 +38,7 @@ class StoredRun:
     versions: dict[str, str]
     git_commit: str | None
     git_dirty: bool | None
+    resumed_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class StoredTrial:
         started: when the newest attempt began, in seconds since the epoch.
         finished: when it ended.
         duration: how long it took, in seconds.
-        checkpoint: path of the newest complete checkpoint, or None.
+        checkpoint: path or URL of the newest good checkpoint, or None.
     """
 
     key: str

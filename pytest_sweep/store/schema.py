@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 from pytest_sweep.model import TrialState
@@ -93,6 +94,8 @@ run = Table(
     Column("versions", JsonText, nullable=False),
     Column("git_commit", Text),
     Column("git_dirty", Boolean),
+    # The name of a run in the same folder for results, or a path.
+    Column("resumed_from", FreeText),
 )
 
 sweep = Table(
@@ -103,6 +106,7 @@ sweep = Table(
     Column("metric", FreeText),
     Column("mode", Text, nullable=False),
     Column("varying", JsonText, nullable=False),
+    Column("source", JsonText),
 )
 
 trial = Table(
@@ -131,6 +135,9 @@ trial = Table(
     Column("finished", Float),
     Column("duration", Float),
     Column("checkpoint", FreeText),
+    # What an earlier run has made of it, if anything: the code that did, where that is not its sweep's.
+    Column("source", JsonText),
+    Column("taken_from", FreeText),
 )
 
 attempt = Table(
@@ -157,4 +164,6 @@ report = Table(
     Column("metrics", JsonText, nullable=False),
     Column("checkpoint", FreeText),
     Index("report_trial", "trial_key"),
+    # Few of many reports have one: they are found without looking at the others.
+    Index("report_checkpoint", "trial_key", "checkpoint", sqlite_where=text("checkpoint IS NOT NULL")),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
@@ -12,10 +12,12 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Run, Sweep, Trial, TrialState
 from pytest_sweep.model.events import Accepted
+from pytest_sweep.model.source import Source
 from pytest_sweep.space import displayable
 from pytest_sweep.store import schema
+from pytest_sweep.store.copying import copy_trials
 from pytest_sweep.store.database import close_database, create_database, reporting_errors
-from pytest_sweep.store.folders import DATABASE, make_run_folder
+from pytest_sweep.store.folders import DATABASE, make_run_folder, run_name
 from pytest_sweep.store.writes import Batch, Row
 
 _CHUNK = 1000
@@ -48,6 +50,7 @@ class RunStore:
         rootdir: Path,
         versions: Mapping[str, str],
         git: tuple[str, bool] | None,
+        resumed_from: Path | None = None,
         now: float | None = None,
     ) -> RunStore:
         """Make a folder for a new run in `results_dir`, and its database.
@@ -60,6 +63,7 @@ class RunStore:
             rootdir: pytest's rootdir.
             versions: as `package_versions` returns them.
             git: as `git_state` returns it.
+            resumed_from: the folder of the run that this one goes on from, or None.
             now: when the run began, in seconds since the epoch; default the current time.
 
         Raises:
@@ -80,23 +84,42 @@ class RunStore:
             "versions": dict(versions),
             "git_commit": commit,
             "git_dirty": dirty,
+            "resumed_from": None if resumed_from is None else run_name(resumed_from, folder.parent),
         }
         with reporting_errors(store._database, "written"), store._connection.begin():
             store._connection.execute(insert(schema.run), row)
         return store
 
-    def add_trials(self, trials: Iterable[Trial]) -> None:
-        """Store `trials` and their sweeps as PENDING, in this order, after those that are there."""
+    def add_trials(self, trials: Iterable[Trial], sources: Mapping[str, Source] | None = None) -> None:
+        """Store `trials` and their sweeps as PENDING, in this order, after those that are there.
+
+        Args:
+            trials: the trials.
+            sources: what is known of the code of each sweep, by the sweep's id.
+        """
         added = list(trials)
         if not added:
             return
-        sweeps = {trial.sweep.id: _sweep_row(trial.sweep) for trial in added}
+        sweeps = {trial.sweep.id: _sweep_row(trial.sweep, (sources or {}).get(trial.sweep.id)) for trial in added}
         with reporting_errors(self._database, "written"), self._connection.begin():
             self._connection.execute(upsert(schema.sweep).on_conflict_do_nothing(), list(sweeps.values()))
             for start in range(0, len(added), _CHUNK):
                 rows = enumerate(added[start : start + _CHUNK], self._trials + start)
                 self._connection.execute(insert(schema.trial), [_trial_row(trial, ordinal) for ordinal, trial in rows])
         self._trials += len(added)
+
+    def copy_trials(self, folder: Path, taken: Collection[str], continued: Collection[str]) -> None:
+        """Copy what an earlier run, in `folder`, has stored of trials that were added: their outcomes, attempts and reports.
+
+        Args:
+            folder: the folder of the run, which is not changed. Its checkpoints stay where they are.
+            taken: the keys of the trials that are not run: CACHED from now on, or ERROR as they were.
+            continued: the keys of those that are: PENDING, with the attempts and the checkpoint that they had.
+
+        Raises:
+            StoreError: the database of either cannot be used.
+        """
+        copy_trials(self._connection, self._database, folder, taken, continued)
 
     def record(self, events: Sequence[Accepted]) -> None:
         """Store what `events` change, all of them or, where that fails, none. Events of the session are not stored.
@@ -137,13 +160,14 @@ class RunStore:
             return path
 
 
-def _sweep_row(sweep: Sweep) -> Row:
+def _sweep_row(sweep: Sweep, source: Source | None) -> Row:
     return {
         "id": sweep.id,
         "name": sweep.name,
         "metric": sweep.metric,
         "mode": sweep.mode,
         "varying": list(sweep.varying),
+        "source": None if source is None else source.as_dict(),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -173,7 +174,7 @@ class ExecutorContract:
         assert session.history("resumes[{}]", "step") == [1, 2, 3, 4]
         assert session.history("resumes[{}]", "training_iteration") == [1, 2, 3, 4]
         checkpoint = session.trials["resumes[{}]"].checkpoint
-        assert checkpoint is not None
+        assert isinstance(checkpoint, Path)
         assert (checkpoint / "step").read_text() == "2"
 
     def test_durations(self, session: FinishedSession) -> None:

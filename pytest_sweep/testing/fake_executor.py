@@ -162,6 +162,10 @@ class FakeExecutor:
         """Return the node types that could be added."""
         return self._future
 
+    def unshared(self, path: str) -> Sequence[str]:  # noqa: ARG002 - it is this machine's
+        """Return nothing: there is one machine."""
+        return ()
+
     def open(self, spec: object, items: Mapping[str, Any]) -> None:
         """Need nothing."""
 

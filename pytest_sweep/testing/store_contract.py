@@ -12,7 +12,7 @@ import pytest
 
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Sweep, Trial, TrialState
-from pytest_sweep.model.events import OutputWritten, TrialNotRun, TrialRetried
+from pytest_sweep.model.events import CheckpointDamaged, OutputWritten, TrialNotRun, TrialReported, TrialRetried
 from pytest_sweep.store import RunReader, RunStore, StoredTrial
 from pytest_sweep.testing.samples import SWEEP, finished, make_replicates, make_trial, reported, started
 
@@ -140,6 +140,31 @@ class StoreContract(ABC):
         (found,) = RunReader(store.path).history(trials[0].key)
         assert math.isnan(found.pop("nan"))
         assert found == {**metrics, "training_iteration": 1}
+
+    def test_checkpoints_that_were_deleted(self, store: RunStore, trials: list[Trial]) -> None:
+        """What a report says is kept is what the trial has; the reports stay, and other trials keep theirs."""
+        first, second = trials[:2]
+        inside = [str(store.path / "trial" / f"1-00000{number}") for number in range(4)]
+        store.record([reported(first, 1, checkpoint=inside[1]), reported(second, 1, checkpoint="s3://bucket/1")])
+        store.record([reported(first, 2, checkpoint=inside[2])])
+        store.record([TrialReported(first.key, 1, {"training_iteration": 3}, inside[3], kept=(inside[1], inside[3]))])
+        reader = RunReader(store.path)
+        assert [place for place, _ in reader.checkpoints(first.key)] == [inside[1], inside[3]]
+        assert [metrics["training_iteration"] for _, metrics in reader.checkpoints(first.key)] == [1, 3]
+        assert [place for place, _ in reader.checkpoints(second.key)] == ["s3://bucket/1"]
+        assert len(reader.history(first.key)) == 3
+
+    def test_a_damaged_checkpoint(self, store: RunStore, trials: list[Trial]) -> None:
+        """One that is damaged is none any more: the one before is the newest, for the history too."""
+        trial = trials[0]
+        store.record(
+            [started(trial), *(reported(trial, i, checkpoint=f"/c/{i}" if i != 2 else None) for i in (1, 2, 3))]
+        )
+        store.record([started(trial, attempt=2), CheckpointDamaged(trial.key, "/c/3", "/c/1", 1)])
+        assert self.stored(store, trial).checkpoint == "/c/1"
+        assert [report["training_iteration"] for report in RunReader(store.path).history(trial.key)] == [1]
+        store.record([CheckpointDamaged(trial.key, "/c/1", None, 0)])
+        assert self.stored(store, trial).checkpoint is None
 
     def test_the_newest_checkpoint_is_the_trial_s(self, store: RunStore, trials: list[Trial]) -> None:
         """A report without a checkpoint does not take the last one away; a path in the run's folder moves with it."""

@@ -16,6 +16,12 @@ from pytest_sweep.model.trials import TrialState
 LOCATION = "sweep_location"
 """The attribute of a trial's report that says where it ran, as ``ip:pid``."""
 
+CACHED = "sweep_cached"
+"""The attribute of the report of a trial whose stored result was taken."""
+
+MOST_OUTPUT = 1_000_000
+"""How many characters of each section of its output a report keeps: it travels, and a trial may print a hundred megabytes."""
+
 _USUAL = frozenset({
     "$report_type", "duration", "keywords", "location", "longrepr", "nodeid", "outcome", "sections", "start", "stop", "user_properties",
     "when",
@@ -55,10 +61,20 @@ def serialized(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
     What a user or a plugin has put into it, and cannot travel, becomes text.
     """
     data: dict[str, Any] = item.config.hook.pytest_report_to_serializable(config=item.config, report=report)
+    data["sections"] = [(name, _cut(content)) for name, content in data.get("sections", ())]
     data["user_properties"] = [(name, _portable(value)) for name, value in data.get("user_properties", ())]
     for name in data.keys() - _USUAL:
         data[name] = _portable(data[name])
     return data
+
+
+def _cut(content: str) -> str:
+    """Return the start and the end of a long output, and how much is missing between them."""
+    missing = len(content) - MOST_OUTPUT
+    if missing <= 0:
+        return content
+    half = MOST_OUTPUT // 2
+    return f"{content[:half]}\n... {missing} characters are cut here ...\n{content[-half:]}"
 
 
 def _portable(value: object) -> object:

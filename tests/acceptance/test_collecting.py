@@ -554,12 +554,13 @@ def test_help_shows_the_options_in_one_group(project: Project) -> None:
     group = lines[start : lines.index("", start)]
     text = " ".join(line.strip() for line in group)
     options = (
-        "executor", "address", "num-cpus", "num-gpus", "max-concurrent", "dir", "seed", "where", "set",
-        "max-trials", "status-interval",
+        "executor=", "address=", "num-cpus=", "num-gpus=", "max-concurrent=", "dir=", "storage=", "keep-checkpoints=", "seed=", "where=",
+        "set=", "max-trials=", "status-interval=", "timeout=", "budget=", "grace=", "abort-after=", "resume=", "retry-failed",
+        "resume-strict", "cache",
     )  # fmt: skip
     for option in options:
-        assert f"--sweep-{option}=" in text
-        assert f"sweep_{option.replace('-', '_')} (" in "\n".join(lines)
+        assert f"--sweep-{option}" in text
+        assert f"sweep_{option.rstrip('=').replace('-', '_')} (" in "\n".join(lines)
     assert text.count("(default: ") == len(options)
     assert sum("--sweep" in line for line in lines) >= len(options) + 1
 

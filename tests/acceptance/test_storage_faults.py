@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -125,5 +126,5 @@ def test_a_deleted_trial_folder(project: Project) -> None:
     """)
     assert project.sweep().ret == 0
     checkpoint = project.only().checkpoint
-    assert checkpoint is not None
+    assert isinstance(checkpoint, Path)
     assert (checkpoint / "weights").read_text() == "2"

@@ -26,7 +26,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "model": "errors",
         "space": "model errors",
         "store": "space model errors",
-        "checkpoints": "errors",
+        "checkpoints": "model errors",
         "hookcalls": "",
         "worker": "space checkpoints model hookcalls durations errors",
         "executors": "worker model errors",
@@ -44,10 +44,13 @@ WITHOUT_PYTEST = ("durations", "space", "engine", "store", "model", "results", "
 
 # Imports inside functions hide what a module depends on. These are here for a reason, and no others.
 INSIDE_FUNCTIONS = {
+    "checkpoints/remote.py": "fsspec is an extra",
     "plugin/__init__.py": "loaded at every start of pytest, where only --sweep may cost anything",
     "plugin/fixtures.py": "part of what is loaded at every start",
+    "plugin/activate.py": "imports the database, which a session that takes nothing of earlier runs does not need that early",
     "plugin/run.py": "imports the database, which a session without trials does not need",
     "executors/ray/conductor.py": "importing Ray takes a second or two: done in the conductor's thread, while pytest collects",
+    "executors/ray/sharing.py": "called in the conductor's thread, which has imported Ray",
     "results/grid.py": "pandas is an extra",
     "space/strategies.py": "hypothesis is an extra",
 }
@@ -218,7 +221,7 @@ class TestLoading:
         "colorama",
         "py",
     )
-    HEAVY = ("ray", "sqlalchemy", "cloudpickle", "numpy", "psutil", "greenlet", "tabulate", "pandas")
+    HEAVY = ("ray", "sqlalchemy", "cloudpickle", "numpy", "psutil", "greenlet", "tabulate", "pandas", "fsspec")
 
     @pytest.mark.parametrize("module", ["pytest_sweep", "pytest_sweep.plugin"])
     def test_loading_imports_pytest_only(self, module: str, tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from pytest_sweep.worker.wire import PackedTask
 
 NODE = "processes"
 
+MOST_STARTS = 10
+"""How many processes in a row may die before their session has started: some may have been killed, so many have a cause of their own."""
+
 PREPARED = 4
 """How many processes are started at the most while nobody knows yet how many trials there are."""
 
@@ -38,6 +41,7 @@ class _Worker:
         births: how many processes it has had; what an older one says is passed over.
         process: the process, or None.
         has_started: whether its session has started.
+        failed_starts: how many of its processes in a row have died before that.
         on_answer: what the answer to the last order means.
     """
 
@@ -46,6 +50,7 @@ class _Worker:
     births: int = 0
     process: WorkerProcess | None = None
     has_started: bool = False
+    failed_starts: int = 0
     on_answer: Callable[[CallResult | None, Ending], None] | None = None
 
 
@@ -87,6 +92,10 @@ class ProcessesExecutor:
 
     def future_nodes(self) -> Sequence[Resources]:
         """Return nothing: no machine will be added."""
+        return ()
+
+    def unshared(self, path: str) -> Sequence[str]:  # noqa: ARG002 - it is this machine's
+        """Return nothing: there is one machine."""
         return ()
 
     def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:  # noqa: ARG002 - workers collect their own
@@ -156,11 +165,12 @@ class ProcessesExecutor:
 
     def _on_process(self, worker: _Worker, births: int, future: Future[WorkerProcess]) -> None:
         error = future.exception()
-        if error is not None:
-            self._happened.put(events.WorkerFailed(worker.id, f"a process could not be started: {error}"))
-            return
         if births != worker.births or worker.id not in self._workers:
-            self._starter.submit(future.result().end)
+            if error is None:
+                self._starter.submit(future.result().end)
+            return
+        if error is not None:
+            self._start_again(worker, f"a process could not be started: {error}")
             return
         worker.process = future.result()
         assert self._spec is not None
@@ -202,10 +212,18 @@ class ProcessesExecutor:
     def _after_start(self, worker: _Worker, result: CallResult | None, ending: Ending) -> None:
         if result is None:
             stacks = f"\n{ending.stacks}" if ending.stacks else ""
-            self._happened.put(events.WorkerFailed(worker.id, f"a worker did not start: {ending.cause}{stacks}"))
+            self._start_again(worker, f"a worker did not start: {ending.cause}{stacks}")
         else:
+            worker.failed_starts = 0
             worker.has_started = result.failure is None and result.exit is None
             self._happened.put(result.of_start(worker.id, NODE))
+
+    def _start_again(self, worker: _Worker, cause: str) -> None:
+        worker.failed_starts += 1
+        if worker.failed_starts < MOST_STARTS:
+            self._start(worker)
+        else:
+            self._happened.put(events.WorkerFailed(worker.id, cause))
 
     def _after_run(self, worker: _Worker, result: CallResult | None, ending: Ending) -> None:
         if result is None:

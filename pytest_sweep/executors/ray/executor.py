@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import queue
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from pytest_sweep.executors.ray.conductor import Conductor
 from pytest_sweep.executors.ray.options import RayOptions
+from pytest_sweep.executors.ray.sharing import PROBE_SECONDS, find_blind_nodes
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
@@ -25,8 +27,8 @@ class RayExecutor:
     """
 
     name = "ray"
-    max_concurrent: int | None = None
     can_kill = True
+    max_concurrent: int | None = None
     advice = ""
 
     def __init__(self, options: RayOptions) -> None:
@@ -59,6 +61,17 @@ class RayExecutor:
         """Return the node types of the cluster's autoscaler; none for a local Ray."""
         self.nodes()
         return self._conductor.future_nodes
+
+    def unshared(self, path: str) -> Sequence[str]:
+        """Ask every node, where there are several."""
+        if len(self.nodes()) < 2:
+            return ()
+        answer: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
+        self._conductor.tell(find_blind_nodes, self._conductor.nodes, Path(path), answer.put)
+        try:
+            return answer.get(timeout=2 * PROBE_SECONDS)
+        except queue.Empty:  # Ray does not answer: that is heard of elsewhere.
+            return ()
 
     def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:  # noqa: ARG002 - workers collect their own
         """Take the spec of the hosted sessions."""
@@ -95,8 +108,8 @@ class RayExecutor:
             self._conductor.tell(self._conductor.leave, force)
 
     def join(self) -> None:
-        """Wait until Ray has ended, or the connection to it."""
-        if self._started:
+        """Wait until Ray has ended, or the connection to it; not where its head is lost, which Ray itself would wait for."""
+        if self._started and not self._conductor.has_lost_head:
             self._conductor.join()
 
     def describe(self) -> str:

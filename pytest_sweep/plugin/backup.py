@@ -1,0 +1,84 @@
+"""Copies of the run's database where ``--sweep-storage`` says, so that another machine can resume the run."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_sweep.checkpoints import folders_with, get_file, put_file
+from pytest_sweep.errors import SweepError
+from pytest_sweep.store import DATABASE, snapshot
+
+EVERY_SECONDS = 60.0
+
+
+class Backup:
+    """Copies the database every minute, in a thread of its own, and once at the end.
+
+    Args:
+        folder: the run's folder.
+        location: where the copies go: a path or a URL.
+        tell: tells people of a trouble, at once; called in the main thread.
+
+    Attributes:
+        trouble: why the last copy could not be made, or None.
+    """
+
+    def __init__(self, folder: Path, location: str, tell: Callable[[str], None]) -> None:
+        self.trouble: str | None = None
+        self._folder = folder
+        self._location = location
+        self._tell = tell
+        self._has_told = False
+        self._last = time.monotonic()
+        self._thread: threading.Thread | None = None
+
+    def tick(self) -> None:
+        """Begin a copy, if it is time and the last one is done."""
+        if self._thread is not None and not self._thread.is_alive():
+            self._thread = None
+            self._complain()
+        if self._thread is None and time.monotonic() - self._last >= EVERY_SECONDS:
+            self._last = time.monotonic()
+            self._thread = threading.Thread(target=self._copy, name="sweep-backup", daemon=True)
+            self._thread.start()
+
+    def finish(self) -> None:
+        """Copy what there is now."""
+        if self._thread is not None:
+            self._thread.join()
+        self._copy()
+        self._complain()
+
+    def _copy(self) -> None:
+        try:
+            with tempfile.TemporaryDirectory(prefix="pytest-sweep-") as scratch:
+                copy = Path(scratch, DATABASE)
+                snapshot(self._folder / DATABASE, copy)
+                put_file(copy, self._location, f"{self._folder.name}/{DATABASE}")
+            self.trouble = None
+        except (SweepError, OSError) as error:
+            self.trouble = f"the results are not copied to {self._location}: {error}"
+
+    def _complain(self) -> None:
+        if self.trouble is not None and not self._has_told:
+            self._has_told = True
+            self._tell(f"{self.trouble}. The trials go on, and the copy is tried again every minute")
+
+
+def fetch_run(location: str, results_dir: Path, name: str | None) -> None:
+    """Bring the copy of a run to this machine, if it is not here; where `name` is None, the newest, if it is newer than those here.
+
+    Raises:
+        SweepError: the copies cannot be read.
+    """
+    stored = folders_with(location, DATABASE)
+    wanted = name if name is not None else max(stored, default=None)
+    if wanted is None or wanted not in stored or (results_dir / wanted / DATABASE).exists():
+        return
+    if name is None and wanted < max((path.parent.name for path in results_dir.glob(f"*/{DATABASE}")), default=""):
+        return  # Names begin with the time: the newest is here.
+    get_file(location, f"{wanted}/{DATABASE}", results_dir / wanted / DATABASE)

@@ -1,0 +1,187 @@
+"""Which trials of a session are not run, because an earlier run has their results, and which go on where one has stopped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from pytest_sweep.errors import StoreError, SweepError
+from pytest_sweep.model import Trial, TrialState
+from pytest_sweep.model.source import Source
+from pytest_sweep.plugin.backup import fetch_run
+from pytest_sweep.plugin.comparing import CacheComparison, OtherCode
+from pytest_sweep.plugin.options import LAST, SweepOptions
+from pytest_sweep.store import Outcome, RunStore, last_run, origins, outcomes, run_folder, run_folders
+
+_TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
+
+
+@dataclass
+class Plan:
+    """What becomes of a session's trials.
+
+    Attributes:
+        sources: what is known of the code of each sweep, by the sweep's id.
+        taken: what is taken of earlier runs, by the trials' keys: CACHED, or ERROR where a trial has failed.
+        continued: what goes on, by the trials' keys.
+        resumed_from: the folder of the run that is resumed, or None.
+        notes: what is to be said of it, a line each.
+        warnings: what is to be said louder.
+    """
+
+    sources: Mapping[str, Source]
+    taken: dict[str, Outcome] = field(default_factory=dict)
+    continued: dict[str, Outcome] = field(default_factory=dict)
+    resumed_from: Path | None = None
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def copy_into(self, store: RunStore) -> None:
+        """Copy all that it is about into the store of the new run, whose trials are there.
+
+        Raises:
+            StoreError: a database cannot be used.
+        """
+        folders: defaultdict[Path, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+        for place, chosen in enumerate((self.taken, self.continued)):
+            for key, outcome in chosen.items():
+                folders[outcome.folder][place].append(key)
+        for folder, (taken, continued) in folders.items():
+            store.copy_trials(folder, taken, continued)
+
+
+class Resumption:
+    """Takes from one run what it has (``--sweep-resume``), and then from any (``--sweep-cache``).
+
+    Args:
+        options: the options.
+        runs: the run that is resumed and those that it went on from, newest first; none with ``--sweep-cache`` alone.
+        verbosity: as pytest's ``-v``; above 0 it is told what was compared.
+    """
+
+    def __init__(self, options: SweepOptions, runs: Sequence[Path], verbosity: int) -> None:
+        self._options = options
+        self._runs = runs
+        self._verbosity = verbosity
+
+    @property
+    def origin(self) -> str:
+        """Where the seed comes from, to be said behind it; empty where it is the options'."""
+        return f" (of run {self._runs[0].name})" if self._runs else ""
+
+    def plan(self, trials: Sequence[Trial], sources: Mapping[str, Source]) -> Plan:
+        """Decide on `trials`, which are made by the code `sources`, by the sweeps' ids.
+
+        Raises:
+            pytest.UsageError: a run cannot be read, or ``--sweep-resume-strict`` forbids what would be taken.
+        """
+        plan = Plan(sources, resumed_from=self._runs[0] if self._runs else None)
+        try:
+            if self._runs:
+                self._resume(plan, trials)
+            if self._options.cache:
+                rest = [trial for trial in trials if trial.key not in plan.taken and trial.key not in plan.continued]
+                self._take_cached(plan, rest)
+        except StoreError as error:
+            raise pytest.UsageError(str(error)) from error
+        return plan
+
+    def _resume(self, plan: Plan, trials: Sequence[Trial]) -> None:
+        begun: dict[str, Outcome] = {}
+        for folder in self._runs:
+            missing = [trial.key for trial in trials if trial.key not in begun]
+            if not missing:
+                break
+            # What a run has not begun, the run that it went on from may have.
+            found = outcomes(folder, missing)
+            begun |= {its.key: its for its in found if its.state.is_finished or its.attempts}
+        for trial in trials:
+            outcome = begun.get(trial.key)
+            if outcome is None:
+                continue
+            failed = outcome.state is TrialState.ERROR and not self._options.retry_failed
+            (plan.taken if outcome.state in _TAKEN or failed else plan.continued)[trial.key] = outcome
+        self._check_sources(plan, trials)
+        failures = sum(outcome.state is TrialState.ERROR for outcome in plan.taken.values())
+        counts = {
+            "taken": len(plan.taken) - failures,
+            "failed there": failures,
+            "to go on": len(plan.continued),
+            "new": len(trials) - len(begun),
+        }
+        parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        noun = "trial" if len(trials) == 1 else "trials"
+        plan.notes.append(f"sweep: resuming {self._runs[0].name}, {len(trials)} {noun}: {parts}")
+
+    def _check_sources(self, plan: Plan, trials: Sequence[Trial]) -> None:
+        told = OtherCode(plan.sources)
+        for trial in trials:
+            if trial.key in plan.taken:
+                told.note(trial, plan.taken[trial.key])
+        lines = list(told.lines())
+        if lines and self._options.strict:
+            raise pytest.UsageError(
+                f"--sweep-resume-strict: {'; '.join(lines)}. Run them again without --sweep-resume, or take them without -strict"
+            )
+        plan.warnings += lines
+
+    def _take_cached(self, plan: Plan, trials: Sequence[Trial]) -> None:
+        wanted = {trial.key: trial for trial in trials}
+        told = CacheComparison(plan.sources, trials)
+        for folder in run_folders(self._options.results_dir):
+            if not wanted:
+                break
+            try:
+                found = outcomes(folder, wanted)
+            except StoreError as error:
+                plan.warnings.append(f"cache: passed over: {error}")
+                continue
+            for outcome in found:
+                trial = wanted[outcome.key]
+                if not outcome.state.is_finished or outcome.seed != trial.seed or told.differs(trial, outcome):
+                    continue
+                # It is the newest result that today's code would make; if that is a failure, it is made anew.
+                del wanted[outcome.key]
+                if outcome.state in _TAKEN and not outcome.was_skipped:
+                    plan.taken[outcome.key] = outcome
+                    told.note(trial, outcome)
+        plan.notes += told.lines() if self._verbosity > 0 else [told.summary()]
+
+
+def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) -> tuple[SweepOptions, Resumption]:
+    """Return the options with the seed of the run that is resumed, and who decides what is taken.
+
+    Args:
+        options: the options.
+        given_seed: the seed that the command line names, or None.
+        verbosity: as pytest's ``-v``.
+
+    Raises:
+        pytest.UsageError: there is no such run, it cannot be read, or it has another seed.
+    """
+    if options.resume is None:
+        return options, Resumption(options, (), verbosity)
+    try:
+        folder = _folder(options)
+        runs = list(origins(folder))
+    except SweepError as error:
+        raise pytest.UsageError(f"--sweep-resume: {error}") from error
+    seed = runs[0][1].seed
+    if given_seed is not None and given_seed != seed:
+        raise pytest.UsageError(
+            f"--sweep-seed={given_seed}: the run {folder.name} that is resumed has the seed {seed}, with which all that is drawn would be "
+            f"different: leave --sweep-seed away"
+        )
+    options = replace(options, seed=seed)
+    return options, Resumption(options, [its for its, _ in runs], verbosity)
+
+
+def _folder(options: SweepOptions) -> Path:
+    results_dir = options.results_dir.absolute()
+    if options.storage is not None:  # The run may have been another machine's.
+        fetch_run(options.storage, results_dir, None if options.resume == LAST else str(options.resume))
+    return last_run(results_dir) if options.resume == LAST else run_folder(results_dir, str(options.resume))

@@ -1,0 +1,174 @@
+"""What earlier runs know of a session's trials: which have ended how, and where the others stopped. Reads only, and decides nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Text, func, select, type_coerce
+
+from pytest_sweep.errors import NoResultsError
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.events import TrialFinished
+from pytest_sweep.model.source import Source
+from pytest_sweep.store import schema
+from pytest_sweep.store.database import NotBegunError
+from pytest_sweep.store.folders import DATABASE, run_folders
+from pytest_sweep.store.reader import RunReader, listed
+from pytest_sweep.store.records import StoredRun
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has stored of a trial.
+
+    Attributes:
+        key: the trial's.
+        folder: the folder of the run.
+        state: what became of the trial.
+        attempts: how often it was begun.
+        seed: the trial's seed.
+        was_skipped: whether it was skipped, in this run or in the one that it was taken from.
+        source: what is known of the code that has made it.
+    """
+
+    key: str
+    folder: Path
+    state: TrialState
+    attempts: int
+    seed: int
+    was_skipped: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a trial goes on that an earlier run has begun.
+
+    Attributes:
+        attempt: the next attempt.
+        checkpoint: path or URL of its newest checkpoint, or None.
+        iteration: the ``training_iteration`` that this was reported at; 0 where there is none.
+        reported: the attempt and the ``training_iteration`` of its newest report; zeros where there is none.
+        errors: of the attempts so far, in order: how each has ended.
+    """
+
+    attempt: int
+    checkpoint: str | None = None
+    iteration: int = 0
+    reported: tuple[int, int] = (0, 0)
+    errors: tuple[str, ...] = field(default=())
+
+
+def last_run(results_dir: Path) -> Path:
+    """Return the folder of the newest run in `results_dir`; one that was killed before it had anything to lose is passed over.
+
+    Raises:
+        NoResultsError: there is none.
+        SchemaError, StoreError: its database cannot be read.
+    """
+    for folder in run_folders(results_dir):
+        try:
+            RunReader(folder).run()
+        except NotBegunError:
+            continue
+        return folder
+    raise NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
+
+
+def origins(folder: Path) -> Iterator[tuple[Path, StoredRun]]:
+    """Iterate over the run in `folder`, the one that it went on from, and so on, as far as they are there."""
+    seen: set[Path] = set()
+    while folder not in seen and (folder / DATABASE).is_file():
+        run = RunReader(folder).run()
+        yield folder, run
+        seen.add(folder)
+        if run.resumed_from is None:
+            return
+        folder = folder.parent / run.resumed_from
+
+
+def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
+    """Return what the run in `folder` has stored of the trials with these keys; metrics are not read.
+
+    Raises:
+        SchemaError, StoreError: its database cannot be read.
+    """
+    trial, sweep = schema.trial.c, schema.sweep.c
+    # As text, because many trials share what is to be decoded.
+    source = func.coalesce(type_coerce(trial.source, Text), type_coerce(sweep.source, Text))
+    query = (
+        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason.is_not(None), source)
+        .join(schema.sweep, trial.sweep_id == sweep.id)
+        .where(trial.key.in_(listed(keys)))
+    )
+    with RunReader(folder).reading() as connection:
+        rows = connection.execute(query).all()
+    sources = {text: Source.of(json.loads(text or "null")) for text in {row[-1] for row in rows}}
+    return [
+        Outcome(
+            key,
+            folder,
+            state,
+            attempts,
+            seed,
+            state is TrialState.SKIPPED or (state is TrialState.CACHED and has_reason),
+            sources[text],
+        )
+        for key, state, attempts, seed, has_reason, text in rows
+    ]
+
+
+def ends(folder: Path, keys: Collection[str]) -> list[TrialFinished]:
+    """Return how the trials with these keys have ended, in the order of their collection, as the run in `folder` has it."""
+    if not keys:
+        return []
+    its = schema.trial.c
+    query = (
+        select(its.key, its.attempts, its.state, its.metrics, its.error, its.duration, its.finished)
+        .where(its.key.in_(listed(keys)))
+        .order_by(its.ordinal)
+    )
+    with RunReader(folder).reading() as connection:
+        return [
+            TrialFinished(key, attempts, state, metrics, error, duration or 0.0, finished or 0.0)
+            for key, attempts, state, metrics, error, duration, finished in connection.execute(query)
+        ]
+
+
+def starts(folder: Path, keys: Collection[str]) -> dict[str, Start]:
+    """Return, for each trial with one of these keys, where it goes on, as the run in `folder` has it."""
+    if not keys:
+        return {}
+    reader, report, attempt = RunReader(folder), schema.report.c, schema.attempt.c
+    newest = select(func.max(report.id)).where(report.trial_key.in_(listed(keys))).group_by(report.trial_key)
+    with reader.reading() as connection:
+        reported = {
+            key: (number, iteration)
+            for key, number, iteration in connection.execute(
+                select(report.trial_key, report.attempt, report.iteration).where(report.id.in_(newest))
+            )
+        }
+        of_checkpoints = newest.where(report.checkpoint.is_not(None))
+        query = select(report.trial_key, report.iteration).where(report.id.in_(of_checkpoints))
+        saved: dict[str, int] = {row.trial_key: row.iteration for row in connection.execute(query)}
+        ended: defaultdict[str, list[str]] = defaultdict(list)
+        for key, state, error in connection.execute(
+            select(attempt.trial_key, attempt.state, attempt.error)
+            .where(attempt.trial_key.in_(listed(keys)))
+            .order_by(attempt.trial_key, attempt.number)
+        ):
+            ended[key].append(error or f"the attempt was {state}")
+    return {
+        trial.key: Start(
+            trial.attempts + 1,
+            trial.checkpoint,
+            saved.get(trial.key, 0) if trial.checkpoint is not None else 0,
+            reported.get(trial.key, (0, 0)),
+            tuple(ended[trial.key]),
+        )
+        for trial in reader.trials(keys=keys)
+    }

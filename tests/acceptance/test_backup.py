@@ -1,0 +1,65 @@
+"""With --sweep-storage a run's database is copied there, and another machine resumes the run."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from pytest_sweep import TrialState
+from pytest_sweep.plugin.backup import Backup
+
+from .project import Project, output
+
+TRAIN = """
+    @sweep(grid={"n": [1, 2, 3]})
+    def train(n, trial):
+        (trial.dir / "state").write_text(str(n))
+        trial.report({"n": n}, checkpoint=trial.dir / "state")
+        assert n != 3
+"""
+
+
+@pytest.mark.parametrize("resume", ["--sweep-resume", "--sweep-resume=NAME"])
+def test_another_machine_resumes(project: Project, resume: str) -> None:
+    """A machine that has only the storage takes what is finished, and goes on from the checkpoints there."""
+    project.write(TRAIN)
+    storage = f"--sweep-storage={project.path / 'bucket'}"
+    project.sweep(storage)
+    (run,) = project.runs()
+    shutil.rmtree(project.path / "sweep_results")
+    result = project.sweep(storage, resume.replace("NAME", run.name), "--sweep-retry-failed")
+    states = {trial.name: trial.state for trial in project.grid()}
+    assert states == {
+        "train[n=1]": TrialState.CACHED, "train[n=2]": TrialState.CACHED, "train[n=3]": TrialState.ERROR,
+    }  # fmt: skip
+    assert "2 cached" in output(result)
+    (failed,) = [trial for trial in project.grid() if trial.state is TrialState.ERROR]
+    assert failed.attempts == 2
+    assert len(list((project.path / "bucket").glob("*/run.db"))) == 2
+
+
+def test_a_storage_that_cannot_be_written(project: Project) -> None:
+    """A copy that fails is said, and harms no trial."""
+    project.write("@sweep(grid={'n': [1, 2]})\ndef train(n): ...\n")
+    (project.path / "bucket").touch()
+    result = project.sweep(f"--sweep-storage={project.path / 'bucket'}")
+    result.assert_outcomes(passed=2)
+    assert "the results are not copied to" in output(result)
+
+
+def test_the_copy_is_made_while_the_run_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the time has come a copy is made beside the run, whole, with what is stored by then."""
+    project.write("@sweep(grid={'n': [1, 2]})\ndef train(n): ...\n")
+    project.sweep()
+    (run,) = project.runs()
+    told: list[str] = []
+    backup = Backup(run, str(project.path / "bucket"), told.append)
+    backup.tick()
+    assert not (project.path / "bucket").exists(), "not yet"
+    monkeypatch.setattr("pytest_sweep.plugin.backup.EVERY_SECONDS", 0.0)
+    backup.tick()
+    backup.finish()
+    assert told == []
+    (copy,) = (project.path / "bucket").iterdir()
+    assert [path.name for path in copy.iterdir()] == ["run.db"]

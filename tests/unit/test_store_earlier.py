@@ -1,0 +1,251 @@
+"""Copying what an earlier run has stored into a new one, and what can be asked of earlier runs."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pytest_sweep.errors import NoResultsError, SchemaError, StoreError
+from pytest_sweep.model import Trial, TrialState
+from pytest_sweep.model.events import TrialNotRun, TrialRetried
+from pytest_sweep.model.source import Source
+from pytest_sweep.store import RunReader, RunStore, Start, StoredTrial, ends, last_run, origins, outcomes, starts
+from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
+
+THEN, NOW = Source("f", "m", {"data": "d"}), Source("F", "m", {"data": "d"})
+
+
+def make_store(folder: Path, resumed_from: Path | None = None) -> RunStore:
+    """Return a new store in `folder`."""
+    return RunStore.create(
+        folder, seed=7, command="", executor="", rootdir=folder, versions={}, git=None, resumed_from=resumed_from
+    )
+
+
+def of(store: RunStore, trial: Trial) -> StoredTrial:
+    """Return what is stored of a trial."""
+    (found,) = RunReader(store.path).trials(keys=[trial.key])
+    return found
+
+
+class TestCopying:
+    @pytest.fixture
+    def trials(self) -> list[Trial]:
+        """Five trials: that ended well, were skipped, failed, were cut off, and were not begun."""
+        return [make_trial(number) for number in range(5)]
+
+    @pytest.fixture
+    def old(self, tmp_path: Path, trials: list[Trial]) -> RunStore:
+        """The store of the earlier run, which was not closed: its driver was killed."""
+        well, skipped, failed, cut, _ = trials
+        store = make_store(tmp_path)
+        store.add_trials(trials, {SWEEP.id: THEN})
+        checkpoint = str(store.path / cut.path_name / "checkpoints" / "000002-1")
+        store.record(
+            [
+                started(well), reported(well, 1, loss=2.0), finished(well, metrics={"loss": 1.0}),
+                started(skipped), finished(skipped, TrialState.SKIPPED, {"loss": 3.0}, "xfailed"),
+                started(failed), TrialRetried(finished(failed, TrialState.ERROR, error="once")),
+                started(failed, 2), finished(failed, TrialState.ERROR, error="twice", attempt=2),
+                started(cut), reported(cut, 1), reported(cut, 2, checkpoint=checkpoint), reported(cut, 3),
+            ]
+        )  # fmt: skip
+        return store
+
+    @pytest.fixture
+    def new(self, tmp_path: Path, trials: list[Trial], old: RunStore) -> RunStore:
+        """The store of the new run, whose trials are in another order."""
+        store = make_store(tmp_path, old.path)
+        store.add_trials(reversed(trials), {SWEEP.id: THEN})
+        return store
+
+    def test_what_is_taken(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
+        """Well ended and skipped ones are CACHED, failed ones stay so; each with its attempts, reports, and files where they are."""
+        well, skipped, failed, *_ = trials
+        new.copy_trials(old.path, [well.key, skipped.key, failed.key], [])
+        found = of(new, well)
+        assert (found.state, found.metrics, found.attempts, found.duration) == (
+            TrialState.CACHED,
+            {"loss": 1.0},
+            1,
+            2.0,
+        )
+        assert Path(found.folder) == old.path / well.path_name
+        assert RunReader(new.path).history(well.key) == RunReader(old.path).history(well.key) != []
+        assert RunReader(new.path).attempts(well.key) == RunReader(old.path).attempts(well.key) != []
+        assert (of(new, skipped).state, of(new, skipped).metrics, of(new, skipped).error) == (
+            TrialState.CACHED,
+            None,
+            None,
+        )
+        assert of(new, skipped).reason == f"it was skipped in {old.path.name}"
+        assert (of(new, failed).state, of(new, failed).error, of(new, failed).attempts) == (
+            TrialState.ERROR,
+            "twice",
+            2,
+        )
+        assert [end.key for end in ends(new.path, [well.key, failed.key])] == [failed.key, well.key]
+
+    def test_what_goes_on(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
+        """Unfinished ones wait with their attempts and their checkpoint, in full; what was running is INTERRUPTED."""
+        _, _, failed, cut, _ = trials
+        new.copy_trials(old.path, [], [failed.key, cut.key])
+        checkpoint = str(old.path / cut.path_name / "checkpoints" / "000002-1")
+        assert (of(new, cut).state, of(new, cut).attempts, of(new, cut).checkpoint) == (
+            TrialState.PENDING,
+            1,
+            checkpoint,
+        )
+        assert of(new, cut).folder == cut.path_name
+        assert [(its.number, its.state) for its in RunReader(new.path).attempts(cut.key)] == [(1, "INTERRUPTED")]
+        assert (of(new, failed).state, of(new, failed).error, of(new, failed).metrics) == (
+            TrialState.PENDING,
+            None,
+            None,
+        )
+        assert starts(new.path, [failed.key, cut.key]) == {
+            cut.key: Start(2, checkpoint, 2, (1, 3), ("the attempt was INTERRUPTED",)),
+            failed.key: Start(3, errors=("once", "twice")),
+        }
+
+    def test_the_history_has_no_hole(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
+        """What comes after the checkpoint in the earlier run gives way to what the next attempt reports."""
+        cut = trials[3]
+        new.copy_trials(old.path, [], [cut.key])
+        new.record([started(cut, 2), reported(cut, 3, 2), reported(cut, 4, 2), finished(cut, attempt=2)])
+        assert [its["training_iteration"] for its in RunReader(new.path).history(cut.key)] == [1, 2, 3, 4]
+
+    def test_what_is_not_run_again(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
+        """A trial that goes on, and is not run after all, keeps what it had for the next time."""
+        cut = trials[3]
+        new.copy_trials(old.path, [], [cut.key])
+        new.record([TrialNotRun(cut.key, "interrupted")])
+        (found,) = outcomes(new.path, [cut.key])
+        assert (found.state, found.attempts) == (TrialState.NOT_RUN, 1)
+
+    def test_others_are_left_alone(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
+        """Trials that are not named stay as they are, in both."""
+        before = (old.path / "run.db").read_bytes(), RunReader(old.path).trials()
+        new.copy_trials(old.path, [trials[0].key], [])
+        assert {of(new, trial).state for trial in trials[1:]} == {TrialState.PENDING}
+        assert before == ((old.path / "run.db").read_bytes(), RunReader(old.path).trials())
+
+    def test_from_run_to_run(self, old: RunStore, new: RunStore, trials: list[Trial], tmp_path: Path) -> None:
+        """What was taken is taken on: paths stay whole, and why it was skipped stays known."""
+        well, skipped, *_ = trials
+        new.copy_trials(old.path, [well.key, skipped.key], [])
+        third = make_store(tmp_path, new.path)
+        third.add_trials([well, skipped])
+        third.copy_trials(new.path, [well.key, skipped.key], [])
+        assert Path(of(third, well).folder) == old.path / well.path_name
+        assert of(third, skipped).reason == f"it was skipped in {old.path.name}"
+        assert [its.was_skipped for its in outcomes(third.path, [well.key, skipped.key])] == [False, True]
+        assert [folder for folder, _ in origins(third.path)] == [third.path, new.path, old.path]
+
+    def test_urls_stay(self, tmp_path: Path) -> None:
+        """A checkpoint that lies elsewhere has the same URL in the new run."""
+        old, trial = make_store(tmp_path), make_trial(1)
+        old.add_trials([trial])
+        old.record([started(trial), reported(trial, 1, checkpoint="s3://bucket/it")])
+        new = make_store(tmp_path)
+        new.add_trials([trial])
+        new.copy_trials(old.path, [], [trial.key])
+        assert (of(new, trial).checkpoint, starts(new.path, [trial.key])[trial.key].iteration) == ("s3://bucket/it", 1)
+
+    def test_a_copy_is_whole_or_absent(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
+        """Where a part of it fails, nothing is copied, and the new store can be used."""
+        new.record([started(trials[0])])  # An attempt with this number is there already.
+        with pytest.raises(StoreError, match="cannot be"):
+            new.copy_trials(old.path, [trials[0].key, trials[1].key], [])
+        assert of(new, trials[1]).state is TrialState.PENDING
+        new.copy_trials(old.path, [trials[1].key], [])
+        assert of(new, trials[1]).state is TrialState.CACHED
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_from_read_only_media(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
+        """A run that cannot be written to is no worse to go on from."""
+        old.close()
+        old.path.chmod(0o500)
+        try:
+            new.copy_trials(old.path, [trials[0].key], [])
+        finally:
+            old.path.chmod(0o700)
+        assert of(new, trials[0]).state is TrialState.CACHED
+
+    def test_the_code_that_made_it(self, old: RunStore, trials: list[Trial], tmp_path: Path) -> None:
+        """What is taken or goes on from a checkpoint is known to be made by the code then, also in the run after."""
+        well, _, failed, cut, _ = trials
+        keys = [well.key, failed.key, cut.key]
+        second = make_store(tmp_path)
+        second.add_trials(trials, {SWEEP.id: NOW})
+        second.copy_trials(old.path, [well.key], [failed.key, cut.key])
+        assert {its.key: its.source for its in outcomes(second.path, keys)} == {
+            well.key: THEN,
+            failed.key: NOW,
+            cut.key: THEN,
+        }
+        third = make_store(tmp_path)
+        third.add_trials(trials, {SWEEP.id: THEN})
+        third.copy_trials(second.path, [well.key], [])
+        assert [its.source for its in outcomes(third.path, [well.key])] == [THEN]
+
+    def test_unknown_code_stays_unknown(self, trials: list[Trial], tmp_path: Path) -> None:
+        """Results of code that is not known do not become those of the new run's."""
+        unknown = make_store(tmp_path)
+        unknown.add_trials(trials)
+        unknown.record([started(trials[0]), finished(trials[0])])
+        new = make_store(tmp_path)
+        new.add_trials(trials, {SWEEP.id: NOW})
+        new.copy_trials(unknown.path, [trials[0].key], [])
+        assert [its.source for its in outcomes(new.path, [trials[0].key])] == [Source(None, None)]
+
+
+class TestRuns:
+    def test_the_last_run(self, tmp_path: Path) -> None:
+        """It is the newest one that has begun: a killed one without tables or without its row is passed over."""
+        store = make_store(tmp_path)
+        without_row = make_store(tmp_path)
+        with closing(sqlite3.connect(without_row.path / "run.db")) as connection, connection:
+            connection.execute("DELETE FROM run")
+        (tmp_path / "9999-01-01_00-00-00_0000").mkdir()
+        (tmp_path / "9999-01-01_00-00-00_0000" / "run.db").touch()
+        assert last_run(tmp_path) == store.path
+
+    def test_no_run(self, tmp_path: Path) -> None:
+        """Where there is none, the error says how to make one."""
+        with pytest.raises(NoResultsError, match="make one with pytest --sweep"):
+            last_run(tmp_path)
+
+    def test_another_schema(self, tmp_path: Path) -> None:
+        """The newest run is not passed over because another version has written it."""
+        store = make_store(tmp_path)
+        store.close()
+        with closing(sqlite3.connect(store.path / "run.db")) as connection:
+            connection.execute("PRAGMA user_version=999")
+        with pytest.raises(SchemaError, match="newer"):
+            last_run(tmp_path)
+
+    def test_origins_end(self, tmp_path: Path) -> None:
+        """The way back ends where a run is gone, and does not go round in circles."""
+        first = make_store(tmp_path)
+        second = make_store(tmp_path, first.path)
+        assert [(folder.name, run.resumed_from) for folder, run in origins(second.path)] == [
+            (second.path.name, first.path.name),
+            (first.path.name, None),
+        ]
+        gone = make_store(tmp_path, tmp_path / "gone")
+        assert [folder for folder, _ in origins(gone.path)] == [gone.path]
+        circle = make_store(tmp_path / "elsewhere", tmp_path / "elsewhere" / "x")
+        with closing(sqlite3.connect(circle.path / "run.db")) as connection, connection:
+            connection.execute("UPDATE run SET resumed_from = name")
+        assert [folder for folder, _ in origins(circle.path)] == [circle.path]
+
+    def test_a_run_elsewhere_is_named_by_its_path(self, tmp_path: Path) -> None:
+        """A run in another folder for results is found from the new one."""
+        first = make_store(tmp_path / "a")
+        second = make_store(tmp_path / "b", first.path)
+        assert [folder for folder, _ in origins(second.path)] == [second.path, first.path]
