@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # Importing Ray takes a second or two: it is done in this thr
     from pytest_sweep.worker.host import CallResult
 
 MAIL_SECONDS = 0.2
-NODES_SECONDS = 5.0
+MOST_STARTS = 5
 
 
 class Conductor(threading.Thread):
@@ -54,6 +54,7 @@ class Conductor(threading.Thread):
         self._spec: SessionSpec | None = None
         self._workers: dict[str, WorkerHandle] = {}
         self._requests: deque[WorkerHandle] = deque()
+        self.has_lost_head = False
         self._leaving = False
         self._hint = ""
         self._mailbox: Any = None
@@ -75,18 +76,15 @@ class Conductor(threading.Thread):
             self.ready.set()
             return
         self.ready.set()
-        look_at_nodes = time.monotonic() + NODES_SECONDS
         while not self._leaving:
-            try:
-                self._told.get(timeout=1.0)()
-            except queue.Empty:
-                pass
-            except Exception as error:  # Whatever Ray raises: the run cannot go on, and says why.
-                self.happened.put(events.WorkerFailed("ray", f"Ray failed: {type(error).__name__}: {error}"))
-            if time.monotonic() >= look_at_nodes:
-                look_at_nodes = time.monotonic() + NODES_SECONDS
-                self._look_at_nodes()
+            self._do(self._told.get())
         self._cluster.leave()
+
+    def _do(self, message: Callable[[], None]) -> None:
+        try:
+            message()
+        except Exception as error:  # Whatever Ray raises: the run cannot go on, and says why.
+            self.happened.put(events.WorkerFailed("ray", f"Ray failed: {type(error).__name__}: {error}"))
 
     def _connect(self) -> None:
         self._hint = authentication.turn_on(self._options.address)
@@ -98,6 +96,7 @@ class Conductor(threading.Thread):
         from pytest_sweep.executors.ray.cluster import Cluster
         from pytest_sweep.executors.ray.helper import NodeHelper
         from pytest_sweep.executors.ray.mailbox import Mailbox
+        from pytest_sweep.executors.ray.watch import ClusterWatch
 
         self._ray = ray
         self._make_group, self._remove_group = placement_group, remove_placement_group
@@ -107,6 +106,9 @@ class Conductor(threading.Thread):
         self._cluster.connect()
         self.nodes = self._cluster.nodes()
         self.future_nodes = self._cluster.future_nodes()
+        address = ray.get_runtime_context().gcs_address
+        self._watch = ClusterWatch(address, self._cluster.nodes, partial(self.tell, self._on_nodes), self._on_lost_head)
+        self._watch.start()
 
     def open(self, spec: SessionSpec) -> None:
         """Take the spec of sessions and open the mailbox."""
@@ -115,22 +117,16 @@ class Conductor(threading.Thread):
         near = self._near_node(here, soft=True)
         actor: Any = self._ray.remote(self._mailbox_class)
         self._mailbox = actor.options(num_cpus=0, scheduling_strategy=near).remote()
-        self._coroner = Coroner(self, self._make_helper, spec.basetemp)
+        helper: Any = self._ray.remote(self._helper_class)
+        self._coroner = Coroner(self, helper.options, self._near_node, spec.basetemp)
         self._take_mail()
-
-    def has_node(self, node: str) -> bool:
-        """Say whether a node is alive, as far as Ray knows by now."""
-        return any(known.id == node for known in self._cluster.nodes())
-
-    def _make_helper(self, node: str) -> Any:
-        actor: Any = self._ray.remote(self._helper_class)
-        return actor.options(num_cpus=0, scheduling_strategy=self._near_node(node, soft=False)).remote()
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray."""
         for worker in self._workers.values() if force else ():
             self._end_process(worker)
             self._free(worker)
+        self._watch.stop()
         if self._mailbox is not None:
             self._ray.kill(self._mailbox)
             self._coroner.leave(self._ray.kill)
@@ -211,8 +207,13 @@ class Conductor(threading.Thread):
             return
         result, node = started or (None, "")
         if result is None:
-            self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
+            worker.failed_starts += 1
+            if worker.failed_starts < MOST_STARTS:  # Somebody may have killed it.
+                self._start_process(worker)
+            else:
+                self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
             return
+        worker.failed_starts = 0
         if result.exit is None and result.failure is None:
             worker.has_started, worker.home, worker.pid = True, node, int(result.location.rpartition(":")[2])
             self._pass_on(worker, result.rest)
@@ -320,8 +321,17 @@ class Conductor(threading.Thread):
 
     # Ray
 
-    def _look_at_nodes(self) -> None:
-        nodes = self._cluster.nodes()
+    def _on_lost_head(self, seconds: float) -> None:
+        self.has_lost_head = True
+        where = self._options.address or "of the Ray that was started for this run"
+        self.happened.put(
+            events.WorkerFailed(
+                "ray",
+                f"the head of the cluster ({where}) has not answered for {seconds:.0f} s: it has died, or the network to it is cut",
+            )
+        )
+
+    def _on_nodes(self, nodes: tuple[events.Node, ...]) -> None:
         if nodes != self.nodes:
             self.nodes = nodes
             self.happened.put(events.NodesChanged(nodes))

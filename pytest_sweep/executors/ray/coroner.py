@@ -30,13 +30,17 @@ class Coroner:
 
     Args:
         conductor: who talks to Ray.
-        make_helper: starts a helper on the node of this id.
+        make_helper: starts a helper with these options of Ray.
+        near_node: makes Ray's strategy for a node.
         folder: the run's folder for temporary files.
     """
 
-    def __init__(self, conductor: Conductor, make_helper: Callable[[str], Any], folder: str) -> None:
+    def __init__(
+        self, conductor: Conductor, make_helper: Callable[..., Any], near_node: Callable[..., Any], folder: str
+    ) -> None:
         self._conductor = conductor
         self._make_helper = make_helper
+        self._near_node = near_node
         self._folder = folder
         self._helpers: dict[str, Any] = {}
 
@@ -46,7 +50,8 @@ class Coroner:
 
     def examine(self, worker: WorkerHandle, error: Exception | None, then: Callable[[Ending], None]) -> None:
         """Find out how a worker died whose call ended with `error`, and pass it to `then`."""
-        if "node has died" in str(error) or not self._conductor.has_node(worker.home):
+        is_alive = any(node.id == worker.home for node in self._conductor.nodes)
+        if "node has died" in str(error) or not is_alive:
             then(Ending("its node was lost", Death.NODE_LOST))
         else:
             self._ask(worker, "examine", lambda found: then(_ending(error, *(found or ("", False)))))
@@ -60,7 +65,8 @@ class Coroner:
     def _ask(self, worker: WorkerHandle, question: str, then: Callable[[Any], None]) -> None:
         """Ask the helper of the worker's node, and go on without an answer where none comes."""
         if worker.home not in self._helpers:
-            self._helpers[worker.home] = self._make_helper(worker.home)
+            strategy = self._near_node(worker.home, soft=False)
+            self._helpers[worker.home] = self._make_helper(num_cpus=0, scheduling_strategy=strategy).remote()
         waiting = [then]
 
         def answered(answer: Any, error: Exception | None = None) -> None:

@@ -23,6 +23,7 @@ class WorkerHandle:
         group: its placement group, or None.
         actor: the actor that hosts its session, or None.
         has_started: whether that session has started.
+        failed_starts: how many of its processes in a row have died before that.
         home: the id of the node that the actor is on, since its session has started.
         pid: its process there.
         inbox: puts the events of the process in order.
@@ -39,6 +40,7 @@ class WorkerHandle:
     group: Any = None
     actor: Any = None
     has_started: bool = False
+    failed_starts: int = 0
     home: str = ""
     pid: int = 0
     inbox: Inbox = field(default_factory=Inbox)

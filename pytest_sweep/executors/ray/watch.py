@@ -1,0 +1,71 @@
+"""Watches the cluster: which nodes there are, and whether the head answers at all.
+
+Without a head Ray ends this process after a minute, from C++, with nothing said; and whoever asks it something meanwhile waits for
+that minute. So the asking is done here, in a thread of its own, and given up well before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from ray._raylet import GcsClient  # type: ignore[attr-defined] # compiled, without stubs
+
+from pytest_sweep.model.events import Node
+
+PROBE_SECONDS = 5.0
+LOST_SECONDS = 25.0
+"""After how long without an answer the head is given up, so that there is time to store and show what there is."""
+
+
+class ClusterWatch(threading.Thread):
+    """Asks the head every few seconds.
+
+    Args:
+        address: of the head's control store.
+        list_nodes: asks it for the nodes; may wait long.
+        on_nodes: called in this thread with the nodes, each time.
+        on_loss: called once, in this thread, with how many seconds the head has not answered.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        list_nodes: Callable[[], tuple[Node, ...]],
+        on_nodes: Callable[[tuple[Node, ...]], None],
+        on_loss: Callable[[float], None],
+    ) -> None:
+        super().__init__(name="sweep-ray-watch", daemon=True)
+        self._address = address
+        self._list_nodes = list_nodes
+        self._on_nodes = on_nodes
+        self._on_loss = on_loss
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Ask until it is stopped, or the head is lost."""
+        answered = time.monotonic()
+        while not self._stopped.wait(PROBE_SECONDS):
+            if self._answers():
+                answered = time.monotonic()
+                if not self._stopped.is_set():
+                    self._on_nodes(self._list_nodes())
+            elif time.monotonic() - answered >= LOST_SECONDS and not self._stopped.is_set():
+                self._on_loss(time.monotonic() - answered)
+                return
+
+    def _answers(self) -> bool:
+        host, _, port = self._address.rpartition(":")
+        # A dead one refuses at once, where Ray's client would try for twenty seconds.
+        with contextlib.suppress(Exception):
+            socket.create_connection((host, int(port)), timeout=PROBE_SECONDS).close()
+            GcsClient(address=self._address).check_alive([], timeout=PROBE_SECONDS)
+            return True
+        return False
