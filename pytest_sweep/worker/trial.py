@@ -143,10 +143,11 @@ class ActiveTrial:
         self._began = self._last_report = time.monotonic()
 
     def finish(self, final: dict[str, Any] | None) -> None:
-        """Take the metrics that the body returned: they complete the last report, or are the only one."""
+        """Take the metrics that the body returned: they complete the last report, of this attempt or before, or are the only one."""
         with self._lock:
             if final is not None:
-                self.metrics = {**self.metrics, **final} if self.metrics is not None else self._publish(final, None)
+                last = self.final_metrics
+                self.metrics = self._publish(final, None) if last is None else {**last, **final}
 
     def end(self) -> None:
         """Take no more reports: a thread of the trial that lives on is told so."""

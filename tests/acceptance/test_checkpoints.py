@@ -362,3 +362,21 @@ def test_nodes_that_share_no_disk(project: Project, monkeypatch: pytest.MonkeyPa
         assert not (project.path / "sweep_results").exists()
     assert project.sweep("--sweep-storage=memory://shared").ret == 0
     assert asked == []
+
+
+def test_an_attempt_with_nothing_left_to_do(project: Project) -> None:
+    """What an attempt returns that had nothing left to report completes the report that it was restored with, and is no new one."""
+    project.write("""
+        @sweep(grid={"n": [1]}, retries=1)
+        def train(n, trial):
+            if trial.checkpoint is None:
+                (trial.dir / "state").touch()
+                trial.report({"step": 1}, checkpoint=trial.dir / "state")
+                raise OSError("died at the very end")
+            return {"score": 5}
+    """)
+    assert project.sweep().ret == 0
+    trial = project.only()
+    assert trial.metrics is not None
+    assert (trial.metrics["step"], trial.metrics["score"], trial.metrics["training_iteration"]) == (1, 5, 1)
+    assert [report["training_iteration"] for report in trial.metrics_history] == [1]
