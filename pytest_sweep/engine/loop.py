@@ -89,8 +89,9 @@ class Loop:
         return self._scheduler.pool.total
 
     def abort(self, reason: str) -> None:
-        """Note everything that is not finished as not run; what was accepted but not stored yet is stored now."""
-        decided = self._scheduler.handle(events.RunEnding(reason))
+        """Note everything that is not finished as not run; what has arrived by now, or was accepted but not stored yet, is stored."""
+        last = [*self._executor.arrived(), events.RunEnding(reason)]
+        decided = [command for event in last for command in self._scheduler.handle(event)]
         self._unstored += [command.event for command in decided if isinstance(command, commands.Record)]
         self._store()
 

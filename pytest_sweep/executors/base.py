@@ -71,6 +71,9 @@ class Executor(Protocol):
     def events(self, timeout: float) -> Sequence[Event]:
         """Return what has happened since the last call; wait at most `timeout` seconds for the first of it."""
 
+    def arrived(self) -> Sequence[Event]:
+        """Return what has happened already, without waiting for more nor running anything: for the end of a run that is cut off."""
+
     def shutdown(self, *, force: bool) -> None:
         """Begin to end every process that it has started, and return. Without `force`, workers have been stopped before."""
 

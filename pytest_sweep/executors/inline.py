@@ -14,6 +14,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from pytest_sweep.model import commands, events
+from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.keeper import FixtureKeeper
@@ -93,9 +94,18 @@ class InlineExecutor:
         """Run the next trial, if one waits, and return what happened."""
         if not self._happened and self._waiting and self._runner is not None and self._worker is not None:
             task = self._waiting.popleft()
-            self._runner.run(self._items[task.trial.key], task)
+            try:
+                self._runner.run(self._items[task.trial.key], task)
+            except BaseException:  # The session's end, not the trial's: it is cut off, and has not failed.
+                said = [event for event in self.arrived() if not isinstance(event, events.TrialFinished)]
+                self._happened.extend(said)
+                raise
             if not self._waiting:
                 self._happened.append(events.BatchDone(self._worker))
+        return self.arrived()
+
+    def arrived(self) -> Sequence[Event]:
+        """Return what the trial has said that has run last."""
         happened = list(self._happened)
         self._happened.clear()
         return happened

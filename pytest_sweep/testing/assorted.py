@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pytest_sweep.testing import assorted_failing, assorted_passing, assorted_suite
+from pytest_sweep.testing import assorted_async, assorted_failing, assorted_passing, assorted_suite
 from pytest_sweep.testing.sessions import SESSION_SECONDS
 
 FILES: Mapping[str, str] = {
@@ -31,6 +32,10 @@ FILES: Mapping[str, str] = {
     "test_passing.py": assorted_passing.PASSING,
     "test_zz_last.py": assorted_suite.LAST,
 }
+
+HAS_ASYNC = find_spec("pytest_asyncio") is not None
+ITEMS = 146 + (assorted_async.ITEMS if HAS_ASYNC else 0)
+"""How many items the suite has: with asynchronous ones where pytest-asyncio is installed, as in the environment asyncio of tox."""
 
 REPORT_FIELDS = (
     "order",
@@ -155,7 +160,10 @@ def run_assorted(folder: Path, executor: str | None) -> AssortedSession:
     folder = folder / "suite"  # Its name is a keyword of the items.
     folder.mkdir(parents=True)
     kind = assorted_suite.TESTS if executor is None else assorted_suite.SWEEPS
-    for name, content in {**FILES, "kind.py": kind}.items():
+    files = {**FILES, "kind.py": kind}
+    if HAS_ASYNC:
+        files |= {"test_async.py": assorted_async.ASYNC, "pytest.ini": assorted_suite.INI + assorted_async.INI}
+    for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content, "utf-8")
     sweep = [] if executor is None else ["--sweep", f"--sweep-executor={executor}", "--sweep-max-concurrent=2"]

@@ -200,6 +200,11 @@ class FakeExecutor:
         assert self._idle_polls < PATIENCE_POLLS, f"nothing happens any more; the last orders were {self.commands[-5:]}"
         return happened
 
+    def arrived(self) -> Sequence[Event]:
+        """Return what happened since the last call; nobody takes a step."""
+        happened, self._happened = list(self._happened), deque()
+        return happened
+
     def shutdown(self, *, force: bool) -> None:
         """Forget the workers; without `force` there are none left."""
         assert force or not self.workers, f"{list(self.workers)} were not stopped"

@@ -17,6 +17,7 @@ from pytest_sweep.testing.sessions import FinishedSession, run_session
 
 FAULTS = """
 import ctypes, os, pathlib, signal, subprocess, sys, time
+import pytest
 from pytest_sweep import sweep
 
 HERE = pathlib.Path(__file__).parent
@@ -34,6 +35,25 @@ def dies_twice(trial):
     if trial.attempt < 3:
         os._exit(3)
     return {"x": trial.attempt}
+
+@pytest.fixture
+def deadly_setup(trial):
+    if trial.attempt == 1:
+        os._exit(4)
+
+@pytest.fixture
+def deadly_teardown(trial):
+    yield
+    if trial.attempt == 1:
+        os._exit(4)
+
+@sweep(configs=[{}])
+def dies_in_setup(deadly_setup):
+    return 1
+
+@sweep(configs=[{}])
+def dies_in_teardown(deadly_teardown):
+    return 1
 
 @sweep(configs=[{}], timeout="2s")
 def hangs_in_c():
@@ -94,6 +114,8 @@ class FaultContract:
             "segfaults": ("ERROR", 1),
             "is_killed": ("ERROR", 1),
             "dies_twice": ("TERMINATED", 3),
+            "dies_in_setup": ("TERMINATED", 2),
+            "dies_in_teardown": ("TERMINATED", 2),
             "hangs_in_c": ("ERROR", 1),
             "hangs_once": ("TERMINATED", 2),
             "fails_otherwise": ("ERROR", 1),
@@ -153,8 +175,8 @@ class FaultContract:
 
     def test_what_is_shown(self, faults: FinishedSession) -> None:
         """Attempts that are tried again are reruns, and trials that passed at last are flaky; junit has each attempt."""
-        assert "5 rerun" in faults.output
-        assert "3 flaky trials, passed at a later attempt: " in faults.output
+        assert "7 rerun" in faults.output
+        assert "5 flaky trials, passed at a later attempt: " in faults.output
         (case,) = faults.cases["recovers[{}]"]
         properties = {entry.attrib["name"]: entry.attrib["value"] for entry in case.iter("property")}
         assert properties["sweep.attempts"] == "3"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_sweep.testing.assorted import FIELDS, AssortedSession, assert_alike, run_assorted
+from pytest_sweep.testing.assorted import FIELDS, ITEMS, AssortedSession, assert_alike, run_assorted
 from pytest_sweep.testing.assorted_known import INLINE, WORKERS
 from pytest_sweep.testing.sessions import run_session
 
@@ -36,7 +36,7 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, AssortedS
 
 def test_size(sessions: Mapping[str, AssortedSession]) -> None:
     """All items of the suite, more than a hundred, have run in each session, which failed as it must."""
-    assert {session.size for session in sessions.values()} == {146}
+    assert {session.size for session in sessions.values()} == {ITEMS}
     assert {session.status for session in sessions.values()} == {1}
 
 

@@ -658,3 +658,32 @@ class TestErrors:
         """An option that changes how a run is resumed is refused where none is."""
         project.write(MIXED)
         assert_says(project.sweep(flag), f"{flag} is about the run that is resumed: add --sweep-resume")
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_what_an_interrupted_trial_had_reported(project: Project, executor: str) -> None:
+    """What a trial has reported when the session ends under it is kept, and the next run goes on from its checkpoint."""
+    project.write("""
+        from pathlib import Path
+
+        GO_ON = Path(__file__).with_name("go_on")
+
+        @sweep(grid={"n": [1]})
+        def train(n, trial):
+            first = int((trial.checkpoint / "state").read_text()) + 1 if trial.checkpoint else 0
+            for step in range(first, 6):
+                (trial.dir / "state").write_text(str(step))
+                trial.report({"step": step}, checkpoint=trial.dir / "state")
+                if step == 2 and not GO_ON.exists():
+                    pytest.exit("enough", 7)
+    """)
+    options = ("--sweep", f"--sweep-executor={executor}")
+    assert project.plain(*options).ret == 7
+    trial = project.only()
+    assert (str(trial.state), [attempt.state for attempt in trial.attempt_history]) == ("NOT_RUN", ["INTERRUPTED"])
+    assert [report["step"] for report in trial.metrics_history] == [0, 1, 2]
+    (project.path / "go_on").touch()
+    assert project.plain(*options, "--sweep-resume").ret == 0
+    trial = project.only()
+    assert [report["step"] for report in trial.metrics_history] == [0, 1, 2, 3, 4, 5]
+    assert trial.attempts == 2

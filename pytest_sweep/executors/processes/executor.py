@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.model import commands, events
+from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.blackbox import Ending
@@ -128,9 +129,21 @@ class ProcessesExecutor:
         while self._happened.empty() and (rest := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._told.get(timeout=rest)()
-                while True:
-                    self._told.get_nowait()()
-        arrived: list[events.Event] = []
+                self._take_told()
+        return self._take_happened()
+
+    def arrived(self) -> Sequence[Event]:
+        """Return what the processes have said by now."""
+        self._take_told()
+        return self._take_happened()
+
+    def _take_told(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._told.get_nowait()()
+
+    def _take_happened(self) -> Sequence[Event]:
+        arrived: list[Event] = []
         while not self._happened.empty():
             arrived.append(self._happened.get())
         return arrived

@@ -14,6 +14,7 @@ from pytest_sweep.executors.ray.conductor import Conductor
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.executors.ray.sharing import PROBE_SECONDS, find_blind_nodes
 from pytest_sweep.model import commands, events
+from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.spec import SessionSpec
@@ -94,13 +95,18 @@ class RayExecutor:
 
     def events(self, timeout: float) -> Sequence[events.Event]:
         """Return what the conductor has heard."""
-        arrived: list[events.Event] = []
         try:
-            arrived.append(self._conductor.happened.get(timeout=timeout))
-            while True:
-                arrived.append(self._conductor.happened.get_nowait())
+            first = self._conductor.happened.get(timeout=timeout)
         except queue.Empty:
-            return arrived
+            return []
+        return [first, *self.arrived()]
+
+    def arrived(self) -> Sequence[Event]:
+        """Return what the conductor has heard by now."""
+        arrived: list[Event] = []
+        while not self._conductor.happened.empty():
+            arrived.append(self._conductor.happened.get())
+        return arrived
 
     def shutdown(self, *, force: bool) -> None:
         """Have the conductor leave Ray; with `force`, after ending every worker."""
