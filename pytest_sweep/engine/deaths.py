@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_sweep.durations import duration_words
 from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.engine.ledger import Entry, Ledger
-from pytest_sweep.engine.pool import Worker
+from pytest_sweep.engine.pool import Worker, WorkerState
 from pytest_sweep.model.events import Death, TrialFinished, WorkerDied
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import TrialState
@@ -38,7 +38,7 @@ class Reaper:
         batch, duration = list(worker.batch), max(now - worker.since, 0.0)
         # Only a trial that was alone in its call is known to have been the one that ran when the worker died. The others are tried
         # again, each alone, so that nobody is blamed for what another one did, or for what a worker was killed for.
-        blamed = batch[0] if len(batch) == 1 and worker.timed_out is None else None
+        blamed = batch[0] if len(batch) == 1 and worker.state is not WorkerState.KILLED else None
         ended = []
         for key in reversed(batch):
             entry = self._ledger[key]

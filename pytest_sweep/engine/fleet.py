@@ -71,13 +71,16 @@ class Fleet:
             if self.is_stranded(worker):
                 self.stop(worker)
 
-    def tick(self, now: float) -> None:
-        """Take note of the time: release workers that idled too long, empty a node for who waited too long."""
+    def tick(self, now: float) -> bool:
+        """Take note of the time: release workers that idled too long, empty a node for who waited too long.
+
+        Return whether a node that was being emptied is wanted no more, so that there is room for others.
+        """
         self.now = now
         for worker in self.pool.in_state(WorkerState.IDLE):
             if now - worker.since >= self._policy.idle_release:
                 self.stop(worker)
-        self._reserve()
+        return self._reserve()
 
     def meet_demand(self) -> None:
         """Start workers for what waits, or clear idle ones away to make room."""
@@ -185,15 +188,22 @@ class Fleet:
         if idle and not self.pool.in_state(WorkerState.STOPPING):
             self.stop(idle[0])
 
-    def _reserve(self) -> None:
+    def _reserve(self) -> bool:
+        # Who waited may have been given up meanwhile.
+        for shape in [shape for shape in self._waiting_since if not self._queues.get(shape)]:
+            del self._waiting_since[shape]
+        is_given_up = self._reserved is not None and not self._queues.get(self._reserved[1])
+        if is_given_up:
+            self._reserved = None
         late = [s for s, since in self._waiting_since.items() if self.now - since >= self._policy.patience]
         if self._reserved is not None or not late:
-            return
+            return is_given_up
         shape = min(late, key=self._waiting_since.__getitem__)
         nodes = self.pool.fitting(shape.resources)
         if not nodes:
-            return
+            return is_given_up
         self._reserved = (min(nodes, key=lambda node: len(self.pool.on_node(node))), shape)
         for worker in self.pool.in_state(WorkerState.IDLE):
             if self.must_yield(worker):
                 self.stop(worker)
+        return is_given_up

@@ -75,6 +75,12 @@ class SameFailures:
         self._cleared.add(sweep)
         return last
 
+    def most_next(self, sweep: str, wanted: int) -> int:
+        """Return how many of `wanted` trials of a sweep should be begun at once: of one that only fails, no more than would end it."""
+        if not self._limit or sweep in self._cleared or sweep not in self._alike:
+            return wanted
+        return min(wanted, self._limit - self._alike[sweep][1])
+
 
 def _last_line(error: str | None) -> str:
     """Return the shortest form of an error's text: its last line."""

@@ -40,6 +40,7 @@ class Scheduler:
         self._budget = Budget(self._policy.budget, self._policy.grace)
         self._failures = SameFailures(self._policy.abort_after)
         self._pacing = Pacing()
+        self._saved: dict[str, int] = {}
         self._ended = False
         self._endings: list[commands.EndRun] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -107,14 +108,15 @@ class Scheduler:
         self._dispatch()
 
     def _on_tick(self, event: events.Tick) -> None:
-        self._fleet.tick(event.now)
-        if self._ledger.release_delayed(event.now):
+        has_room = self._fleet.tick(event.now)
+        if self._ledger.release_delayed(event.now) or has_room:
             self._dispatch()
         for worker in self.pool.in_state(WorkerState.BUSY):
             if (key := self._reaper.overdue(worker, event.now)) is not None:
                 self._fleet.kill(worker, timed_out=key)
         if self._budget.tick(event.now):
             self._close()
+        self._cut_off_saved()
 
     def _on_run_ending(self, event: events.RunEnding) -> None:
         self._ended = True
@@ -163,11 +165,15 @@ class Scheduler:
 
     def _on_batch_done(self, event: events.BatchDone) -> None:
         worker = self.pool.workers.get(event.worker)
-        if worker is None or worker.state is not WorkerState.BUSY:
+        if worker is None or worker.state not in (WorkerState.BUSY, WorkerState.KILLED):
             return
         for key in reversed(list(worker.batch)):
             self._ledger.requeue(self._ledger[key])
-        if worker.shape.fresh_process:
+        if worker.state is WorkerState.KILLED:
+            # It has ended its call while it was being killed, so that nobody will see it die in one.
+            self._fleet.restart(worker)
+            self._dispatch()
+        elif worker.shape.fresh_process:
             self._fleet.restart(worker)
         else:
             self._fleet.idle(worker)
@@ -185,7 +191,8 @@ class Scheduler:
             return
         self._ledger.record(event)
         if self._budget.phase is not Phase.RUNNING and event.checkpoint is not None:
-            self._cut_off(entry)  # It goes on from here another time.
+            # It can go on from here another time; if its end has arrived, too, by the next tick, so much the better.
+            self._saved[event.key] = event.attempt
 
     def _on_trial_finished(self, event: events.TrialFinished) -> None:
         entry = self._ledger.current(event.key, event.attempt)
@@ -227,6 +234,14 @@ class Scheduler:
             for entry in list(self._ledger.open()):
                 self._cut_off(entry)
 
+    def _cut_off_saved(self) -> None:
+        """In the time of grace, cut off who has kept a checkpoint since the last tick, and goes on."""
+        saved, self._saved = self._saved, {}
+        for key, attempt in saved.items():
+            entry = self._ledger.current(key, attempt)
+            if entry is not None and entry.is_open:
+                self._cut_off(entry)
+
     def _cut_off(self, entry: Entry) -> None:
         worker = entry.worker
         self._ledger.give_up(entry, self._ledger.closed_because or "")
@@ -263,4 +278,6 @@ class Scheduler:
     def _batch_size(self, worker: Worker, first: Entry, waiting: int) -> int:
         if worker.shape.fresh_process or first.alone:
             return 1
-        return self._pacing.batch_size(first.trial.sweep.id, waiting, len(self.pool.of_shape(worker.shape)))
+        sweep = first.trial.sweep.id
+        wanted = self._pacing.batch_size(sweep, waiting, len(self.pool.of_shape(worker.shape)))
+        return self._failures.most_next(sweep, wanted)

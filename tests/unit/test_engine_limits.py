@@ -168,8 +168,8 @@ class TestTimeouts:
         engine.tell(events.Tick(10.0))
         (finished,) = records(engine.finish(trial))
         assert isinstance(finished, events.TrialFinished)
-        assert engine.tell(events.BatchDone("worker-1")) == []
-        assert engine.tell(killed()) == [commands.RestartWorker("worker-1")]
+        # Its call has ended, so that it does not die in one: this is all that is heard of it.
+        assert engine.tell(events.BatchDone("worker-1")) == [commands.RestartWorker("worker-1")]
         assert engine.start("worker-1") == [run("worker-1", other)]
 
 
@@ -198,9 +198,36 @@ class TestBudget:
         engine.tell(events.Tick(61.0))
         report = events.TrialReported(trial.key, 1, {"a": 1}, "checkpoints/1")
         reason = events.TrialNotRun(trial.key, "the budget of 1 min is spent")
-        assert engine.tell(report) == [KILL, commands.Record(report), commands.Record(reason)]
+        assert engine.tell(report) == [commands.Record(report)]
+        assert engine.tell(events.Tick(61.2)) == [KILL, commands.Record(reason)]
         assert engine.scheduler.done
         assert engine.tell(killed()) == [commands.StopWorker("worker-1")]
+
+    def test_its_end_comes_with_its_checkpoint(self) -> None:
+        """A trial whose end arrives together with its last checkpoint has ended."""
+        (trial,) = make_trials(1)
+        engine = engine_of([trial], self.POLICY)
+        engine.begin(trial)
+        engine.tell(events.Tick(61.0))
+        report = events.TrialReported(trial.key, 1, {"a": 1}, "checkpoints/1")
+        last = records(engine.tell(report, ended(trial), events.Tick(61.2)))[-1]
+        assert isinstance(last, events.TrialFinished)
+        assert KILL not in engine.given
+
+    def test_who_waits_behind_it_is_not_to_blame(self) -> None:
+        """A trial that waited behind one that was cut off is not run, and has not failed."""
+        trials = make_trials(9, sweep=dataclasses.replace(SWEEP, worker_retries=0))
+        engine = engine_of(trials, self.POLICY)
+        engine.finish(trials[0], duration=0.0)
+        (batch,) = only(commands.RunTrials, engine.tell(events.BatchDone("worker-1")))
+        first, *behind = [key for key, _ in batch.trials]
+        assert len(behind) == 3
+        engine.begin(trials[1])
+        for key in behind[:-1]:
+            engine.tell(events.TrialReturned(key, 1))
+        engine.tell(events.Tick(61.0), events.TrialReported(first, 1, {"a": 1}, "checkpoints/1"), events.Tick(61.2))
+        (event,) = records(engine.tell(killed()))
+        assert event == events.TrialNotRun(behind[-1], "the budget of 1 min is spent")
 
     def test_without_checkpoint(self) -> None:
         """Who has neither ended nor kept a checkpoint when the grace is over is cut off."""
@@ -240,6 +267,14 @@ class TestSameFailures:
             commands.Record(events.TrialNotRun(trial.key, reason)) for trial in trials[3:]
         ]
         assert only(commands.RunTrials, told) == [run("worker-1", *others)]
+
+    def test_a_batch_is_no_larger_than_it_may_fail(self) -> None:
+        """While all that is known of a sweep is that it fails, no more of it is begun than would give it up."""
+        trials = make_trials(50)
+        engine = engine_of(trials, Policy(abort_after=5))
+        told = self.fail(engine, trials[0], "A")
+        (batch,) = only(commands.RunTrials, told)
+        assert len(batch.trials) <= 4
 
     @pytest.mark.parametrize("errors", [["A", "A", "B", "A", "A"], ["A", "A", "", "A", "A"]])
     def test_another_outcome(self, errors: list[str]) -> None:

@@ -174,6 +174,28 @@ class TestRun:
         session.run()
         assert [len(session.audience.became_of(trial)) for trial in trials] == [1] * 60
 
+    def test_a_node_that_was_emptied_for_nobody(self) -> None:
+        """When a sweep is given up for which a node was being emptied, the others use that node again."""
+        failing = dataclasses.replace(SWEEP, id="test_b.py::failing")
+        trials = [
+            *make_trials(1, Resources(cpu=1), failing),
+            *make_trials(3, Resources(cpu=2), failing, first=1),
+            *make_trials(6, Resources(cpu=1), first=4),
+        ]
+
+        def script(task: Task) -> Outcome:
+            fails = task.trial.sweep is failing
+            return Outcome(
+                TrialState.ERROR if fails else TrialState.TERMINATED,
+                error="A" if fails else None,
+                polls=9 if fails else 3,
+            )
+
+        session = Session(trials, script, [node(cpu=2)], Policy(abort_after=1, patience=0.0))
+        session.run()
+        ends = [session.audience.became_of(trial)[-1] for trial in trials]
+        assert ends == ["ERROR", *["NOT_RUN"] * 3, *["TERMINATED"] * 6]
+
 
 class TestEnding:
     def test_an_interrupt_while_shown(self) -> None:

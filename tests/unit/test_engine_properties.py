@@ -85,7 +85,7 @@ class EngineMachine(RuleBasedStateMachine):
                 process.is_killed = True
             elif isinstance(command, commands.RestartWorker):
                 assert not process.batch
-                process.is_ready = False
+                process.is_ready = process.is_killed = False
             else:
                 assert process.is_ready
                 assert not process.batch
