@@ -90,9 +90,8 @@ class Loop:
 
     def abort(self, reason: str) -> None:
         """Note everything that is not finished as not run; what has arrived by now, or was accepted but not stored yet, is stored."""
-        last = [*self._executor.arrived(), events.RunEnding(reason)]
-        decided = [command for event in last for command in self._scheduler.handle(event)]
-        self._unstored += [command.event for command in decided if isinstance(command, commands.Record)]
+        for event in [*self._executor.arrived(), events.RunEnding(reason)]:
+            self._decide(event)
         self._store()
 
     def _step(self) -> None:
@@ -101,15 +100,17 @@ class Loop:
         self._audience.tick()
 
     def _handle(self, arrived: Sequence[events.Event]) -> None:
-        decided: list[commands.Command] = []
-        for event in arrived:
-            decided += self._scheduler.handle(event)
-        self._apply(decided)
+        self._apply([command for event in arrived for command in self._decide(event)])
+
+    def _decide(self, event: events.Event) -> Sequence[commands.Command]:
+        decided = self._scheduler.handle(event)
+        # Noted at once, so that `abort` stores it whatever comes between.
+        self._unstored += [command.event for command in decided if isinstance(command, commands.Record)]
+        return decided
 
     def _apply(self, decided: Sequence[commands.Command]) -> None:
-        # Noted before anything is done, so that `abort` stores them whatever an executor raises; and stored before the orders
-        # go out, because the next attempt of a trial starts from the checkpoint that the last one has just reported.
-        self._unstored += [command.event for command in decided if isinstance(command, commands.Record)]
+        # Stored before the orders go out, because the next attempt of a trial starts from the checkpoint that the last one has
+        # just reported.
         new = self._store()
         for command in decided:
             if not isinstance(command, (commands.Record, commands.EndRun)):

@@ -30,46 +30,53 @@ class Recorder:
         self._tell = tell
         self._waiting: list[Accepted] = []
         self._next_try = 0.0
+        self._is_unfinished = False
 
     @property
     def is_behind(self) -> bool:
-        """Whether something has not been stored yet."""
-        return bool(self._waiting)
+        """Whether something has not been stored."""
+        return bool(self._waiting) or self._is_unfinished
 
     def record(self, events: Sequence[Accepted]) -> None:
         """Store `events` after what waits, or have them wait too."""
-        self._waiting += events
-        if time.monotonic() >= self._next_try:
-            self.flush()
+        if time.monotonic() < self._next_try:
+            self._waiting += events
+        else:
+            self._store_all([*self._waiting, *events])
 
     def flush(self) -> None:
         """Try to store what waits."""
-        if not self._waiting:
+        self._store_all(self._waiting)
+
+    def _store_all(self, batch: list[Accepted]) -> None:
+        # What waits changes only when it is known what became of the batch: an interrupt leaves it with who has handed it in.
+        if not batch:
             return
         try:
-            self._store.record(self._waiting)
+            self._store.record(batch)
         except StoreError as error:
-            self._next_try = time.monotonic() + RETRY_SECONDS
+            self._waiting, self._next_try = batch, time.monotonic() + RETRY_SECONDS
             if self.trouble is None:
                 self._tell(f"{error}. The trials go on, and their results are kept in memory until they can be stored")
             self.trouble = str(error)
         else:
-            self._waiting.clear()
-            self._next_try = 0.0
+            self._waiting, self._next_try = [], 0.0
 
     def finish(self, status: int) -> None:
         """Store what waits, and how the run has ended, if that is possible now; close the store."""
         self.flush()
         try:
-            self._store.finish(status)
-            self._store.close()
+            try:
+                self._store.finish(status)
+            finally:
+                self._store.close()
         except StoreError as error:
-            self.trouble = str(error)
+            self.trouble, self._is_unfinished = str(error), True
 
     def summary(self) -> str:
         """Return what is to be said at the end: nothing, if everything was stored at once."""
         if self.trouble is None:
             return ""
-        if self._waiting:
+        if self.is_behind:
             return f"{self.trouble}: what happened since then is not stored, and is shown here only"
         return f"{self.trouble}, for a while: everything is stored now"

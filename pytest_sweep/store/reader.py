@@ -144,6 +144,8 @@ def _history(reports: Sequence[_Report], attempts: int) -> list[dict[str, Any]]:
     kept: list[_Report] = []
     for number in range(1, last + 1):
         new = [report for report in reports if report.attempt == number]
+        if not new and number < last:
+            continue  # What it had from before, the next one says: it may have recovered more than was heard of until then.
         # An attempt without reports goes on from the newest checkpoint, or from the start, all the same.
         restored = next((report.iteration for report in reversed(kept) if report.checkpoint is not None), 0)
         first = new[0].iteration if new else restored + 1

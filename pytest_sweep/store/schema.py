@@ -164,6 +164,8 @@ report = Table(
     Column("metrics", JsonText, nullable=False),
     Column("checkpoint", FreeText),
     Index("report_trial", "trial_key"),
+    # An interrupt may come between a commit and the news of it: what is written once more is there already.
+    Index("report_once", "trial_key", "attempt", "iteration", unique=True, sqlite_where=text("iteration > 0")),
     # Few of many reports have one: they are found without looking at the others.
     Index("report_checkpoint", "trial_key", "checkpoint", sqlite_where=text("checkpoint IS NOT NULL")),
 )

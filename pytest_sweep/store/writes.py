@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Executable, Text, bindparam, func, insert, select, update
+from sqlalchemy import Executable, Text, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pytest_sweep.model import TrialState
@@ -31,9 +31,12 @@ MOST_OUTPUT = 100_000
 
 _CHECKPOINTS_OF = (report.c.trial_key == bindparam("of")) & report.c.checkpoint.is_not(None)
 _KEPT = func.json_each(bindparam("kept", type_=Text)).table_valued("value")
-# The reports stay; a checkpoint that is not there any more is none of theirs.
+_WITHIN = func.substr(report.c.checkpoint, 1, func.length(bindparam("within", type_=Text))) == bindparam("within")
+# The reports stay; a checkpoint that is not there any more is none of theirs. Those of the run that was resumed lie elsewhere, and stay.
 _FORGET_DELETED = (
-    update(report).where(_CHECKPOINTS_OF, report.c.checkpoint.not_in(select(_KEPT.c.value))).values(checkpoint=None)
+    update(report)
+    .where(_CHECKPOINTS_OF, _WITHIN, report.c.checkpoint.not_in(select(_KEPT.c.value)))
+    .values(checkpoint=None)
 )
 _FORGET_DAMAGED = (
     update(report).where(_CHECKPOINTS_OF, report.c.checkpoint == bindparam("damaged")).values(checkpoint=None)
@@ -80,7 +83,7 @@ class Batch:
         for columns, rows in _by_columns(self._attempts.values()):
             yield _upsert_attempt(columns), rows
         if self._reports:
-            yield insert(report), self._reports
+            yield upsert(report).on_conflict_do_nothing(), self._reports
         if self._kept:
             yield _FORGET_DELETED, list(self._kept.values())
         for _, rows in _by_columns(self._trials.values()):
@@ -112,9 +115,10 @@ class Batch:
         )
         if checkpoint is not None:
             self._trial(event.key, checkpoint=checkpoint)
-        if event.kept is not None:
+        if event.kept is not None and checkpoint is not None:
             self._kept[event.key] = {
                 "of": event.key,
+                "within": checkpoint.rpartition("/")[0],
                 "kept": json.dumps([self.stored_path(path) for path in event.kept]),
             }
 
