@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,8 @@ class _Worker:
         process: the process, or None.
         has_started: whether its session has started.
         failed_starts: how many of its processes in a row have died before that.
-        on_answer: what the answer to the last order means.
+        starting: the process that is being started for it, or None.
+        on_answer: what the answers to the orders mean that have not been answered, in order.
     """
 
     id: str
@@ -52,7 +53,8 @@ class _Worker:
     process: WorkerProcess | None = None
     has_started: bool = False
     failed_starts: int = 0
-    on_answer: Callable[[CallResult | None, Ending], None] | None = None
+    starting: Future[WorkerProcess] | None = None
+    on_answer: deque[Callable[[CallResult | None, Ending], None]] = field(default_factory=deque)
 
 
 class ProcessesExecutor:
@@ -152,6 +154,8 @@ class ProcessesExecutor:
         """Begin to end all processes."""
         for worker in self._workers.values():
             self._end(worker)
+            if worker.starting is not None:
+                worker.starting.add_done_callback(_end_spare)
         self._workers.clear()
         while self._spare:
             self._spare.popleft().add_done_callback(_end_spare)
@@ -169,7 +173,10 @@ class ProcessesExecutor:
     def _start(self, worker: _Worker) -> None:
         worker.births += 1
         births, worker.has_started = worker.births, False
+        worker.on_answer.clear()
         future = self._spare.popleft() if self._spare else self._starter.submit(WorkerProcess)
+
+        worker.starting = future
 
         def started(future: Future[WorkerProcess]) -> None:
             self._told.put(partial(self._on_process, worker, births, future))
@@ -182,6 +189,7 @@ class ProcessesExecutor:
             if error is None:
                 self._starter.submit(future.result().end)
             return
+        worker.starting = None
         if error is not None:
             self._start_again(worker, f"a process could not be started: {error}")
             return
@@ -194,11 +202,10 @@ class ProcessesExecutor:
     def _order(
         self, worker: _Worker, word: str, value: object, on_answer: Callable[[_Worker, CallResult | None, Ending], None]
     ) -> None:
-        worker.on_answer = partial(on_answer, worker)
         if worker.process is None:  # It is still being started, or has died: then nothing has to be ended.
-            answer, worker.on_answer = worker.on_answer, None
-            answer(None, Ending("it is not there"))
+            on_answer(worker, None, Ending("it is not there"))
         else:
+            worker.on_answer.append(partial(on_answer, worker))
             worker.process.send(word, value)
 
     def _on_word(self, worker: _Worker, births: int, word: str, value: Any) -> None:
@@ -207,16 +214,18 @@ class ProcessesExecutor:
         if word == "events":
             self._pass_on(value)
             return
-        result: CallResult | None = value if word == "answer" else None
-        if result is not None:
-            self._pass_on(result.rest)
-        elif worker.process is not None:
+        if word == "answer":
+            self._pass_on(value.rest)
+            worker.on_answer.popleft()(value, Ending(""))
+            return
+        waiting = list(worker.on_answer)
+        worker.on_answer.clear()
+        if worker.process is not None:
             self._end(worker)
-        answer, worker.on_answer = worker.on_answer, None
-        if answer is not None:
-            answer(result, Ending("") if result is not None else value)
-        elif result is None:
+        if not waiting:
             self._die(worker, "while it waited", value)
+        for answer in waiting:
+            answer(None, value)
 
     def _pass_on(self, numbered: Sequence[Any]) -> None:
         for _, event in numbered:

@@ -58,7 +58,8 @@ class WorkerProcess:
         pid = self._pid
         if pid is not None and self._folder is not None:
             request_stacks(self._folder, pid)
-        self._kill_group(pid)
+        if self._pid == pid:  # Else it has been ended meanwhile, and its number may be another's.
+            self._kill_group(pid)
 
     def end(self) -> None:
         """End the process and all that it has started, at once."""

@@ -78,6 +78,7 @@ class Conductor(threading.Thread):
         self.ready.set()
         while not self._leaving:
             self._do(self._told.get())
+        self._watch.stop()
         self._cluster.leave()
 
     def _do(self, message: Callable[[], None]) -> None:
@@ -122,15 +123,14 @@ class Conductor(threading.Thread):
         self._take_mail()
 
     def leave(self, force: bool) -> None:
-        """End all workers at once, or know that they have ended; then leave Ray."""
+        """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
+        self._leaving = True
         for worker in self._workers.values() if force else ():
             self._end_process(worker)
             self._free(worker)
-        self._watch.stop()
         if self._mailbox is not None:
             self._ray.kill(self._mailbox)
             self._coroner.leave(self._ray.kill)
-        self._leaving = True
 
     def start_worker(self, command: commands.StartWorker) -> None:
         """Ask for the worker's resources, when those of the one before are granted: Ray serves small requests first."""

@@ -74,14 +74,15 @@ class Coroner:
                 self._helpers.pop(
                     worker.home, None
                 )  # It has died, or could not start: the next question gets another one.
+            timer.cancel()
             if waiting:
                 waiting.pop()(answer)
 
-        reference = getattr(self._helpers[worker.home], question).remote(self._folder, worker.pid)
-        self._conductor.when_done(reference, answered)
         timer = threading.Timer(HELPER_SECONDS, self._conductor.tell, [answered, None])
         timer.daemon = True
         timer.start()
+        reference = getattr(self._helpers[worker.home], question).remote(self._folder, worker.pid)
+        self._conductor.when_done(reference, answered)
 
 
 def _ending(error: Exception | None, stacks: str, memory_ran_out: bool) -> Ending:

@@ -115,8 +115,8 @@ class RayExecutor:
 
     def join(self) -> None:
         """Wait until Ray has ended, or the connection to it; not where its head is lost, which Ray itself would wait for."""
-        if self._started and not self._conductor.has_lost_head:
-            self._conductor.join()
+        while self._started and self._conductor.is_alive() and not self._conductor.has_lost_head:
+            self._conductor.join(0.5)
 
     def describe(self) -> str:
         """Return what the status block says of it: ``ray, 2 nodes at 10.0.0.1:6379``."""

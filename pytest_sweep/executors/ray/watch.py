@@ -55,7 +55,9 @@ class ClusterWatch(threading.Thread):
         while not self._stopped.wait(PROBE_SECONDS):
             if self._answers():
                 answered = time.monotonic()
-                if not self._stopped.is_set():
+                with contextlib.suppress(
+                    Exception
+                ):  # The head has gone meanwhile, or we leave: the next question tells.
                     self._on_nodes(self._list_nodes())
             elif time.monotonic() - answered >= LOST_SECONDS and not self._stopped.is_set():
                 self._on_loss(time.monotonic() - answered)
