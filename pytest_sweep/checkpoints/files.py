@@ -28,8 +28,11 @@ def put_file(source: Path, location: str, name: str) -> None:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
+        try:
+            shutil.copyfile(source, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     except SweepError:
         raise
     except Exception as error:  # The packages behind fsspec raise what they like.

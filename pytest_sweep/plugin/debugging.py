@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -50,8 +53,10 @@ class Debugger:
         self._say(f"{item.name} failed: running it again in this process, for the debugger")
         self._config.pluginmanager.register(runner, "sweep-debugger")
         try:
-            with _pytests_breakpoints():
-                runner.run(item, self._task_of(key))
+            with _pytests_breakpoints(), tempfile.TemporaryDirectory(prefix="pytest-sweep-debug-") as scratch:
+                # What it writes is nobody's: the next attempt, or the next run, goes on from what the trial itself has left.
+                task = replace(self._task_of(key), directory=scratch, checkpoints=str(Path(scratch, "checkpoints")))
+                runner.run(item, task)
         finally:
             self._config.pluginmanager.unregister(runner)
         if ends and ends[-1].state is not TrialState.ERROR:

@@ -15,6 +15,7 @@ from pytest_sweep.executors.base import Executor
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.signals import interrupted_by_signals
 from pytest_sweep.plugin.sources import SourceReader
 from pytest_sweep.plugin.spread import OrdinaryTests
 from pytest_sweep.worker.keeper import FixtureKeeper
@@ -163,8 +164,11 @@ class SweepRun:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Decide the exit status, after other plugins had their say, and store how the run ended."""
         if self._phase is not None:
+            self._phase.store_waiting()
             session.exitstatus = self._phase.exit_status(int(session.exitstatus), session.testsfailed)
             self._phase.close(int(session.exitstatus))
+            # Once more: what is stored last may have failed.
+            session.exitstatus = self._phase.exit_status(int(session.exitstatus), session.testsfailed)
 
     def pytest_unconfigure(self) -> None:
         """Leave no process behind, however the session ended."""
@@ -213,7 +217,8 @@ class SweepRun:
             )
         except SweepError as error:
             raise pytest.UsageError(str(error)) from error
-        self._phase.run(session)
+        with interrupted_by_signals():  # Until the results are stored and the workers ended, too.
+            self._phase.run(session)
 
     def _on_late_report(self, item: pytest.Item, report: pytest.TestReport) -> None:
         item.ihook.pytest_runtest_logreport(report=report)

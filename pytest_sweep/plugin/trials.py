@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from pytest_sweep.checkpoints import local_path
 from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.engine.loop import Loop, SessionExit
 from pytest_sweep.errors import ExecutorError, StoreError, SweepError
@@ -24,7 +25,6 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.recording import Recorder
 from pytest_sweep.plugin.replay import Replayer
 from pytest_sweep.plugin.resuming import Plan
-from pytest_sweep.plugin.signals import interrupted_by_signals
 from pytest_sweep.plugin.terminal import StatusPrinter, write_below, write_summary
 from pytest_sweep.plugin.verdict import exit_status
 from pytest_sweep.reporting import Progress
@@ -88,7 +88,7 @@ class TrialPhase:
         debugger = Debugger(config, keeper, self._tasks.__getitem__) if self._debugs else None
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
         self._recorder = Recorder(self._store, self._tell)
-        self._backup = None if options.storage is None else Backup(self._store.path, options.storage, self._tell)
+        self._backup = self._backup_to(options)
         self._replayer = Replayer(
             config, self._items, self._recorder, self._store.run, self._hooks, self._progress, debugger
         )
@@ -124,9 +124,8 @@ class TrialPhase:
         self._status.start(self._loop)
         ending = "the session was ended"
         try:
-            with interrupted_by_signals():
-                self._replayer.show_taken(taken, {key: its.folder.name for key, its in self._plan.taken.items()})
-                self._run_loop({key: start.attempt for key, start in begun.items()})
+            self._replayer.show_taken(taken, {key: its.folder.name for key, its in self._plan.taken.items()})
+            self._run_loop({key: start.attempt for key, start in begun.items()})
             ending = ""
         except SessionExit as wanted:
             ending = f"pytest.exit: {wanted.reason}"
@@ -155,6 +154,10 @@ class TrialPhase:
         troubles = [self._replayer.fatal, self._recorder.summary(), copying]
         write_summary(reporter, self._progress, self._status, self._hooks, troubles)
 
+    def store_waiting(self) -> None:
+        """Try once more to store what could not be stored."""
+        self._recorder.flush()
+
     def exit_status(self, status: int, failures: int) -> int:
         """Return the session's exit status, where pytest would say `status` after so many `failures`."""
         failed, unstored = self._replayer.failed_reports, self._recorder.is_behind
@@ -178,6 +181,13 @@ class TrialPhase:
             self._loop.abort(ending)
         else:
             self._replayer.persist([TrialNotRun(trial.key, ending) for trial in self._to_run])
+
+    def _backup_to(self, options: SweepOptions) -> Backup | None:
+        path = None if options.storage is None else local_path(options.storage)
+        # Where the storage is the folder for results, the database is there already: a copy would replace it.
+        if options.storage is None or (path is not None and path.resolve() == options.results_dir.resolve()):
+            return None
+        return Backup(self._store.path, options.storage, self._tell)
 
     def _tell(self, text: str) -> None:
         if self._reporter is not None:

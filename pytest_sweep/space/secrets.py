@@ -32,7 +32,8 @@ class Secret:
 def secret(value: str, name: str = "secret") -> Secret:
     """Return a value for a configuration that is neither printed nor stored; ``config["token"].get_secret_value()`` reads it.
 
-    It travels to the workers, and nowhere else. What the trial itself prints is the trial's.
+    It travels to the workers, and nowhere else. What the trial itself prints is the trial's, and a literal in your source is in the source,
+    which tracebacks show: read it from the environment.
 
     Args:
         value: the text.

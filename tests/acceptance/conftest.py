@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__package__}.project")
-
-from .project import Project  # noqa: E402 - its assertions are to be rewritten before
+from .project import Project
 
 
 @pytest.fixture

@@ -4,6 +4,5 @@ import pytest
 
 # Their assertions are to be rewritten as those of test files are; register before they are imported.
 pytest.register_assert_rewrite(
-    "tests.acceptance.project",
     *(f"{__name__}.{module}" for module in ("base", "debugging", "fixtures", "seeing", "selecting", "stopping")),
 )
