@@ -21,7 +21,7 @@ from tests.sessions import Session, kill, wait_for
 from .project import Project
 
 FULL = os.environ.get("SWEEP_STRESS") == "1"
-TRIALS, DRIVER_DEATHS, SECONDS_BETWEEN, SECONDS = (2000, 10, 10.0, 60.0) if FULL else (60, 2, 1.5, 6.0)
+TRIALS, DRIVER_DEATHS, SECONDS_BETWEEN, SECONDS = (2000, 10, 10.0, 60.0) if FULL else (40, 1, 1.5, 4.0)
 STEPS = 5
 
 TRAIN = f"""
