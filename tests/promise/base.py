@@ -22,8 +22,8 @@ NOTE = '''
     import os
     from pathlib import Path
 
-    # pytest-xdist's name of a worker, which ours have too.
-    IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+    # As pytest-xdist names its workers, but those are called gw0: this session may be one of them itself.
+    IN_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "").startswith("worker")
 
     def note(text):
         """Say in a file that all processes of a session share that something was reached."""
