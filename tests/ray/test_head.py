@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
@@ -28,7 +27,7 @@ def test_a_lost_head(pytester: pytest.Pytester, start: Callable[..., Session]) -
     """The run ends itself before Ray would end the process, and says why; what was finished is stored, what ran on meanwhile too."""
     pytester.makepyfile(PROJECT)
     pytester.makeini("[pytest]\n")
-    session = start("-v", RAY_AUTH_TOKEN_PATH=str(Path.home() / ".ray" / "auth_token"))
+    session = start("-v")
     wait_for(lambda: len(session.finished()) >= 2, "two finished trials")
     (head,) = [process for process in session.family() if process.name() == "gcs_server"]
     began = time.monotonic()

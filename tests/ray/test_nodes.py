@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,8 +52,7 @@ def test_a_lost_node(pytester: pytest.Pytester, start: Callable[..., Session], c
     node = cluster.add_node(num_cpus=1)
     pytester.makepyfile(PROJECT)
     pytester.makeini("[pytest]\n")
-    token = str(Path.home() / ".ray" / "auth_token")
-    session = start("-v", f"--sweep-address={cluster.address}", RAY_AUTH_TOKEN_PATH=token)
+    session = start("-v", f"--sweep-address={cluster.address}")
     notes = [pytester.path / f"on-1-{n}" for n in (1, 2)]
     wait_for(lambda: all(note.exists() and note.read_text() for note in notes), "both trials")
     (lost,) = [n for n in (1, 2) if notes[n - 1].read_text() == node.node_id]
