@@ -6,7 +6,7 @@ from pytest_sweep.space.canonical import canonical, identity_text
 from pytest_sweep.space.composition import Grid, Space, Zip, as_space, grid, zip_
 from pytest_sweep.space.display import displayable
 from pytest_sweep.space.domains import Categorical
-from pytest_sweep.space.expansion import MAX_POINTS, expand
+from pytest_sweep.space.expansion import MAX_POINTS, OTHER_ARGUMENTS, expand
 from pytest_sweep.space.expressions import AbsentError, Condition, parse_condition, unknown_name
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
 from pytest_sweep.space.listing import Listed
@@ -17,6 +17,7 @@ from pytest_sweep.space.points import Choice, Expansion, Point
 
 __all__ = [
     "MAX_POINTS",
+    "OTHER_ARGUMENTS",
     "AbsentError",
     "Categorical",
     "Choice",

@@ -18,10 +18,14 @@ from pytest_sweep.space.naming import given_labels, unique_labels
 from pytest_sweep.space.nesting import nested
 from pytest_sweep.space.points import Expansion, Point
 
-RESERVED = ("trial", "request", "config")
-"""Names of arguments that a trial's function can have for other things."""
+OTHER_ARGUMENTS = ("trial", "request")
+"""Names of arguments that a trial's function can have for other things than its configuration."""
+
+RESERVED = (*OTHER_ARGUMENTS, "config")
+"""The top-level keys that are refused where the argument for the whole configuration has its usual name."""
 
 MAX_POINTS = 1_000_000
+"""More are refused, unless it is said how many there may be: nobody runs so many, but who lists a range may have meant a domain."""
 
 
 class _Candidate(NamedTuple):

@@ -49,9 +49,8 @@ def readable(value: Any) -> Any:
 def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, str) is not isinstance(other, str):
         one, other = readable(one), readable(other)
-    elif isinstance(one, (tuple, list)) and isinstance(
-        other, (tuple, list)
-    ):  # Who writes a condition need not know which.
+    elif isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
+        # Who writes a condition need not know which.
         return len(one) == len(other) and all(a is b or _equal(a, b) for a, b in zip(one, other, strict=True))
     return bool(one == other)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space import Choice, Space, as_space, expand, grid, zip_
-from pytest_sweep.space.domains import uniform
 from pytest_sweep.space.functions import derived
+from pytest_sweep.space.sampling import uniform
 
 VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True)
 GRIDS = st.dictionaries(st.sampled_from("abc"), VALUES, min_size=1, max_size=2)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space import Listed, expand, grid
-from pytest_sweep.space.domains import uniform
 from pytest_sweep.space.functions import derived
+from pytest_sweep.space.sampling import uniform
 
 SPACE = grid(lr=[0.1, 0.2, 0.5], batch=[1, 2, 4, 8])
 

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.space.domains import (
-    RandomDomain,
+from pytest_sweep.space.domains import RandomDomain
+from pytest_sweep.space.entropy import Entropy
+from pytest_sweep.space.sampling import (
     choice,
     lograndint,
     loguniform,
@@ -30,7 +31,6 @@ from pytest_sweep.space.domains import (
     randn,
     uniform,
 )
-from pytest_sweep.space.entropy import Entropy
 
 TEXTS = st.text(max_size=10)
 FLOATS = st.floats(-1e300, 1e300)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.space import Choice, Listed, expand, grid, trial_key
-from pytest_sweep.space.domains import choice, loguniform, randint, uniform
+from pytest_sweep.space.sampling import choice, loguniform, randint, uniform
 
 AXES = st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True)
 SEEDS = st.integers(0, 2**32)

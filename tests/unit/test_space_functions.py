@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space import expand, grid
-from pytest_sweep.space.domains import randint, uniform
 from pytest_sweep.space.functions import derived, sample_from
+from pytest_sweep.space.sampling import randint, uniform
 
 
 def only(space: Mapping[str, Any], **options: Any) -> dict[str, Any]:

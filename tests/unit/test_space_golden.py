@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from pytest_sweep.space import Listed, displayable, expand, grid, identity_text, trial_key, trial_seed, zip_
-from pytest_sweep.space.domains import (
+from pytest_sweep.space.sampling import (
     choice,
     lograndint,
     loguniform,

@@ -11,8 +11,8 @@ import pytest
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space import Choice, Listed, Space, axis_keys, expand, grid, parse_override, zip_
-from pytest_sweep.space.domains import choice, randint, randn, uniform
 from pytest_sweep.space.functions import derived
+from pytest_sweep.space.sampling import choice, randint, randn, uniform
 
 
 class Color(enum.Enum):
