@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pytest_sweep.durations import duration_words
-from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.engine.ledger import Entry, Ledger
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.pool import Worker, WorkerState
 from pytest_sweep.model.events import Death, TrialFinished, WorkerDied
 from pytest_sweep.model.retry import type_names

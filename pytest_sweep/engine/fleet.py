@@ -7,35 +7,12 @@ shape that has had no worker for `Policy.patience` seconds gets a node emptied f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sized
-from dataclasses import dataclass
 
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.pool import Pool, Shape, Worker, WorkerState
 from pytest_sweep.model import commands
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The engine's settings.
-
-    Attributes:
-        max_concurrent: how many trials may run at once; None leaves it to the resources.
-        idle_release: after how many seconds a worker without work gives its resources back.
-        patience: after how many seconds a trial that needs more room than there is gets a node emptied for it.
-        timeout: how many seconds an attempt may take, where its sweep says nothing; None is no limit.
-        abort_after: a sweep whose first so many trials fail with the same error ends there; 0 for never.
-        budget: after how many seconds nothing new begins; None is no limit.
-        grace: how many seconds what runs then has to come to an end, or to a checkpoint.
-    """
-
-    max_concurrent: int | None = None
-    idle_release: float = 30.0
-    patience: float = 30.0
-    timeout: float | None = None
-    abort_after: int = 20
-    budget: float | None = None
-    grace: float = 0.0
 
 
 class Fleet:
@@ -45,6 +22,11 @@ class Fleet:
         policy: the engine's settings.
         queues: what waits for each shape of worker; only its length is looked at.
         future: the node types that an autoscaler could add.
+
+    Attributes:
+        pool: the workers and the nodes that they are on.
+        now: the time of the last tick, in seconds.
+        reserved: the nodes that are being emptied and the shape that they are emptied for; None while there are none.
     """
 
     def __init__(self, policy: Policy, queues: Mapping[Shape, Sized], future: Iterable[Resources] = ()) -> None:
@@ -53,7 +35,7 @@ class Fleet:
         self._queues = queues
         self.now = 0.0
         self._waiting_since: dict[Shape, float] = {}
-        self._reserved: tuple[str, Shape] | None = None
+        self.reserved: tuple[frozenset[str], Shape] | None = None
         self._orders: list[commands.WorkerCommand] = []
 
     def take_orders(self) -> list[commands.WorkerCommand]:
@@ -64,11 +46,14 @@ class Fleet:
     def set_nodes(self, nodes: Iterable[Node]) -> None:
         """Take note of the nodes that there are now: what waits for one that is gone, waits no more."""
         self.pool.set_nodes(nodes)
-        if self._reserved is not None and not self.pool.has_node(self._reserved[0]):
-            self._reserved = None
-        # A busy one is left to the executor, which tells of its death: its trial is then tried again.
-        for worker in [*self.pool.in_state(WorkerState.STARTING), *self.pool.in_state(WorkerState.IDLE)]:
-            if self.is_stranded(worker):
+        if self.reserved is not None and not all(map(self._may_use, self.reserved[0])):
+            self.reserved = None
+        for worker in list(self.pool.workers.values()):
+            if worker.state is WorkerState.BUSY:
+                # Its process may live on: behind a cut link, on a node that was drained, or with one of its gang on a lost one.
+                if self.is_stranded(worker):
+                    self.kill(worker)
+            elif worker.state in (WorkerState.STARTING, WorkerState.IDLE) and not all(map(self._may_use, worker.nodes)):
                 self.stop(worker)
 
     def tick(self, now: float) -> bool:
@@ -108,7 +93,7 @@ class Fleet:
         if self.must_yield(worker) or self.is_stranded(worker) or not self._queues.get(worker.shape):
             self.stop(worker)
         else:
-            worker.state = WorkerState.STARTING
+            worker.state, worker.since = WorkerState.STARTING, self.now
             self._orders.append(commands.RestartWorker(worker.id))
 
     def kill(self, worker: Worker, timed_out: str | None = None) -> None:
@@ -123,63 +108,72 @@ class Fleet:
     def stop(self, worker: Worker) -> None:
         """Order `worker` to end, once."""
         if worker.state is not WorkerState.STOPPING:
-            worker.state = WorkerState.STOPPING
+            worker.state, worker.since = WorkerState.STOPPING, self.now
             self._orders.append(commands.StopWorker(worker.id))
 
     def must_yield(self, worker: Worker) -> bool:
-        """Say whether `worker` stands in the way of a shape that a node is being emptied for."""
-        if self._reserved is None or self._reserved[1] == worker.shape:
+        """Say whether `worker` stands in the way of a shape that its node is being emptied for, or its node is about to leave."""
+        if any(map(self.pool.is_leaving, worker.nodes)):
+            return True
+        if self.reserved is None or self.reserved[1] == worker.shape:
             return False
-        return worker.node == self._reserved[0] or self._at_limit()
+        return not self.reserved[0].isdisjoint(worker.nodes) or self.is_full
 
     def is_stranded(self, worker: Worker) -> bool:
-        """Say whether the node that holds the worker's resources is gone, so that no process can start there."""
-        return worker.node is not None and not self.pool.has_node(worker.node)
+        """Say whether a node that holds the worker's resources is gone, so that no process can start there."""
+        return not all(map(self.pool.has_node, worker.nodes))
 
     def _grow(self, shape: Shape) -> bool:
         """Start one more worker of `shape`, or clear idle ones away for it; return whether one was started."""
-        if self._at_limit():
+        if self.is_full:
             self._clear_one_for_limit(shape)
             return False
-        node = self._place(shape)
-        if node is None and not self._asks_autoscaler(shape):
-            self._clear_idle(shape)
-            return False
-        worker = self.pool.add(shape, node)
-        if self._reserved is not None and self._reserved[1] == shape:
-            self._reserved = None
+        nodes = self.place(shape)
+        if nodes is None:
+            if not self._asks_autoscaler(shape):
+                self._clear_idle(shape)
+                return False
+            nodes = ()
+        worker = self.pool.add(shape, nodes)
+        worker.since = self.now
+        if self.reserved is not None and self.reserved[1] == shape:
+            self.reserved = None
         self._waiting_since.pop(shape, None)
-        self._orders.append(commands.StartWorker(worker.id, shape.resources, node))
+        self._orders.append(commands.StartWorker(worker.id, shape.resources, nodes, shape.placement))
         return True
 
-    def _place(self, shape: Shape) -> str | None:
-        if self._reserved is None:
-            return self.pool.place(shape)
-        node, owner = self._reserved
+    def place(self, shape: Shape, without: Iterable[Worker] = ()) -> tuple[str, ...] | None:
+        """Return the nodes that have room for `shape`, among those that it may use."""
+        if self.reserved is None:
+            return self.pool.place(shape, without=without)
+        emptied, owner = self.reserved
         if owner == shape:
-            return node if self.pool.has_room(node, shape) else None
-        return self.pool.place(shape, without=node)
+            return self.pool.place(shape, emptied, without)
+        return self.pool.place(shape, [node for node in self.pool.node_ids if node not in emptied], without)
+
+    def _may_use(self, node: str) -> bool:
+        return self.pool.has_node(node) and not self.pool.is_leaving(node)
 
     def _asks_autoscaler(self, shape: Shape) -> bool:
-        """Whether only a node that is still to be added can hold `shape`; asked for one at a time."""
-        if self.pool.fitting(shape.resources) or not self.pool.could_scale_to(shape.resources):
+        """Whether only nodes that are still to be added can hold `shape`; asked for one worker at a time."""
+        if self.pool.place_when_empty(shape) is not None or not self.pool.could_scale_to(shape):
             return False
-        return not any(worker.node is None for worker in self.pool.workers.values())
+        return all(worker.nodes for worker in self.pool.workers.values())
 
     def _clear_idle(self, shape: Shape) -> None:
-        """Stop idle workers on a node where that, with what is already stopping, makes room for `shape`."""
-        for node in self.pool.fitting(shape.resources):
-            there = self.pool.on_node(node)
-            idle = [w for w in there if w.state is WorkerState.IDLE and not self._queues.get(w.shape)]
-            leaving = [w for w in there if w.state is WorkerState.STOPPING]
-            if self.pool.has_room(node, shape, leaving):
-                return
-            if idle and self.pool.has_room(node, shape, idle + leaving):
-                for worker in idle:
-                    self.stop(worker)
-                return
+        """Stop idle workers where that, with what is already stopping, makes room for `shape`."""
+        leaving = self.pool.in_state(WorkerState.STOPPING)
+        if self.place(shape, leaving) is not None:
+            return
+        idle = [w for w in self.pool.in_state(WorkerState.IDLE) if not self._queues.get(w.shape)]
+        nodes = self.place(shape, idle + leaving) if idle else None
+        for worker in idle if nodes is not None else ():
+            if not set(worker.nodes).isdisjoint(nodes or ()):
+                self.stop(worker)
 
-    def _at_limit(self) -> bool:
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many workers as the policy allows."""
         limit = self._policy.max_concurrent
         return limit is not None and len(self.pool.workers) >= limit
 
@@ -192,17 +186,17 @@ class Fleet:
         # Who waited may have been given up meanwhile.
         for shape in [shape for shape in self._waiting_since if not self._queues.get(shape)]:
             del self._waiting_since[shape]
-        is_given_up = self._reserved is not None and not self._queues.get(self._reserved[1])
+        is_given_up = self.reserved is not None and not self._queues.get(self.reserved[1])
         if is_given_up:
-            self._reserved = None
+            self.reserved = None
         late = [s for s, since in self._waiting_since.items() if self.now - since >= self._policy.patience]
-        if self._reserved is not None or not late:
+        if self.reserved is not None or not late:
             return is_given_up
         shape = min(late, key=self._waiting_since.__getitem__)
-        nodes = self.pool.fitting(shape.resources)
-        if not nodes:
+        nodes = self.pool.place_when_empty(shape, self.pool.by_load())
+        if nodes is None:
             return is_given_up
-        self._reserved = (min(nodes, key=lambda node: len(self.pool.on_node(node))), shape)
+        self.reserved = (frozenset(nodes), shape)
         for worker in self.pool.in_state(WorkerState.IDLE):
             if self.must_yield(worker):
                 self.stop(worker)

@@ -74,8 +74,8 @@ class Ledger:
     def add(self, trials: Iterable[Trial], attempts: Mapping[str, int]) -> None:
         """Take in trials that wait; those of which `attempts` knows a number begin with that attempt."""
         for trial in trials:
-            shape, attempt = Shape(trial.resources, trial.fresh_process), attempts.get(trial.key, 1)
-            entry = self._entries[trial.key] = Entry(trial, shape, attempt=attempt)
+            shape = Shape(trial.resources, trial.fresh_process, placement=trial.placement)
+            entry = self._entries[trial.key] = Entry(trial, shape, attempt=attempts.get(trial.key, 1))
             self.queues.setdefault(entry.shape, deque()).append(trial.key)
             self.unfinished += 1
 
@@ -136,6 +136,13 @@ class Ledger:
                 self.requeue(entry)
                 released = True
         return released
+
+    def delayed(self) -> Iterator[tuple[float, Entry]]:
+        """Iterate over the trials that wait for a time after a failure, with that time, in no order."""
+        for until, key, attempt in self._delayed:
+            entry = self._entries[key]
+            if entry.state is TrialState.PENDING and entry.attempt == attempt:
+                yield until, entry
 
     def require_empty_node(self, entry: Entry) -> None:
         """Have the next attempts run alone on their node."""

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.scheduler import Scheduler
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task, Trial
+from pytest_sweep.model.waiting import Waiting
 
 POLL_SECONDS = 0.2
 """How long the loop waits for events before it looks at the clock: the status block and time-outs need no finer grain."""
@@ -87,6 +88,15 @@ class Loop:
     def resources(self) -> Resources:
         """What all nodes have together."""
         return self._scheduler.pool.total
+
+    @property
+    def stalled(self) -> float | None:
+        """For how many seconds nothing has happened; None while that is not worth a word."""
+        return self._scheduler.stalled
+
+    def waiting(self) -> Waiting:
+        """Return what waits now, for what, and who has it: found out when it is asked for."""
+        return self._scheduler.waiting()
 
     def abort(self, reason: str) -> None:
         """Note everything that is not finished as not run; what has arrived by now, or was accepted but not stored yet, is stored."""

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pytest_sweep.errors import InfeasibleError
+from pytest_sweep.engine.placing import arrange
 from pytest_sweep.model.events import Node
+from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
-from pytest_sweep.model.trials import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What makes workers interchangeable: their resources, whether each trial gets a new process, or the whole node for itself."""
+    """What makes workers interchangeable.
+
+    Attributes:
+        resources: what a worker holds; one of a gang holds it on each of its bundles' nodes.
+        fresh_process: whether each trial gets a new process.
+        exclusive: whether it has its nodes for itself.
+        placement: where it may be, and how many bundles it has.
+    """
 
     resources: Resources
     fresh_process: bool = False
     exclusive: bool = False
+    placement: Placement = Placement()
 
 
 class WorkerState(enum.Enum):
@@ -38,21 +47,23 @@ class Worker:
     Attributes:
         id: its name.
         shape: what it can run.
-        node: where it is; None while the cluster has not decided.
-        holds: what it takes up on its node.
+        nodes: where it is: the node of each of its bundles, itself on the first; empty while the cluster has not decided.
+        holds: what it takes up on each node.
         state: what it is doing.
         batch: what it was handed and has not ended: keys and attempts, in order; the first of them runs.
-        since: since when it does what it does: idles, or runs the first of its batch.
+        since: since when it does what it does: starts, idles, runs the first of its batch, or stops.
+        is_granted: whether the cluster has granted what it holds.
         timed_out: the key of the trial that it was killed for, because that took too long.
     """
 
     id: str
     shape: Shape
-    node: str | None
-    holds: Resources
+    nodes: tuple[str, ...]
+    holds: Mapping[str, Resources]
     state: WorkerState = WorkerState.STARTING
     batch: dict[str, int] = field(default_factory=dict)
     since: float = 0.0
+    is_granted: bool = True
     timed_out: str | None = None
 
 
@@ -85,55 +96,82 @@ class Pool:
             total = total.plus(node.resources)
         return total
 
-    def fitting(self, resources: Resources) -> list[str]:
-        """Return the nodes that could hold `resources` if they were empty."""
-        return [node.id for node in self._nodes.values() if resources.fits(node.resources)]
+    def place(
+        self, shape: Shape, nodes: Iterable[str] | None = None, without: Iterable[Worker] = ()
+    ) -> tuple[str, ...] | None:
+        """Return the nodes for the bundles of a worker of `shape`; None if there is no room.
 
-    def could_scale_to(self, resources: Resources) -> bool:
-        """Say whether an autoscaler could add a node that holds `resources`."""
-        return any(resources.fits(size) for size in self._future)
+        Args:
+            shape: of the worker.
+            nodes: those that may be taken, in order of preference; None is all.
+            without: workers that are taken for gone.
+        """
+        freed: dict[str, Resources] = {}
+        for worker in without:
+            for node, amount in worker.holds.items():
+                freed[node] = freed[node].plus(amount) if node in freed else amount
+        return arrange(shape.resources, shape.placement, self._rooms(shape, nodes, freed))
 
-    def place(self, shape: Shape, without: str | None = None) -> str | None:
-        """Return a node with room for a worker of `shape` now, never `without`; None if there is none."""
-        for node in self._free:
-            if node != without and self.has_room(node, shape):
-                return node
-        return None
+    def place_when_empty(self, shape: Shape, nodes: Iterable[str] | None = None) -> tuple[str, ...] | None:
+        """Return the nodes that a worker of `shape` would be on if all were empty; None if they are too few, or too small."""
+        order = self._nodes if nodes is None else nodes
+        suitable = ((node, self._nodes[node].resources) for node in order if self._suits(node, shape))
+        return arrange(shape.resources, shape.placement, suitable)
+
+    def could_scale_to(self, shape: Shape) -> bool:
+        """Say whether an autoscaler could add the nodes that hold a worker of `shape`."""
+        count = shape.placement.bundles
+        added = ((f"{kind}-{number}", size) for kind, size in enumerate(self._future) for number in range(count))
+        return arrange(shape.resources, shape.placement, added) is not None
+
+    @property
+    def node_ids(self) -> Iterable[str]:
+        """The nodes."""
+        return self._nodes
+
+    def node(self, node: str) -> Node | None:
+        """Return what is known of a node; None if it is not there."""
+        return self._nodes.get(node)
+
+    def suitable(self, shape: Shape) -> dict[str, Resources]:
+        """Return what is free on each node that workers of `shape` may be on, whether there is room or not."""
+        return {node: free for node, free in self._free.items() if self._suits(node, shape)}
 
     def has_node(self, node: str) -> bool:
         """Say whether `node` is there."""
         return node in self._nodes
 
-    def has_room(self, node: str, shape: Shape, without: Iterable[Worker] = ()) -> bool:
-        """Say whether `node` has room for a worker of `shape`: now, or if the workers `without` were gone."""
-        free = self._free[node]
-        for worker in without:
-            free = free.plus(worker.holds)
-        # Alone on a node that is too small is no better.
-        return shape.resources.fits(free) and self._demand(shape, node).fits(free)
+    def is_leaving(self, node: str) -> bool:
+        """Say whether `node` will be gone soon."""
+        return node in self._nodes and self._nodes[node].is_leaving
 
-    def add(self, shape: Shape, node: str | None) -> Worker:
-        """Note a new worker of `shape`, which holds its resources on `node` from now on."""
+    def by_load(self) -> list[str]:
+        """Return the nodes, those with the fewest workers first."""
+        load: dict[str, int] = defaultdict(int)
+        for worker in self.workers.values():
+            for node in worker.holds:
+                load[node] += 1
+        return sorted(self._nodes, key=lambda node: load[node])
+
+    def add(self, shape: Shape, nodes: tuple[str, ...]) -> Worker:
+        """Note a new worker of `shape`, which holds its resources on `nodes` from now on."""
         self._made += 1
-        worker = Worker(f"worker-{self._made}", shape, node, self._demand(shape, node))
+        worker = Worker(f"worker-{self._made}", shape, nodes, self._demand(shape, nodes))
         self.workers[worker.id] = worker
         self._take(worker)
         return worker
 
-    def locate(self, worker: Worker, node: str) -> None:
-        """Note where the cluster has put a worker whose node was left to it."""
-        worker.node, worker.holds = node, self._demand(worker.shape, node)
+    def locate(self, worker: Worker, nodes: tuple[str, ...]) -> None:
+        """Note where the cluster has put a worker whose nodes were left to it."""
+        worker.nodes, worker.holds = nodes, self._demand(worker.shape, nodes)
         self._take(worker)
 
     def remove(self, worker: Worker) -> None:
         """Forget a worker; its resources are free again."""
         del self.workers[worker.id]
-        if worker.node in self._free:
-            self._free[worker.node] = self._free[worker.node].plus(worker.holds)
-
-    def on_node(self, node: str) -> list[Worker]:
-        """Return the workers on `node`."""
-        return [worker for worker in self.workers.values() if worker.node == node]
+        for node, amount in worker.holds.items():
+            if node in self._free:
+                self._free[node] = self._free[node].plus(amount)
 
     def in_state(self, state: WorkerState, shape: Shape | None = None) -> list[Worker]:
         """Return the workers that are in `state`, of one shape if it is given."""
@@ -143,41 +181,26 @@ class Pool:
         """Return the workers of one shape."""
         return [worker for worker in self.workers.values() if worker.shape == shape]
 
-    def _demand(self, shape: Shape, node: str | None) -> Resources:
-        """Return what a worker of `shape` takes up on a node: all of it, where it is to be alone there."""
-        return self._nodes[node].resources if shape.exclusive and node in self._nodes else shape.resources
+    def _rooms(
+        self, shape: Shape, nodes: Iterable[str] | None, freed: Mapping[str, Resources]
+    ) -> Iterator[tuple[str, Resources]]:
+        for node in self._free if nodes is None else nodes:
+            if node in self._free and self._suits(node, shape):
+                room = self._free[node].plus(freed[node]) if node in freed else self._free[node]
+                if not shape.exclusive or self._nodes[node].resources.fits(room):
+                    yield node, room
+
+    def _suits(self, node: str, shape: Shape) -> bool:
+        its = self._nodes[node]
+        return not its.is_leaving and (not shape.placement.labels or shape.placement.suits(its.labels))
+
+    def _demand(self, shape: Shape, nodes: tuple[str, ...]) -> dict[str, Resources]:
+        """Return what a worker of `shape` takes up on each of its nodes: all of it, where it is to be alone there."""
+        if shape.exclusive:
+            return {node: self._nodes[node].resources for node in nodes if node in self._nodes}
+        return {node: shape.resources.times(nodes.count(node)) for node in dict.fromkeys(nodes)}
 
     def _take(self, worker: Worker) -> None:
-        if worker.node in self._free:
-            self._free[worker.node] = self._free[worker.node].minus(worker.holds)
-
-
-def check_feasible(trials: Iterable[Trial], sizes: Sequence[Resources], advice: str = "") -> None:
-    """Raise InfeasibleError if one of `trials` asks for more than each of `sizes`, the nodes that there are or could be.
-
-    Its text ends with `advice`: what the executor has not.
-    """
-    checked: set[Resources] = set()
-    for trial in trials:
-        if trial.resources in checked:
-            continue
-        checked.add(trial.resources)
-        if not any(trial.resources.fits(size) for size in sizes):
-            largest = max(sizes, key=lambda size: (size.gpu, size.cpu, size.memory), default=Resources(cpu=0.0))
-            raise InfeasibleError(
-                f"{trial.id} asks for {trial.resources}, and the largest node has {largest}: no node can ever run it. "
-                f"Ask for less with @pytest.mark.resources(...), or run where there is more. {advice}".rstrip()
-            )
-
-
-def most_at_once(requests: Mapping[Resources, int], sizes: Sequence[Resources]) -> int:
-    """Return how many of `requests`, each there that many times, nodes of these `sizes` can hold at once, small ones first."""
-    placed = 0
-    left = dict(sorted(requests.items(), key=lambda pair: (pair[0].gpu, pair[0].cpu, pair[0].memory)))
-    for room in sizes:
-        for resources, count in left.items():
-            here = int(min(count, max(resources.how_often(room), 0)))
-            left[resources] -= here
-            placed += here
-            room = room.minus(resources.times(here))  # noqa: PLW2901 - what is left of this node
-    return placed
+        for node, amount in worker.holds.items():
+            if node in self._free:
+                self._free[node] = self._free[node].minus(amount)

@@ -13,14 +13,17 @@ from typing import Any
 
 from pytest_sweep.durations import duration_words
 from pytest_sweep.engine.deaths import Reaper
-from pytest_sweep.engine.fleet import Fleet, Policy
+from pytest_sweep.engine.fleet import Fleet
 from pytest_sweep.engine.ledger import Entry, Ledger
 from pytest_sweep.engine.limits import Budget, Phase, SameFailures
 from pytest_sweep.engine.pacing import Pacing
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.pool import Worker, WorkerState
+from pytest_sweep.engine.waiting import Explainer
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Trial
+from pytest_sweep.model.waiting import Waiting
 
 
 class Scheduler:
@@ -42,12 +45,14 @@ class Scheduler:
         self._pacing = Pacing()
         self._saved: dict[str, int] = {}
         self._ended = False
+        self._progressed = 0.0
         self._endings: list[commands.EndRun] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.TrialsAdded: self._on_trials_added,
             events.NodesChanged: self._on_nodes_changed,
             events.Tick: self._on_tick,
             events.RunEnding: self._on_run_ending,
+            events.WorkerStarting: self._on_worker_starting,
             events.WorkerStarted: self._on_worker_started,
             events.WorkerFailed: self._on_worker_failed,
             events.WorkerDied: self._on_worker_died,
@@ -69,6 +74,16 @@ class Scheduler:
     def out_of_time(self) -> bool:
         """Whether the budget is spent: what was not run then, was not for that."""
         return self._budget.phase is not Phase.RUNNING
+
+    @property
+    def stalled(self) -> float | None:
+        """For how many seconds no trial has begun, reported or ended; None while that is less than `Policy.stall`."""
+        seconds = self._fleet.now - self._progressed
+        return None if seconds < self._policy.stall or self.done else seconds
+
+    def waiting(self) -> Waiting:
+        """Return what waits now, for what, and who has it."""
+        return Explainer(self._ledger, self._fleet, self._policy).waiting(self.stalled)
 
     def trial(self, key: str) -> Trial:
         """Return the trial of this key."""
@@ -101,6 +116,7 @@ class Scheduler:
 
     def _on_trials_added(self, event: events.TrialsAdded) -> None:
         self._ledger.add(event.trials, event.attempts)
+        self._progressed = self._fleet.now
         self._dispatch()
 
     def _on_nodes_changed(self, event: events.NodesChanged) -> None:
@@ -124,12 +140,17 @@ class Scheduler:
 
     # What comes from workers
 
+    def _on_worker_starting(self, event: events.WorkerStarting) -> None:
+        worker = self.pool.workers.get(event.worker)
+        if worker is not None and worker.state is WorkerState.STARTING:
+            worker.is_granted, worker.since = event.is_granted, self._fleet.now
+
     def _on_worker_started(self, event: events.WorkerStarted) -> None:
         worker = self.pool.workers.get(event.worker)
         if worker is None or worker.state is not WorkerState.STARTING:
             return
-        if worker.node is None and event.node is not None:
-            self.pool.locate(worker, event.node)
+        if not worker.nodes and event.nodes:
+            self.pool.locate(worker, event.nodes)
         self._fleet.idle(worker)
         # It works once before it may have to yield: else, where workers take longer to start than `Policy.patience`, two shapes
         # would stop each other's workers for ever.
@@ -189,6 +210,7 @@ class Scheduler:
         entry = self._ledger.current(event.key, event.attempt)
         if entry is None:
             return
+        self._progressed = self._fleet.now
         self._ledger.record(event)
         if self._budget.phase is not Phase.RUNNING and event.checkpoint is not None:
             # It can go on from here another time; if its end has arrived, too, by the next tick, so much the better.
@@ -214,6 +236,7 @@ class Scheduler:
     # Trials
 
     def _mark_progress(self, entry: Entry) -> None:
+        self._progressed = self._fleet.now
         if entry.worker is not None:
             entry.worker.since = self._fleet.now
 

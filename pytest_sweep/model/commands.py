@@ -5,16 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_sweep.model.events import Accepted
+from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
 class StartWorker:
-    """Start a worker that holds `resources` on the node `node`; None leaves the node to the cluster's autoscaler."""
+    """Start a worker.
+
+    Attributes:
+        worker: its id.
+        resources: what it holds; for a gang, what each of its bundles holds.
+        nodes: the node of each bundle; the worker itself is on the first one. Empty leaves them to the cluster's autoscaler.
+        placement: how many bundles there are; how they are laid out, where `nodes` does not say it.
+    """
 
     worker: str
     resources: Resources
-    node: str | None
+    nodes: tuple[str, ...]
+    placement: Placement = Placement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,10 @@ class StopWorker:
 
 @dataclass(frozen=True, slots=True)
 class KillWorker:
-    """End a worker's process and all that it has started, at once; answered by WorkerDied, with the stacks of its threads."""
+    """End a worker's process and all that it has started, at once.
+
+    Answered by WorkerDied, with the stacks of its threads; or by BatchDone, where the worker has ended its batch just before.
+    """
 
     worker: str
 

@@ -16,11 +16,21 @@ from pytest_sweep.model.trials import Trial, TrialState
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine, with all that it has. `id` is the executor's own name for it."""
+    """A machine.
+
+    Attributes:
+        id: the executor's own name for it.
+        address: under which people know it.
+        resources: all that it has.
+        labels: what it is, by name: ``{"zone": "a"}``.
+        is_leaving: whether it will be gone soon, so that nothing new begins there.
+    """
 
     id: str
     address: str
     resources: Resources
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    is_leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +63,23 @@ class RunEnding:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerStarting:
+    """A worker's process is being started; or cannot be yet, because the cluster has not granted what it is to hold.
+
+    Sent by executors that ask a cluster, before WorkerStarted; people are told of it while they wait.
+    """
+
+    worker: str
+    is_granted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStarted:
-    """A worker is ready for trials. `location` is ``ip:pid``; `node` is where it is, when the cluster chose that."""
+    """A worker is ready for trials. `location` is ``ip:pid``; `nodes` are those of its bundles, for one whose nodes the cluster chose."""
 
     worker: str
     location: str
-    node: str | None = None
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +142,21 @@ class BatchDone:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """A worker has begun an attempt. `time` is in seconds since the epoch; `location` is ``ip:pid``."""
+    """A worker has begun an attempt.
+
+    Attributes:
+        time: when, in seconds since the epoch.
+        location: ``ip:pid`` of the worker.
+        gpus: the worker's ``CUDA_VISIBLE_DEVICES``; "" where there is none.
+        threads: its ``OMP_NUM_THREADS``, likewise.
+    """
 
     key: str
     attempt: int
     time: float
     location: str
+    gpus: str = ""
+    threads: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +186,7 @@ class TrialFinished:
         time: when it ended, in seconds since the epoch.
         reports: pytest's serialized reports of its phases; empty when the worker died.
         may_retry: whether the failure is one after which the sweep wants to try again.
+        building: how many of the seconds went into fixtures of wider scope than the function's, which a kept process would still have.
     """
 
     key: str
@@ -167,6 +198,7 @@ class TrialFinished:
     time: float
     reports: tuple[dict[str, Any], ...] = ()
     may_retry: bool = True
+    building: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +312,7 @@ SessionEvent = (
     | WorkerOutput
     | CheckpointDamaged
 )
-WorkerEvent = WorkerStarted | WorkerFailed | WorkerDied | WorkerStopped | SessionExited | BatchDone
+WorkerEvent = WorkerStarting | WorkerStarted | WorkerFailed | WorkerDied | WorkerStopped | SessionExited | BatchDone
 Event = TrialEvent | SessionEvent | WorkerEvent | TrialsAdded | NodesChanged | Tick | RunEnding
 """What the engine takes."""
 

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_sweep.errors import ResourcesError
-
-_UNITS = {
-    "": 1, "b": 1,
-    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
-}  # fmt: skip
-_MEMORY = re.compile(r"\s*(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>[a-zA-Z]*)\s*")
-_NAMES = ("cpu", "gpu", "memory", "custom")
+from pytest_sweep.sizes import parse_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +26,19 @@ class Resources:
     custom: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def parse(cls, arguments: Mapping[str, object]) -> Resources:
-        """Return the resources that ``@pytest.mark.resources(**arguments)`` asks for.
+    def parse(cls, arguments: Mapping[str, object], problems: list[str]) -> Resources:
+        """Return the amounts that ``@pytest.mark.resources(**arguments)`` asks for.
 
-        Raises:
-            ResourcesError: a name that does not exist, a negative or unparsable amount; all of them at once.
+        Args:
+            arguments: ``cpu``, ``gpu``, ``memory`` and ``custom``, each of which may be absent.
+            problems: gets a sentence for each amount that is negative or cannot be parsed.
         """
-        problems: list[str] = []
-        for name in arguments:
-            if name not in _NAMES:
-                near = difflib.get_close_matches(name, _NAMES, n=1)
-                hint = (
-                    f"did you mean {near[0]!r}?"
-                    if near
-                    else f"there are {', '.join(_NAMES)}; others go into custom={{...}}"
-                )
-                problems.append(f"{name!r} is not a resource: {hint}")
         cpu = _amount("cpu", arguments.get("cpu", 1.0), problems)
         gpu = _amount("gpu", arguments.get("gpu", 0.0), problems)
         if gpu > 1 and not gpu.is_integer():
             problems.append(f"gpu={gpu:g} is neither a part of one GPU nor a whole number of them")
         memory = _memory(arguments.get("memory", 0), problems)
         custom = _custom(arguments.get("custom", {}), problems)
-        if problems:
-            raise ResourcesError("; ".join(problems))
         return cls(cpu, gpu, memory, custom)
 
     def as_dict(self) -> dict[str, float]:
@@ -129,13 +108,11 @@ def _amount(name: str, value: object, problems: list[str]) -> float:
 def _memory(value: object, problems: list[str]) -> int:
     if not isinstance(value, str):
         return int(_amount("memory", value, problems))
-    match = _MEMORY.fullmatch(value)
-    if match is None or match["unit"].lower() not in _UNITS:
-        problems.append(
-            f"memory={value!r} cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'"
-        )
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        problems.append(f"memory={error}")
         return 0
-    return int(float(match["amount"]) * _UNITS[match["unit"].lower()])
 
 
 def _custom(value: object, problems: list[str]) -> tuple[tuple[str, float], ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.stop import StopRule
@@ -95,12 +96,13 @@ class Trial:
         name: the last part of the node id: ``train_model[lr=0.001-depth=2]``.
         sweep: the sweep that it belongs to.
         config: the whole configuration, as the function receives it.
-        resources: what it holds while it runs.
+        resources: what it holds while it runs; in a gang, what each worker holds.
         seed: a number below 2**32 that is a stable function of the run's seed and the key.
         label: the part of its name that stands for the configuration: ``lr=0.001-depth=2``.
         marks: pytest's marks at this point of the space; nothing but pytest looks into them.
         replicate: which of equal configurations it is, from 0.
         group: the key of the first of its replicates, which all of them share; "" means its own key.
+        placement: where it may run, and on how many workers.
     """
 
     key: str
@@ -114,6 +116,12 @@ class Trial:
     marks: tuple[Any, ...] = field(default=(), hash=False)
     replicate: int = 0
     group: str = ""
+    placement: Placement = Placement()
+
+    @property
+    def holds(self) -> Resources:
+        """What it holds while it runs, all workers of its gang together."""
+        return self.resources.times(self.placement.bundles)
 
     @property
     def group_key(self) -> str:
@@ -124,7 +132,8 @@ class Trial:
     def fresh_process(self) -> bool:
         """Whether it needs a process of its own: CUDA and its memory do not survive a change of owner."""
         asked = self.sweep.fresh_process
-        return self.resources.gpu > 0 if asked is None else asked
+        # In a gang it is the workers that hold GPUs, and their processes end with the trial.
+        return self.resources.gpu > 0 and self.placement.workers is None if asked is None else asked
 
     @property
     def path_name(self) -> str:
@@ -160,6 +169,7 @@ class Task:
         checkpoints: the path or URL of the folder for the trial's checkpoints; "" is one in `directory`.
         keep_checkpoints: how many of them are kept; None is all.
         reported: the attempt and the ``training_iteration`` of the newest report that the driver knows of.
+        unseen: the folder of the run, where the worker's machine does not see it: `directory` is then one of its own; "" elsewhere.
     """
 
     trial: Trial
@@ -170,6 +180,7 @@ class Task:
     checkpoints: str = ""
     keep_checkpoints: int | None = None
     reported: tuple[int, int] = (0, 0)
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +193,7 @@ class Run:
         seed: the seed of the run.
         command: the command line.
         started: seconds since the epoch.
-        executor: where the trials run: ``ray`` or ``inline``.
+        executor: where the trials run: ``ray``, ``processes``, ``inline``, or the name of one that a plugin has made.
     """
 
     name: str

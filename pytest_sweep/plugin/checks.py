@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import pytest
 
 from pytest_sweep.checkpoints import local_path
-from pytest_sweep.engine.fleet import Policy
-from pytest_sweep.engine.pool import check_feasible
-from pytest_sweep.errors import ExecutorError
+from pytest_sweep.engine.feasible import check_feasible
+from pytest_sweep.engine.policy import Policy
+from pytest_sweep.errors import ExecutorError, InfeasibleError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.warned import warn
 
 
 def check_executor(
@@ -25,23 +25,32 @@ def check_executor(
         InfeasibleError: a trial asks for more than any node has.
         ExecutorError: not all nodes see where checkpoints go.
     """
-    sizes = [*(node.resources for node in executor.nodes()), *executor.future_nodes()]
-    check_feasible(trials, sizes, executor.advice)
+    gang = None if executor.can_gang else next((trial for trial in trials if trial.placement.workers is not None), None)
+    if gang is not None:
+        raise InfeasibleError(
+            f"{gang.id} asks for {gang.placement}, and the executor {executor.name} gives a trial one process: run it with "
+            "--sweep-executor=ray"
+        )
+    check_feasible(trials, executor.nodes(), executor.future_nodes(), executor.advice)
     if not executor.can_kill and any(policy.timeout or trial.sweep.timeout for trial in trials):
-        _warn(config, f"the executor {executor.name} is this process, and ends no trial at its timeout: -n 1 would")
+        warn(config, f"the executor {executor.name} is this process, and ends no trial at its timeout: -n 1 would")
     folder = options.results_dir if options.storage is None else local_path(options.storage)
     blind = () if folder is None else executor.unshared(str(folder.absolute()))
     if blind:
-        raise ExecutorError(
-            f"checkpoints would go to {folder}, which {', '.join(sorted(set(blind)))} of the cluster's nodes does not see: a trial that "
-            "is tried again on another node would not find its own. Name a place that all nodes reach: --sweep-storage=s3://bucket/sweeps, "
-            "or a path of a file system that they share"
+        _refuse_place(
+            config,
+            options,
+            f"{folder}, which {', '.join(sorted(set(blind)))} of the cluster's nodes does not see",
+            trials,
         )
 
 
-def _warn(config: pytest.Config, text: str) -> None:
-    # Not by `warnings.warn`, which `-W error` would turn into an abort of the session.
-    message = warnings.WarningMessage(text, pytest.PytestWarning, str(config.rootpath), 0)
-    config.hook.pytest_warning_recorded.call_historic(
-        kwargs={"warning_message": message, "when": "config", "nodeid": "", "location": None}
-    )
+def _refuse_place(config: pytest.Config, options: SweepOptions, place: str, trials: Sequence[Trial]) -> None:
+    """Refuse a place for checkpoints that not all nodes see, or warn of it where nothing says that there will be any."""
+    way_out = "Name a place that all nodes reach: --sweep-storage=s3://bucket/sweeps, or a path of a file system that they share"
+    says_so = any(trial.sweep.keep_checkpoints or trial.sweep.keep_best for trial in trials)
+    if says_so or options.storage is not None or options.keep_checkpoints or options.resume is not None:
+        raise ExecutorError(
+            f"checkpoints would go to {place}: a trial that is tried again on another node would not find its own. {way_out}"
+        )
+    warn(config, f"results go to {place}: no trial there can keep checkpoints, nor files in trial.dir. {way_out}")

@@ -12,9 +12,10 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from pytest_sweep.errors import DefinitionError, ResourcesError, SpaceError, SweepError
-from pytest_sweep.model.resources import Resources
+from pytest_sweep.errors import DefinitionError, SpaceError, SweepError
+from pytest_sweep.model.request import Request
 from pytest_sweep.model.trials import Sweep, Trial
+from pytest_sweep.plugin.requests import RequestReader
 from pytest_sweep.plugin.reruns import Reruns
 from pytest_sweep.plugin.spaces import SpaceExpander
 from pytest_sweep.space import Expansion, trial_key, trial_seed
@@ -123,7 +124,7 @@ class SweepCollector:
         return items
 
     def _trials(self, items: list[pytest.Function], sweep: Sweep, definition: SweepDefinition) -> list[Trial]:
-        resources, reruns = _ResourceReader(), self._reruns
+        requests, reruns = RequestReader(), self._reruns
         seen: set[str] = set()
         for item in items:
             if item is items[0]:
@@ -135,10 +136,10 @@ class SweepCollector:
             seen.add(item.nodeid)
             item.stash[PARAMETERS] = other_parameters(item, definition)
             its = sweep if "retries" in definition.arguments else reruns.applied(sweep, item)
-            item.stash[TRIAL] = self._trial(item, its, definition, resources.read(item))
+            item.stash[TRIAL] = self._trial(item, its, definition, requests.read(item))
         return [item.stash[TRIAL] for item in items]
 
-    def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, resources: Resources) -> Trial:
+    def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, request: Request) -> Trial:
         point = point_of(item)
         key = _key(item, sweep.id, point.replicate)
         return Trial(
@@ -147,7 +148,8 @@ class SweepCollector:
             name=item.name,
             sweep=sweep,
             config=point.config,
-            resources=resources,
+            resources=request.resources,
+            placement=request.placement,
             seed=trial_seed(self._spaces.seed_of(definition), key),
             label=point.label,
             marks=point.marks,
@@ -167,30 +169,6 @@ def _check_class(collector: pytest.Module | pytest.Class, name: str, cls: type) 
                 f"sweep {method} in {collector.nodeid}::{name}: a sweep is a function, or a method of a plain class, not of a "
                 f"unittest.TestCase, whose methods take no arguments"
             )
-
-
-class _ResourceReader:
-    """Reads the resources of items; a mark that many of them share is parsed once."""
-
-    def __init__(self) -> None:
-        self._parsed: dict[int, Resources] = {}
-
-    def read(self, item: pytest.Function) -> Resources:
-        """Return what the nearest mark asks for: at the point of the space, then function, class, module."""
-        marks = [getattr(mark, "mark", mark) for mark in point_of(item).marks]
-        mark = next((mark for mark in marks if mark.name == "resources"), None) or item.get_closest_marker("resources")
-        if mark is None:
-            return Resources()
-        if id(mark) not in self._parsed:
-            if mark.args:
-                raise ResourcesError(
-                    f"resources{mark.args}: its arguments are named, such as resources(cpu=1, gpu=0.5)"
-                )
-            try:
-                self._parsed[id(mark)] = Resources.parse(mark.kwargs)
-            except ResourcesError as error:
-                raise ResourcesError(f"@pytest.mark.resources of {item.name}: {error}") from error
-        return self._parsed[id(mark)]
 
 
 def _key(item: pytest.Function, sweep: str, replicate: int) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_sweep.engine.pool import most_at_once
+from pytest_sweep.engine.feasible import most_at_once
+from pytest_sweep.engine.pool import Shape
 from pytest_sweep.executors.base import Executor
+from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.spaces import SpaceExpander
@@ -28,14 +30,18 @@ class DryRun:
         self._executor = executor
         self._spaces = spaces
         self._limit = limit
-        self._trials: Counter[tuple[str, Resources]] = Counter()
+        self._trials: Counter[tuple[str, Shape]] = Counter()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the trials that are left after every deselection."""
         trials = [item.stash[TRIAL] for item in session.items if TRIAL in item.stash]
         names = Counter(sweep.name for sweep in {trial.sweep.id: trial.sweep for trial in trials}.values())
         self._trials = Counter(
-            (trial.sweep.name if names[trial.sweep.name] == 1 else trial.sweep.id, trial.resources) for trial in trials
+            (
+                trial.sweep.name if names[trial.sweep.name] == 1 else trial.sweep.id,
+                Shape(trial.resources, placement=trial.placement),
+            )
+            for trial in trials
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
@@ -43,28 +49,40 @@ class DryRun:
         if not self._trials or exitstatus != pytest.ExitCode.OK:
             return
         terminalreporter.write_sep("=", "sweep dry run")
-        for (sweep, resources), count in self._trials.items():
-            each = "" if count == 1 else f", {resources} each"
-            terminalreporter.write_line(f"{sweep}: {counted(count, 'trial')}{each}, {resources.times(count)} in all")
+        for (sweep, shape), count in self._trials.items():
+            each = "" if count == 1 else f", {_request(shape)} each"
+            terminalreporter.write_line(f"{sweep}: {counted(count, 'trial')}{each}, {_in_all(shape, count)} in all")
         for sweep, count in self._spaces.excluded.items():
             terminalreporter.write_line(f"{sweep}: where= left out {counted(count, 'configuration')}")
         if len(self._trials) > 1:
             total = Resources(cpu=0.0)
-            for (_, resources), count in self._trials.items():
-                total = total.plus(resources.times(count))
+            for (_, shape), count in self._trials.items():
+                total = total.plus(_in_all(shape, count))
             terminalreporter.write_line(f"all: {counted(self._trials.total(), 'trial')}, {total}")
         terminalreporter.write_line(self._at_once(self._executor.expected_nodes()))
 
     def _at_once(self, sizes: Sequence[Resources]) -> str:
         if not sizes:
             return "How many can run at once is known when the cluster is joined."
-        requests: Counter[Resources] = Counter()
-        for (_, resources), count in self._trials.items():
-            requests[resources] += count
+        requests: Counter[Shape] = Counter()
+        for (_, shape), count in self._trials.items():
+            requests[shape] += count
+        nodes = [Node(str(number), "", size) for number, size in enumerate(sizes)]
         limits = [limit for limit in (self._limit, self._executor.max_concurrent) if limit is not None]
-        most = min([most_at_once(requests, sizes), *limits])
+        most = min([most_at_once(requests, nodes), *limits])
         text = f"At most {most} can run at once on {' + '.join(map(str, sizes))} ({self._executor.name})."
-        large = [resources for resources in requests if not any(resources.fits(size) for size in sizes)]
+        large = [shape for shape in requests if not most_at_once({shape: 1}, nodes)]
         if large:
-            text += f" {counted(sum(requests[one] for one in large), 'trial')} cannot: {'; '.join(map(str, large))} is more than there is."
+            cannot = counted(sum(requests[one] for one in large), "trial")
+            text += f" {cannot} cannot: {'; '.join(map(_request, large))} is more than there is."
         return text
+
+
+def _request(shape: Shape) -> str:
+    if shape.placement.workers is None:
+        return ", ".join(filter(None, (str(shape.resources), str(shape.placement))))
+    return f"{shape.placement} of {shape.resources}"
+
+
+def _in_all(shape: Shape, count: int) -> Resources:
+    return shape.resources.times(count * shape.placement.bundles)

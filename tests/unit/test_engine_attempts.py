@@ -205,7 +205,7 @@ class TestCrashes:
         engine.tell(events.BatchDone("worker-1"))
         engine.tell(events.Tick(100.0))
         assert engine.tell(self.death()) == []
-        assert engine.add(make_trials(1, first=1)) == [commands.StartWorker("worker-2", ONE_CPU, "node-1")]
+        assert engine.add(make_trials(1, first=1)) == [commands.StartWorker("worker-2", ONE_CPU, ("node-1",))]
 
     def test_a_worker_that_is_gone(self) -> None:
         """What comes late from a worker that is known no more is ignored."""

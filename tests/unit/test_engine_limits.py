@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Trial, TrialState, commands, events
 from pytest_sweep.testing.driven import Engine, ended, make_trials, node, only, records, run
 from pytest_sweep.testing.samples import SWEEP
@@ -89,7 +89,7 @@ class TestDeaths:
         engine.tell(events.BatchDone("worker-2"))
         assert commands.StopWorker("worker-2") in engine.given, "it is in the way"
         started = engine.tell(events.WorkerStopped("worker-2"))
-        assert started == [commands.StartWorker("worker-3", Resources(cpu=1.0), "node-1")]
+        assert started == [commands.StartWorker("worker-3", Resources(cpu=1.0), ("node-1",))]
         engine.start("worker-3")
         engine.begin(trial, 2)
         died = events.WorkerDied("worker-3", "killed by SIGKILL", 105.0, events.Death.OUT_OF_MEMORY)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.engine.loop import Loop, SessionExit
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.model import Resources, Task, Trial, TrialState, commands, events

@@ -16,13 +16,21 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.scheduler import Scheduler
 from pytest_sweep.model import Resources, Sweep, TrialState, commands, events
+from pytest_sweep.model.placement import Placement
 from pytest_sweep.testing.driven import ended, make_trials, node
 
 NODES = (node(1, 4, gpu=1), node(2, 2))
 SHAPES = (Resources(cpu=1), Resources(cpu=2), Resources(cpu=4), Resources(cpu=1, gpu=0.5), Resources(cpu=0.1))
+GANGS = (
+    Placement(workers=3),
+    Placement(workers=6),
+    Placement(workers=4, strategy="STRICT_PACK"),
+    Placement(workers=2, strategy="STRICT_SPREAD"),
+    Placement(workers=4, nodes=2),
+)
 SWEEPS = (
     Sweep("test_a.py::train", "train"),
     Sweep("test_a.py::retried", "retried", retries=2, backoff=7.0),
@@ -37,7 +45,7 @@ class Process:
     """A worker as it would really be: `batch` is what it has, the first of it runs when `runs`."""
 
     resources: Resources
-    node: str
+    nodes: tuple[str, ...]
     is_ready: bool = False
     is_stopping: bool = False
     is_killed: bool = False
@@ -70,8 +78,8 @@ class EngineMachine(RuleBasedStateMachine):
             self.note(command.event)
         elif isinstance(command, commands.StartWorker):
             assert command.worker not in self.processes
-            assert command.node is not None
-            self.processes[command.worker] = Process(command.resources, command.node)
+            assert command.nodes
+            self.processes[command.worker] = Process(command.resources, command.nodes)
         elif isinstance(command, commands.EndRun):
             raise AssertionError(command)
         else:
@@ -124,12 +132,18 @@ class EngineMachine(RuleBasedStateMachine):
         self.added |= {trial.key for trial in trials}
         self.tell(events.TrialsAdded(tuple(trials)))
 
+    @rule(count=st.integers(1, 4), placement=st.sampled_from(GANGS))
+    def add_gangs(self, count: int, placement: Placement) -> None:
+        trials = make_trials(count, Resources(cpu=1), first=len(self.added), placement=placement)
+        self.added |= {trial.key for trial in trials}
+        self.tell(events.TrialsAdded(tuple(trials)))
+
     @precondition(lambda self: self.starting)
     @rule(data=st.data())
     def start(self, data: st.DataObject) -> None:
         name, process = self.pick(data, self.starting)
         process.is_ready = True
-        self.tell(events.WorkerStarted(name, "here", process.node))
+        self.tell(events.WorkerStarted(name, "here", process.nodes))
 
     @precondition(lambda self: self.busy)
     @rule(data=st.data(), state=st.sampled_from(FINISHED), duration=st.sampled_from([0.0, 0.01, 5.0]))
@@ -201,8 +215,7 @@ class EngineMachine(RuleBasedStateMachine):
         for machine in NODES:
             held = Resources(cpu=0.0)
             for process in self.processes.values():
-                if process.node == machine.id:
-                    held = held.plus(process.resources)
+                held = held.plus(process.resources.times(process.nodes.count(machine.id)))
             assert held.fits(machine.resources)
 
     @invariant()
@@ -212,6 +225,13 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_finished_twice(self) -> None:
         assert not self.finished or max(self.finished.values()) <= 1
+
+    @invariant()
+    def what_waits_is_explained(self) -> None:
+        waiting = self.scheduler.waiting()
+        why = [wait.why for key in self.added if (wait := waiting.of(key)) is not None]
+        assert all(why)
+        assert sum(group.trials for group in waiting.groups) == len(why)
 
     @invariant()
     def nobody_has_the_same(self) -> None:
@@ -227,7 +247,7 @@ class EngineMachine(RuleBasedStateMachine):
                 break
             for name in self.starting:
                 self.processes[name].is_ready = True
-                self.tell(events.WorkerStarted(name, "here", self.processes[name].node))
+                self.tell(events.WorkerStarted(name, "here", self.processes[name].nodes))
             for name in self.stopping:
                 del self.processes[name]
                 self.tell(events.WorkerStopped(name))

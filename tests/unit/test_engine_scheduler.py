@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState, commands, events
 from pytest_sweep.testing.driven import ONE_CPU, Engine, make_trials, node, only, run
 from pytest_sweep.testing.samples import SWEEP
@@ -19,9 +19,9 @@ class TestWorkers:
         """As many workers are started as there is room for, each on a node that has it, and no more."""
         engine = Engine([node(1, 2), node(2, 1)])
         assert engine.add(make_trials(10)) == [
-            commands.StartWorker("worker-1", ONE_CPU, "node-1"),
-            commands.StartWorker("worker-2", ONE_CPU, "node-1"),
-            commands.StartWorker("worker-3", ONE_CPU, "node-2"),
+            commands.StartWorker("worker-1", ONE_CPU, ("node-1",)),
+            commands.StartWorker("worker-2", ONE_CPU, ("node-1",)),
+            commands.StartWorker("worker-3", ONE_CPU, ("node-2",)),
         ]
 
     def test_no_more_workers_than_trials(self) -> None:
@@ -39,7 +39,7 @@ class TestWorkers:
         engine = Engine([node(1, 1)])
         engine.add(make_trials(5))
         assert engine.tell(events.NodesChanged((node(1, 1), node(2, 1)))) == [
-            commands.StartWorker("worker-2", ONE_CPU, "node-2")
+            commands.StartWorker("worker-2", ONE_CPU, ("node-2",))
         ]
 
     def test_a_worker_gets_the_next_trial(self) -> None:
@@ -71,7 +71,7 @@ class TestWorkers:
         assert engine.add(large) == [commands.StopWorker("worker-1"), commands.StopWorker("worker-2")]
         assert engine.tell(events.WorkerStopped("worker-1")) == []
         assert engine.tell(events.WorkerStopped("worker-2")) == [
-            commands.StartWorker("worker-3", Resources(cpu=2), "node-1")
+            commands.StartWorker("worker-3", Resources(cpu=2), ("node-1",))
         ]
 
     def test_idle_workers_are_released(self) -> None:
@@ -119,7 +119,7 @@ class TestWorkers:
         engine.finish(small[0])
         assert engine.tell(events.BatchDone("worker-1")) == [commands.StopWorker("worker-1")]
         assert engine.tell(events.WorkerStopped("worker-1")) == [
-            commands.StartWorker("worker-2", Resources(cpu=2), "node-1")
+            commands.StartWorker("worker-2", Resources(cpu=2), ("node-1",))
         ]
 
 
@@ -154,7 +154,7 @@ class TestPatience:
             assert self.done(engine, f"worker-{number}") == [commands.StopWorker(f"worker-{number}")]
             assert [type(command) for command in self.done(engine, f"worker-{number + 4}")] == [commands.RunTrials]
             freed = engine.tell(events.WorkerStopped(f"worker-{number}"))
-            assert freed == ([commands.StartWorker("worker-9", FOUR_CPUS, "node-1")] if number == 4 else [])
+            assert freed == ([commands.StartWorker("worker-9", FOUR_CPUS, ("node-1",))] if number == 4 else [])
         assert engine.start("worker-9") == [run("worker-9", large)]
 
     def test_the_emptied_node_is_used_again(self) -> None:
@@ -168,7 +168,7 @@ class TestPatience:
         engine.finish(large)
         assert engine.tell(events.BatchDone("worker-9")) == [commands.StopWorker("worker-9")]
         again = engine.tell(events.WorkerStopped("worker-9"))
-        assert [command.node for command in only(commands.StartWorker, again)] == ["node-1"] * 4
+        assert [command.nodes for command in only(commands.StartWorker, again)] == [("node-1",)] * 4
 
     def test_an_emptied_node_may_vanish(self) -> None:
         """When the node that is being emptied is lost, another one is emptied, and nothing breaks."""
@@ -194,14 +194,14 @@ class TestAutoscaler:
         """What no node can hold, but a future one can, is asked for without a node, one worker at a time."""
         engine = Engine([node(cpu=2)], future=[Resources(cpu=8, gpu=1)])
         trials = make_trials(2, Resources(cpu=4, gpu=1))
-        assert engine.add(trials) == [commands.StartWorker("worker-1", Resources(cpu=4, gpu=1), None)]
+        assert engine.add(trials) == [commands.StartWorker("worker-1", Resources(cpu=4, gpu=1), ())]
 
     def test_the_new_node_is_known_by_its_worker(self) -> None:
         """The worker says where it is, so that what it holds there counts; a second one then fits no more."""
         engine = Engine([node(cpu=2)], future=[Resources(cpu=8)])
         trials = make_trials(2, Resources(cpu=8))
         engine.add(trials)
-        engine.tell(events.WorkerStarted("worker-1", "10.0.0.2:1", "node-2"))
+        engine.tell(events.WorkerStarted("worker-1", "10.0.0.2:1", ("node-2",)))
         assert engine.tell(events.NodesChanged((node(1, 2), node(2, 8)))) == []
         assert engine.all(commands.RunTrials) == [run("worker-1", trials[0])]
 

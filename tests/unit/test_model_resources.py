@@ -8,17 +8,19 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import ResourcesError
 from pytest_sweep.model import Resources
+from pytest_sweep.model.placement import Placement
+from pytest_sweep.model.request import Request
 
 
 class TestParse:
     def test_defaults(self) -> None:
         """Nothing asked for is one CPU."""
-        assert Resources.parse({}) == Resources() == Resources(cpu=1.0, gpu=0.0, memory=0, custom=())
+        assert Request.parse({}).resources == Resources() == Resources(cpu=1.0, gpu=0.0, memory=0, custom=())
 
     def test_all(self) -> None:
         """Each resource is taken as it is written; custom ones are sorted, so that equal requests are equal."""
-        parsed = Resources.parse({"cpu": 2, "gpu": 0.5, "memory": "4GiB", "custom": {"tpu": 1, "a100": 0.5}})
-        assert parsed == Resources(2.0, 0.5, 4 * 2**30, (("a100", 0.5), ("tpu", 1.0)))
+        parsed = Request.parse({"cpu": 2, "gpu": 0.5, "memory": "4GiB", "custom": {"tpu": 1, "a100": 0.5}})
+        assert parsed.resources == Resources(2.0, 0.5, 4 * 2**30, (("a100", 0.5), ("tpu", 1.0)))
 
     @pytest.mark.parametrize(
         ("text", "size"),
@@ -29,13 +31,13 @@ class TestParse:
     )  # fmt: skip
     def test_memory(self, text: object, size: int) -> None:
         """Memory is bytes, or a number with a decimal or binary unit, whatever its case."""
-        assert Resources.parse({"memory": text}).memory == size
+        assert Request.parse({"memory": text}).resources.memory == size
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             ({"cpus": 1}, "'cpus' is not a resource: did you mean 'cpu'?"),
-            ({"tpu_v5": 1}, "'tpu_v5' is not a resource: there are cpu, gpu, memory, custom; others go into custom={...}"),
+            ({"tpu_v5": 1}, "'tpu_v5' is not a resource: there are cpu, gpu, memory, custom, labels, workers, strategy, nodes; others"),
             ({"cpu": -1}, "cpu=-1 is negative"),
             ({"cpu": "two"}, "cpu='two' is not a number"),
             ({"cpu": True}, "cpu=True is not a number"),
@@ -51,18 +53,39 @@ class TestParse:
             ({"custom": {"tpu": "x"}}, "custom['tpu']='x' is not a number"),
             ({"custom": {"GPU": 1}}, "custom={'GPU': ...} is not the name of a custom resource"),
             ({"custom": {3: 1}}, "custom={3: ...} is not the name of a custom resource"),
+            ({"worker": 2}, "'worker' is not a resource: did you mean 'workers'?"),
+            ({"workers": 0}, "workers=0 is less than one"),
+            ({"workers": -2}, "workers=-2 is less than one"),
+            ({"workers": 2.5}, "workers=2.5 is not a whole number"),
+            ({"workers": True}, "workers=True is not a whole number"),
+            ({"workers": 2, "strategy": "PAKC"}, "strategy='PAKC' does not exist: did you mean 'PACK'?"),
+            ({"workers": 2, "strategy": "together"}, "there are PACK, SPREAD, STRICT_PACK, STRICT_SPREAD"),
+            ({"strategy": "SPREAD"}, "strategy='SPREAD' is for a gang: say workers=, too"),
+            ({"workers": 3, "nodes": 2}, "workers=3 do not divide into nodes=2"),
+            ({"workers": 2, "nodes": 2, "strategy": "PACK"}, "it goes without strategy="),
+            ({"labels": "a"}, "labels='a' is not a dict of names and values"),
+            ({"labels": {"zone": 1}}, "labels={'zone': 1}: names and values are texts"),
         ],
     )  # fmt: skip
     def test_bad_input(self, arguments: dict[str, object], message: str) -> None:
         """What makes no sense is an error that names the argument and its value, and says what to write."""
         with pytest.raises(ResourcesError) as caught:
-            Resources.parse(arguments)
+            Request.parse(arguments)
         assert message in str(caught.value)
+
+    def test_gangs(self) -> None:
+        """A gang has workers, laid out by a strategy or over a number of nodes; nodes alone are one worker each."""
+        assert Request.parse({}).placement == Placement()
+        assert Request.parse({"workers": 4}).placement == Placement(workers=4)
+        assert Request.parse({"nodes": 2}).placement == Placement(workers=2, nodes=2)
+        placement = Request.parse({"workers": 4, "strategy": "SPREAD", "labels": {"zone": "a"}}).placement
+        assert placement == Placement((("zone", "a"),), 4, "SPREAD")
+        assert str(placement) == "4 workers (SPREAD), label zone=a"
 
     def test_all_problems_at_once(self) -> None:
         """Everything that is wrong is told in one error."""
         with pytest.raises(ResourcesError) as caught:
-            Resources.parse({"cpus": 1, "gpu": -1, "memory": "x", "custom": {"a": -1}})
+            Request.parse({"cpus": 1, "gpu": -1, "memory": "x", "custom": {"a": -1}})
         assert len(str(caught.value).split("; ")) == 4
 
 
