@@ -14,6 +14,7 @@ from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.debugging import Debugger
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.hooks import HookCaller
+from pytest_sweep.plugin.rebuilding import RebuildingWatch
 from pytest_sweep.plugin.recording import Recorder
 from pytest_sweep.plugin.terminal import write_below
 from pytest_sweep.plugin.turns import Turns
@@ -57,6 +58,7 @@ class Replayer:
         self._progress = progress
         self._debugger = debugger
         self._taken: Mapping[str, str] = {}
+        self._rebuilding = RebuildingWatch(item.stash[TRIAL] for item in items.values())
         self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
         self._show: dict[type, Callable[[Any], None]] = {
             events.TrialStarted: self._show_start,
@@ -150,6 +152,12 @@ class Replayer:
                 report.user_properties = [*report.user_properties, *properties]
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if (advice := self._rebuilding.note(trial, event)) is not None:
+            path, line, domain = item.location
+            where = (path, line or 0, domain)
+            self._show_warning(
+                events.WarningRecorded(advice, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where)
+            )
         if taken_from is None:
             self._tell_of_end(item, event)
         raise_if_ended(item.session)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
 
 import pytest
 
 from pytest_sweep.executors.base import Executor
-from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.stalls import Engine, StallWatch
 from pytest_sweep.reporting import (
     Column,
     Progress,
@@ -34,11 +34,6 @@ LINE_ELSEWHERE = 60.0
 LINES_A_BLOCK = 10
 
 
-class _Capacity(Protocol):
-    @property
-    def resources(self) -> Resources: ...
-
-
 def write_below(reporter: pytest.TerminalReporter, text: str) -> None:
     """Write `text` on lines of its own, below the progress that pytest has written so far."""
     writer = reporter.config.get_terminal_writer()
@@ -55,7 +50,10 @@ def write_lines(reporter: pytest.TerminalReporter, text: str) -> None:
 
 
 class StatusPrinter:
-    """Writes a status block from time to time: on a terminal only blocks, elsewhere lines with a block every ten."""
+    """Writes a status block from time to time: on a terminal only blocks, elsewhere lines with a block every ten.
+
+    Where no block tells of it soon, a line says that nothing happens, and who waits for what.
+    """
 
     def __init__(
         self,
@@ -72,7 +70,8 @@ class StatusPrinter:
         self._progress = progress
         self._hooks = hooks
         self._results = results
-        self._capacity: _Capacity | None = None
+        self._engine: Engine | None = None
+        self._stalls = StallWatch()
         self._began = self._last = time.monotonic()
         self._elapsed = 0.0
         self._lines = 0
@@ -80,23 +79,23 @@ class StatusPrinter:
         usual = BLOCK_ON_TERMINAL if self._on_terminal else LINE_ELSEWHERE
         self._interval = usual if options.status_interval is None else options.status_interval
 
-    def start(self, capacity: _Capacity | None) -> None:
-        """Start the clock; `capacity` knows what the executor's nodes have, None where it is not started."""
-        self._capacity = capacity
+    def start(self, engine: Engine | None) -> None:
+        """Start the clock; `engine` knows what there is and what waits, None where nothing is to be run."""
+        self._engine = engine
         self._began = self._last = time.monotonic()
 
     def tick(self) -> None:
         """Write, if it is time."""
-        now = time.monotonic()
-        if self._reporter is None or self._is_quiet or not self._interval or now - self._last < self._interval:
+        if self._reporter is None or self._is_quiet:
             return
-        self._last = now
-        self._lines += 1
-        if self._on_terminal or self._lines % LINES_A_BLOCK == 0:
-            width = self._reporter.config.get_terminal_writer().fullwidth
-            write_below(self._reporter, status_block(self._progress, self._view(), self._columns(), width))
-        else:
-            write_below(self._reporter, summary_line(self._progress, now - self._began))
+        now = time.monotonic()
+        if self._interval and now - self._last >= self._interval:
+            self._last = now
+            self._lines += 1
+            write_below(self._reporter, self._status(self._reporter, now))
+        if self._engine is not None and not self._has_blocks:
+            for line in self._stalls.lines(self._engine, now):
+                write_below(self._reporter, line)
 
     def finish(self) -> None:
         """Stop the clock."""
@@ -107,14 +106,26 @@ class StatusPrinter:
         table = final_table(self._progress, width, self._columns())
         return "\n".join(filter(None, [status_header(self._progress, self._view()), table]))
 
-    def _view(self) -> StatusView:
-        total = None if self._capacity is None else self._capacity.resources
-        elapsed = self._elapsed or time.monotonic() - self._began
-        return StatusView(datetime.now(), elapsed, self._executor.describe(), total, self._results)
+    @property
+    def _has_blocks(self) -> bool:
+        """Whether what waits is seen in a block soon enough."""
+        return self._on_terminal and 0 < self._interval <= LINE_ELSEWHERE
 
-    def _columns(self) -> list[Column]:
+    def _status(self, reporter: pytest.TerminalReporter, now: float) -> str:
+        if not self._on_terminal and self._lines % LINES_A_BLOCK:
+            return summary_line(self._progress, now - self._began)
+        waiting = None if self._engine is None else self._engine.waiting()
+        width = reporter.config.get_terminal_writer().fullwidth
+        return status_block(self._progress, self._view(waiting), self._columns(waiting), width)
+
+    def _view(self, waiting: Waiting | None = None) -> StatusView:
+        total = None if self._engine is None else self._engine.resources
+        elapsed = self._elapsed or time.monotonic() - self._began
+        return StatusView(datetime.now(), elapsed, self._executor.describe(), total, self._results, waiting)
+
+    def _columns(self, waiting: Waiting | None = None) -> list[Column]:
         """Return the columns of the table, as the hook ``pytest_sweep_status_columns`` has left them."""
-        columns = default_columns(self._progress)
+        columns = default_columns(self._progress, waiting)
         self._hooks.call("pytest_sweep_status_columns", columns=columns)
         return columns
 

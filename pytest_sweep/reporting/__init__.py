@@ -14,6 +14,7 @@ from pytest_sweep.reporting.summary import (
     not_run_line,
     tolerated_lines,
 )
+from pytest_sweep.reporting.waits import reasons, stalled_lines
 
 __all__ = [
     "Column",
@@ -28,6 +29,8 @@ __all__ = [
     "flaky_line",
     "junit_properties",
     "not_run_line",
+    "reasons",
+    "stalled_lines",
     "status_block",
     "status_header",
     "summary_line",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.metrics import metric_value
+from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.reporting.progress import Progress, TrialProgress
 from pytest_sweep.reporting.rows import ENDED_WELL, counts_text
 from pytest_sweep.space import flatten
@@ -35,8 +36,8 @@ class Column:
             means over the trials that ended well, and those among the metrics have a ``std`` and are shown with it.
         priority: on a narrow terminal the column with the lowest one goes first, of equal ones the rightmost. The column with the
             highest one stays; `short`, then a cut in the middle, make it fit. The defaults are: trial name 100, status 90, metrics
-            that a sweep is judged by and the first one 80, iter 70, total time 60, varying parameters 50, loc 40, other metrics
-            30, parameters that the trial's name tells 20.
+            that a sweep is judged by and the first one 80, iter 70, total time 60, varying parameters 50, gpus 45, what a trial
+            waits for 43, threads 42, loc 40, other metrics 30, parameters that the trial's name tells 20.
         short: like `value`, for where the table is too wide; asked only for the column with the highest priority. None has no
             shorter form.
     """
@@ -47,8 +48,15 @@ class Column:
     short: Callable[[TrialProgress], object] | None = None
 
 
-def default_columns(progress: Progress) -> list[Column]:
-    """Return the columns that fit these trials: name, status, loc, what varies, iteration, time and up to 4 metrics."""
+def default_columns(progress: Progress, waiting: Waiting | None = None) -> list[Column]:
+    """Return the columns that fit these trials: name, status, loc, what varies, iteration, time and up to 4 metrics.
+
+    Where trials ask for GPUs, or for other than one CPU, also what was granted.
+
+    Args:
+        progress: what is known of the trials.
+        waiting: what the trials wait for that wait; None leaves this column out.
+    """
     judged = {sweep.metric for sweep in progress.sweeps()}
     return [
         Column(
@@ -58,7 +66,9 @@ def default_columns(progress: Progress) -> list[Column]:
             lambda entry: short_label(progress, entry.trial),
         ),
         Column("status", status_text, 90),
+        *([] if waiting is None else [Column("waits for", _wait(waiting), 43)]),
         Column("loc", lambda entry: entry.location, 40),
+        *(_grant_columns() if progress.asks_for_more else []),
         *_parameter_columns(progress),
         Column("iter", lambda entry: entry.iteration, 70),
         Column("total time (s)", lambda entry: entry.total_time, 60),
@@ -83,6 +93,22 @@ def short_label(progress: Progress, trial: Trial) -> str:
     label = progress.label(trial)
     keys = "|".join(re.escape(key) for key in trial.sweep.varying)
     return re.sub(rf"(?<=[\[-])(?:{keys})=", "", label) if keys else label
+
+
+def _wait(waiting: Waiting) -> Callable[[TrialProgress], object]:
+    def value(entry: TrialProgress) -> object:
+        wait = waiting.of(entry.trial.key)
+        return None if wait is None else wait.what
+
+    return value
+
+
+def _grant_columns() -> list[Column]:
+    return [
+        # Where no GPU was asked for, the variable says nothing of what was granted.
+        Column("gpus", lambda entry: entry.gpus or None if entry.trial.resources.gpu else None, 45),
+        Column("threads", lambda entry: int(entry.threads) if entry.threads.isdigit() else entry.threads or None, 42),
+    ]
 
 
 def _parameter_columns(progress: Progress) -> list[Column]:

@@ -38,6 +38,8 @@ class TrialProgress:
         reason: why it was not run, or None.
         attempt: which execution of it this is, from 1.
         first_attempt: the first one of this run: more than 1 where an earlier run has begun it.
+        gpus: the ``CUDA_VISIBLE_DEVICES`` that its worker has; "" where it has none, and before it starts.
+        threads: its worker's ``OMP_NUM_THREADS``, likewise.
         started: when this attempt began, in seconds since the epoch; None before it does.
     """
 
@@ -53,6 +55,8 @@ class TrialProgress:
     attempt: int = 1
     started: float | None = None
     first_attempt: int = 1
+    gpus: str = ""
+    threads: str = ""
 
     @property
     def states(self) -> tuple[TrialState, ...]:
@@ -75,10 +79,12 @@ class Progress:
 
     Attributes:
         latest: the trial that reported or ended last, or None.
+        asks_for_more: whether any trial asks for GPUs, or for more or less than one CPU.
     """
 
     def __init__(self, trials: Sequence[Trial] = ()) -> None:
         self.latest: TrialProgress | None = None
+        self.asks_for_more = False
         self._entries: dict[str, TrialProgress] = {}
         self._by_state: dict[TrialState, dict[str, TrialProgress]] = {state: {} for state in TrialState}
         self._sweeps: dict[str, tuple[Sweep, TrialProgress]] = {}
@@ -94,6 +100,7 @@ class Progress:
                 continue
             entry = TrialProgress(trial, len(self._entries))
             self._entries[trial.key] = self._by_state[TrialState.PENDING][trial.key] = entry
+            self.asks_for_more |= trial.resources.gpu > 0 or trial.resources.cpu != 1
             if trial.sweep.id not in self._sweeps:
                 self._sweeps[trial.sweep.id] = (trial.sweep, entry)
                 self._sweep_names.setdefault(trial.sweep.name, set()).add(trial.sweep.id)
@@ -193,6 +200,7 @@ class Progress:
     def _start(self, event: TrialStarted) -> None:
         entry = self._entries[event.key]
         entry.attempt, entry.started, entry.location = event.attempt, event.time, event.location
+        entry.gpus, entry.threads = event.gpus, event.threads
         self._move(entry, TrialState.RUNNING)
 
     def _finish(self, event: TrialFinished) -> None:
@@ -209,10 +217,11 @@ class Progress:
         entry.attempt, entry.error = failed.attempt + 1, failed.error
         # The next attempt shows its own numbers: beside those of a failed one, nobody could tell whose they are.
         entry.location = entry.iteration = entry.total_time = entry.metrics = entry.started = None
+        entry.gpus = entry.threads = ""
         self._move(entry, TrialState.PENDING)
 
     def _move(self, entry: TrialProgress, state: TrialState) -> None:
-        key, resources = entry.trial.key, entry.trial.resources
+        key, resources = entry.trial.key, entry.trial.holds
         if entry.state is TrialState.RUNNING:
             self._in_use = self._in_use.minus(resources)
         if state is TrialState.RUNNING:

@@ -20,7 +20,7 @@ class ConfigurationProgress(TrialProgress):
     So that a column made for trials shows something sensible of it: `iteration`, `total_time` and the numbers among `metrics` are
     means over those that ended well (`Spread`), other metrics are there where all agree. `state` is that of the first that ended
     well, else of the first that failed, else of the first; `attempt` the highest, `started` the earliest, `error` and `reason` the
-    first there is; `location` is None.
+    first there is; `gpus` and `threads` are those that all agree on; `location` is None.
 
     Attributes:
         replicates: the trials, in collection order.
@@ -49,6 +49,8 @@ class ConfigurationProgress(TrialProgress):
             error=next((entry.error for entry in replicates if entry.error is not None), None),
             reason=next((entry.reason for entry in replicates if entry.reason is not None), None),
             attempt=max(entry.attempt for entry in replicates),
+            gpus=_same(entry.gpus for entry in replicates),
+            threads=_same(entry.threads for entry in replicates),
             started=min((entry.started for entry in replicates if entry.started is not None), default=None),
             replicates=tuple(replicates),
         )
@@ -83,6 +85,11 @@ def _entry_of(group: Sequence[TrialProgress]) -> TrialProgress:
 def _unnumbered(trial: Trial) -> Trial:
     name, node_id = (name_without_replicate(text, trial.replicate) for text in (trial.name, trial.id))
     return trial if name == trial.name else replace(trial, name=name, id=node_id)
+
+
+def _same(texts: Iterable[str]) -> str:
+    found = set(texts)
+    return found.pop() if len(found) == 1 else ""
 
 
 def _mean(values: Iterable[object]) -> float | None:

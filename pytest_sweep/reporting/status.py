@@ -9,11 +9,13 @@ from datetime import datetime
 import psutil
 
 from pytest_sweep.model import Resources, TrialState
+from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.reporting.columns import Column, default_columns
 from pytest_sweep.reporting.progress import Progress, TrialProgress
 from pytest_sweep.reporting.rows import ENDED_WELL, counts_text, not_shown_line, status_rows
 from pytest_sweep.reporting.table import trial_table
 from pytest_sweep.reporting.text import cell_text, duration_text
+from pytest_sweep.reporting.waits import waiting_lines
 
 _GIB = 2**30
 _COUNT_ORDER = (
@@ -35,6 +37,7 @@ class StatusView:
         executor: where trials run: ``ray, 1 node (local)``.
         total: what all nodes have together; None where that is not known.
         results: the folder of the run.
+        waiting: what waits, and for what; None where nobody was asked.
     """
 
     now: datetime
@@ -42,6 +45,7 @@ class StatusView:
     executor: str
     total: Resources | None
     results: str
+    waiting: Waiting | None = None
 
 
 def status_block(
@@ -58,10 +62,11 @@ def status_block(
         columns: the columns of the table; None takes `default_columns`.
         width: of the terminal, in characters; None is no limit.
     """
-    lines = [status_header(progress, view)]
+    lines = [status_header(progress, view), *([] if view.waiting is None else waiting_lines(view.waiting))]
     entries = status_rows(progress)
     if entries:
-        lines.append(trial_table(entries, default_columns(progress) if columns is None else columns, width))
+        chosen = default_columns(progress, view.waiting) if columns is None else columns
+        lines.append(trial_table(entries, chosen, width))
     if left_out := not_shown_line(progress, entries):
         lines.append(left_out)
     return "\n".join(lines)

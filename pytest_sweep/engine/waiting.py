@@ -1,0 +1,211 @@
+"""Says what waits, for what, and who has it. Looks at the engine when somebody asks; changes nothing, and is told of nothing."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from pytest_sweep.engine.fleet import Fleet
+from pytest_sweep.engine.holders import amount_text, amounts_text, holding, joined, missing, named, seconds_text
+from pytest_sweep.engine.ledger import Entry, Ledger
+from pytest_sweep.engine.policy import Policy
+from pytest_sweep.engine.pool import Shape, Worker, WorkerState
+from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import TrialState
+from pytest_sweep.model.waiting import Wait, Waiting, WaitingGroup
+
+MOST_LOOKED_AT = 10_000
+"""How many trials of one shape are looked at for the names of their sweeps: a million of them would take a second."""
+
+_NO_WORKER = Wait("a worker that is starting", "its worker is asked for next")
+_BEHIND = Wait("the trial before it", "its worker has it already, and runs another one before it")
+
+
+class Explainer:
+    """Explains one moment: what it is asked for twice it finds out once.
+
+    Args:
+        ledger: the trials.
+        fleet: the workers.
+        policy: the engine's settings.
+    """
+
+    def __init__(self, ledger: Ledger, fleet: Fleet, policy: Policy) -> None:
+        self._ledger = ledger
+        self._fleet = fleet
+        self._pool = fleet.pool
+        self._policy = policy
+        self._of_shape: dict[Shape, Wait] = {}
+        self._delayed = {entry.trial.key: until for until, entry in ledger.delayed()}
+
+    def waiting(self, stalled: float | None) -> Waiting:
+        """Return all that waits, with the seconds for which nothing has happened."""
+        counts: dict[Wait, int] = defaultdict(int)
+        sweeps: dict[Wait, dict[str, None]] = defaultdict(dict)
+        for wait, keys, number in self._queued():
+            counts[wait] += number
+            sweeps[wait].update(dict.fromkeys(self._ledger[key].trial.sweep.name for key in keys))
+        groups = [WaitingGroup(wait, number, tuple(sweeps[wait])) for wait, number in counts.items()]
+        return Waiting(tuple(sorted(groups, key=lambda group: -group.trials)), stalled, self.of)
+
+    def of(self, key: str) -> Wait | None:
+        """Return what the trial of this key waits for; None where it does not."""
+        entry = self._ledger[key]
+        if entry.state is not TrialState.PENDING:
+            return None
+        if entry.worker is not None:
+            return self._handed(entry, entry.worker)
+        if key in self._delayed:
+            rest = seconds_text(self._delayed[key] - self._fleet.now)
+            return Wait(f"a retry in {rest}", f"it has failed, and is tried again in {rest}")
+        first, wait = self._first(entry.shape)
+        return wait if key in first and wait is not None else self._shape(entry.shape)
+
+    def _queued(self) -> Iterable[tuple[Wait, Iterable[str], int]]:
+        for shape, queue in self._ledger.queues.items():
+            first, wait = self._first(shape)
+            if wait is not None:
+                yield wait, first, len(first)
+            if more := len(queue) - len(first):
+                yield self._shape(shape), islice(queue, len(first), None) if more <= MOST_LOOKED_AT else (), more
+        if self._delayed:
+            rest = seconds_text(min(self._delayed.values()) - self._fleet.now)
+            who = "it has failed, and" if len(self._delayed) == 1 else "they have failed; the first of them"
+            yield Wait("another attempt", f"{who} is tried again in {rest}"), self._delayed, len(self._delayed)
+        for worker in self._pool.workers.values():
+            for key in worker.batch:
+                entry = self._ledger[key]
+                if entry.state is TrialState.PENDING:
+                    yield self._handed(entry, worker), (key,), 1
+
+    def _handed(self, entry: Entry, worker: Worker) -> Wait:
+        if next(iter(worker.batch)) != entry.trial.key:
+            return _BEHIND
+        since = seconds_text(self._fleet.now - worker.since)
+        return Wait(
+            "its worker", f"the worker on {self._addresses(worker.nodes)} has had it for {since}, and has not begun it"
+        )
+
+    def _first(self, shape: Shape) -> tuple[Sequence[str], Wait | None]:
+        """Return the keys of those that will have the workers of `shape` which are starting, and what they wait for."""
+        starting = self._pool.in_state(WorkerState.STARTING, shape)
+        keys = list(islice(self._ledger.queues.get(shape, ()), len(starting)))
+        return keys, self._starting(min(starting, key=lambda worker: worker.since)) if keys else None
+
+    def _shape(self, shape: Shape) -> Wait:
+        if shape not in self._of_shape:
+            self._of_shape[shape] = self._explain(shape)
+        return self._of_shape[shape]
+
+    def _explain(self, shape: Shape) -> Wait:
+        if self._fleet.is_full:
+            workers = named(list(self._pool.workers.values()), self._fleet.now, self._trial_of)
+            why = f"as many run as --sweep-max-concurrent or the executor allows, {self._policy.max_concurrent}: {workers}"
+            return Wait("other trials to end", why)
+        if self._pool.place_when_empty(shape) is None:
+            return self._too_large(shape)
+        if self._fleet.place(shape) is not None:
+            return _NO_WORKER
+        reserved = self._fleet.reserved
+        if reserved is not None and reserved[1] != shape and self._pool.place(shape) is not None:
+            nodes, owner = reserved
+            trial = (
+                self._ledger[self._ledger.queues[owner][0]].trial.name
+                if self._ledger.queues.get(owner)
+                else "another one"
+            )
+            why = f"{self._addresses(nodes)} is being emptied for {trial} ({_request(owner)}), which has waited for longer"
+            return Wait(_request(shape), why)
+        return self._held(shape)
+
+    def _starting(self, worker: Worker) -> Wait:
+        since, request = seconds_text(self._fleet.now - worker.since), _request(worker.shape)
+        if not worker.nodes:
+            return Wait("a node of the autoscaler", f"it was asked {since} ago for one that holds {request}")
+        where = self._addresses(worker.nodes)
+        if not worker.is_granted:
+            why = f"the cluster was asked for it on {where} {since} ago and has not granted it: what is not of this run may hold it"
+            return Wait(request, why)
+        return Wait("a worker that is starting", f"its worker on {where} has been starting for {since}")
+
+    def _too_large(self, shape: Shape) -> Wait:
+        """Explain a shape that no node that is there could hold: it was let in, so that one must be missing."""
+        if not self._pool.could_scale_to(shape):
+            why = f"no node that is there can hold it{', even if empty' if self._pool.suitable(shape) else ''}: it waits for one to join"
+            return Wait(_request(shape), why)
+        asked = next((worker for worker in self._pool.workers.values() if not worker.nodes), None)
+        if asked is None:
+            return _NO_WORKER
+        since = seconds_text(self._fleet.now - asked.since)
+        return Wait(
+            "a node of the autoscaler", f"it is asked for one node at a time, since {since} for {_request(asked.shape)}"
+        )
+
+    def _held(self, shape: Shape) -> Wait:
+        """Explain a shape for which there is no room: which resource is missing where, and who holds it."""
+        free = self._pool.suitable(shape)
+        if self._fleet.reserved is not None and self._fleet.reserved[1] == shape:
+            free = {node: room for node, room in free.items() if node in self._fleet.reserved[0]}
+        whole = {node: self._whole(node) for node in free}
+        free = {node: room for node, room in free.items() if shape.resources.fits(whole[node])}
+        if not free:
+            return _NO_WORKER
+        if shape.exclusive:
+            node = min(free, key=self._load)
+            why = f"a node ran out of memory with it; {self._holding([node], whole[node].as_dict())} part of {self._addresses([node])}"
+            return Wait("a node for itself", why)
+        if shape.placement.workers is not None:
+            return self._gang_held(shape, free)
+        node = min(free, key=lambda node: _distance(shape.resources, free[node]))
+        lacking = missing(shape.resources, free[node])
+        has, there = free[node].as_dict(), whole[node].as_dict()
+        parts = joined(amount_text(name, max(has.get(name, 0.0), 0.0), there.get(name, 0.0)) for name in lacking)
+        most = "" if len(free) == 1 else f", the most of {len(free)} nodes"
+        why = f"{self._addresses([node])} has {parts} free{most}; {self._holding([node], lacking)} the rest"
+        return Wait(_request(shape, lacking), why)
+
+    def _gang_held(self, shape: Shape, free: dict[str, Resources]) -> Wait:
+        count = shape.placement.bundles
+        room = sum(int(min(max(shape.resources.how_often(size), 0), count)) for size in free.values())
+        lacking = shape.resources.as_dict()
+        if room < count:
+            found = f"{room} of them would find room now"
+        else:
+            found = f"there is room for {room} of them now, but not as it is to be laid out"
+        return Wait(_request(shape), f"{found}; {self._holding(free, lacking)} the rest")
+
+    def _holding(self, nodes: Iterable[str], kinds: Iterable[str]) -> str:
+        return holding(self._pool.workers.values(), set(nodes), set(kinds), self._fleet.now, self._trial_of)
+
+    def _trial_of(self, worker: Worker) -> str:
+        key = next(iter(worker.batch), None)
+        return "" if key is None else self._ledger[key].trial.name
+
+    def _load(self, node: str) -> int:
+        return sum(node in worker.holds for worker in self._pool.workers.values())
+
+    def _whole(self, node: str) -> Resources:
+        known = self._pool.node(node)
+        return Resources(cpu=0.0) if known is None else known.resources
+
+    def _addresses(self, nodes: Iterable[str]) -> str:
+        known = [self._pool.node(node) for node in dict.fromkeys(nodes)]
+        names = [node.address for node in known if node is not None]
+        return f"node{'' if len(names) == 1 else 's'} {joined(names)}" if names else "a node that is gone"
+
+
+def _request(shape: Shape, amounts: dict[str, float] | None = None) -> str:
+    """Return what a worker of `shape` asks for; where `amounts` are given, of its resources only those."""
+    text, placement = amounts_text(shape.resources.as_dict() if amounts is None else amounts), shape.placement
+    if placement.workers is not None:
+        return f"{placement} with {text} each"
+    return f"{text} ({placement})" if placement.labels else text
+
+
+def _distance(request: Resources, free: Resources) -> float:
+    """Return how far `free` is from holding `request`: 0 where it does, 1 for each resource of which there is nothing."""
+    there = free.as_dict()
+    shares = (there.get(name, 0.0) / amount for name, amount in missing(request, free).items())
+    return math.fsum(1 - max(share, 0.0) for share in shares)

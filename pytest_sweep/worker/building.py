@@ -1,0 +1,36 @@
+"""Measures what a trial spends on fixtures that outlive it. Knows no pytest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class BuildingClock:
+    """Adds up the time in which fixtures of wide scope are built; one that asks for another meanwhile is not counted twice.
+
+    Attributes:
+        seconds: the sum since `reset`.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._is_running = False
+
+    def reset(self) -> None:
+        """Begin at zero."""
+        self.seconds = 0.0
+
+    @contextmanager
+    def running(self, *, counts: bool) -> Iterator[None]:
+        """Measure the time of the block, if it counts and is not measured already."""
+        if not counts or self._is_running:
+            yield
+            return
+        began, self._is_running = time.monotonic(), True
+        try:
+            yield
+        finally:
+            self._is_running = False
+            self.seconds += time.monotonic() - began
