@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from pytest_sweep.checkpoints import check_place
-from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import SpaceError, SweepError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.executors.inline import InlineExecutor
 from pytest_sweep.executors.processes.executor import ProcessesExecutor
 from pytest_sweep.executors.ray.executor import RayExecutor
-from pytest_sweep.executors.ray.options import RayOptions
+from pytest_sweep.executors.ray.options import CodeOptions, RayOptions
 from pytest_sweep.plugin.collection import SweepCollector
 from pytest_sweep.plugin.dryrun import DryRun
 from pytest_sweep.plugin.keywords import ExactKeywords, asks_for_values
@@ -25,9 +27,10 @@ from pytest_sweep.plugin.neighbours import Neighbours, Replacements
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions, read_options
 from pytest_sweep.plugin.reruns import Reruns
 from pytest_sweep.plugin.run import SweepRun
+from pytest_sweep.plugin.runtime_env import read_runtime_env, refuse_runtime_env
 from pytest_sweep.plugin.selection import TrialSelection
 from pytest_sweep.plugin.spaces import SpaceExpander
-from pytest_sweep.space import parse_condition, parse_override
+from pytest_sweep.space import MAX_POINTS, parse_condition, parse_override
 from pytest_sweep.worker.allure import AllureParameters
 from pytest_sweep.worker.keeper import FixtureKeeper
 
@@ -97,7 +100,7 @@ def _policy(options: SweepOptions, executor: Executor) -> Policy:
 
 def _spaces(options: SweepOptions) -> SpaceExpander:
     overrides = [_read("--sweep-set", parse_override, text) for text in options.sets]
-    return SpaceExpander(options.seed, options.max_trials, overrides)
+    return SpaceExpander(options.seed, options.max_trials or MAX_POINTS, overrides)
 
 
 def _check_storage(location: str) -> None:
@@ -132,13 +135,28 @@ def _make_executor(config: pytest.Config, options: SweepOptions, keeper: Fixture
         ) from error
     if made is not None:
         return made
+    if options.executor == "ray":
+        return RayExecutor(_ray_options(config, options))
+    refuse_runtime_env(config, options.executor)
     if options.executor == "inline":
         return InlineExecutor(config, keeper)
     if options.executor == "processes":
         count = options.processes or options.num_cpus or os.cpu_count() or 1
         return ProcessesExecutor(min(count, options.max_concurrent or count))
-    if options.executor == "ray":
-        return RayExecutor(RayOptions(options.address, options.num_cpus, options.num_gpus))
     raise pytest.UsageError(
         f"--sweep-executor={options.executor}: there is no such executor; there are {', '.join(EXECUTORS)}"
     )
+
+
+def _ray_options(config: pytest.Config, options: SweepOptions) -> RayOptions:
+    cache: pytest.Cache | None = getattr(config, "cache", None)  # Not there with -p no:cacheprovider.
+    code = CodeOptions(
+        config.rootpath,
+        options.results_dir,
+        left_out=() if cache is None else (Path(cache._cachedir),),
+        include=options.include,
+    )
+    if options.code_limit is not None:
+        code = replace(code, limit=options.code_limit)
+    environment = {} if options.runtime_env is None else read_runtime_env(options.runtime_env, config.rootpath)
+    return RayOptions(options.address, options.num_cpus, options.num_gpus, environment, code)

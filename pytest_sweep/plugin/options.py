@@ -11,12 +11,11 @@ from typing import Any, Literal
 import pytest
 
 from pytest_sweep.durations import parse_duration
+from pytest_sweep.sizes import parse_size
 
 EXECUTORS = ("ray", "processes", "inline")
 LAST = "last"
 """The run that ``--sweep-resume`` without a name goes on from."""
-MAX_TRIALS = 1_000_000
-"""As ``space.MAX_POINTS``, which may not be imported here: options are read in every session of pytest."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,13 @@ def _limit(text: str) -> float:
     return seconds
 
 
+def _patterns(text: str) -> tuple[str, ...]:
+    patterns = tuple(text.replace(",", " ").split())
+    if any(not pattern.strip("*?") for pattern in patterns):
+        raise ValueError("never the whole environment: name the variables that trials need, such as WANDB_* HF_HOME")
+    return patterns
+
+
 _OPTIONS = (
     _Option("executor", "where trials run: ray, processes (of this machine), or inline (in this process, for debugging)",
             metavar="NAME", shown_default="ray; processes with pytest-xdist's -n"),
@@ -88,6 +94,13 @@ _OPTIONS = (
             shown_default="this machine's"),
     _Option("num_gpus", "GPUs of the Ray that is started for the run", kind=_number, metavar="N",
             shown_default="this machine's"),
+    _Option("env", "variables of the environment that workers on a cluster are given: names and patterns, such as 'WANDB_* HF_HOME'",
+            kind=_patterns, metavar="NAMES", shown_default="none"),
+    _Option("runtime_env", "what workers on Ray are to have, as Ray's runtime_env: a file, or JSON such as '{\"pip\": [\"torch\"]}'",
+            metavar="JSON", shown_default="none"),
+    _Option("include", "ship what .gitignore names, too: a pattern as there", metavar="PATTERN", shown_default="none", many=True),
+    _Option("code_limit", "ship at most so much to nodes that do not see the rootdir", kind=parse_size, metavar="SIZE",
+            shown_default="100MiB"),
     _Option("max_concurrent", "run at most N trials at once", kind=_count, metavar="N",
             shown_default="as many as fit"),
     _Option("dir", "folder for results, relative to rootdir", "sweep_results", metavar="PATH"),
@@ -100,7 +113,7 @@ _OPTIONS = (
             shown_default="all"),
     _Option("set", "replace an axis for this run, of one sweep (train_model.lr=1e-4,1e-3) or of all that have it (lr=1e-4)",
             metavar="KEY=VALUES", shown_default="none", many=True),
-    _Option("max_trials", "refuse a sweep of more than N trials", MAX_TRIALS, kind=_count, metavar="N"),
+    _Option("max_trials", "refuse a sweep of more than N trials", kind=_count, metavar="N", shown_default="1000000"),
     _Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=parse_duration,
             metavar="SECONDS", shown_default="30 on a terminal, else a line every 60 and a block every 600"),
     _Option("timeout", "end an attempt that takes longer, where its sweep does not say timeout=: seconds, or 10m, 2h", kind=_limit,
@@ -132,6 +145,10 @@ class SweepOptions:
         address: the Ray cluster to join, or None.
         num_cpus: CPUs of a local Ray, or None for the machine's.
         num_gpus: GPUs of a local Ray, or None for the machine's.
+        env: the names and patterns of variables that workers on a cluster are given.
+        runtime_env: what workers on Ray are to have, JSON or the path of a file, or None.
+        include: patterns of what is shipped though ``.gitignore`` names it.
+        code_limit: how many bytes are shipped at the most, or None for the usual.
         max_concurrent: how many trials may run at once, or None.
         results_dir: the folder for results.
         storage: the path or URL for checkpoints, or None for the folder for results.
@@ -139,7 +156,7 @@ class SweepOptions:
         seed: the seed of the run.
         where: the condition that trials must meet, or None.
         sets: the axes that are replaced, as written: ``lr=1e-4,1e-3``.
-        max_trials: how many trials a sweep may have.
+        max_trials: how many trials a sweep may have, or None for the usual.
         status_interval: seconds between two status blocks, or None for the usual.
         timeout: seconds that an attempt may take where its sweep says nothing, or None.
         budget: seconds after which nothing new starts, or None.
@@ -157,6 +174,10 @@ class SweepOptions:
     address: str | None
     num_cpus: int | None
     num_gpus: int | None
+    env: tuple[str, ...]
+    runtime_env: str | None
+    include: tuple[str, ...]
+    code_limit: int | None
     max_concurrent: int | None
     results_dir: Path
     storage: str | None
@@ -164,7 +185,7 @@ class SweepOptions:
     seed: int
     where: str | None
     sets: tuple[str, ...]
-    max_trials: int
+    max_trials: int | None
     status_interval: float | None
     timeout: float | None
     budget: float | None
@@ -230,6 +251,10 @@ def read_options(config: pytest.Config) -> SweepOptions:
         address=given["address"] or os.environ.get("RAY_ADDRESS") or None,
         num_cpus=given["num_cpus"],
         num_gpus=given["num_gpus"],
+        env=given["env"] or (),
+        runtime_env=given["runtime_env"],
+        include=given["include"],
+        code_limit=given["code_limit"],
         max_concurrent=given["max_concurrent"],
         results_dir=results_dir(config),
         storage=_storage(config, given["storage"]),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import pytest
 
 from pytest_sweep.checkpoints import local_path
-from pytest_sweep.engine.fleet import Policy
 from pytest_sweep.engine.loop import Loop, SessionExit
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import ExecutorError, StoreError, SweepError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.model.events import Accepted, TrialNotRun
@@ -102,7 +103,7 @@ class TrialPhase:
             executor, _Audience(self._replayer, self._status, neighbours, self._backup), policy, self._task
         )
         files, workerinput = sorted({item.path for item in items}), neighbours.workerinput() if neighbours else {}
-        spec = session_spec(config, files, self._store.run.name, _environment(options), workerinput)
+        spec = session_spec(config, files, self._store.run.name, self._store.path, _environment(options), workerinput)
         executor.open(spec, self._items)
 
     def run(self, session: pytest.Session) -> None:
@@ -251,7 +252,8 @@ class _Audience:
 
 
 def _environment(options: SweepOptions) -> dict[str, str]:
-    """Return the environment variables that workers are to have: all, in a Ray of our own; of a cluster's only pytest's."""
-    names = os.environ if options.address is None else [name for name in os.environ if name.startswith("PYTEST_")]
+    """Return the environment variables that workers are to have: all, on this machine; on a cluster pytest's and those that are named."""
+    wanted = ("PYTEST_*", *options.env)
+    names = [name for name in os.environ if options.address is None or any(fnmatchcase(name, it) for it in wanted)]
     # Ray's own tell its processes who they are; the one of the running test is the driver's.
     return {name: os.environ[name] for name in names if not name.startswith("RAY_") and name != "PYTEST_CURRENT_TEST"}

@@ -16,9 +16,11 @@ from pytest_sweep.model.events import (
     WorkerFailed,
     WorkerStarted,
 )
+from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.outbox import Numbered, Outbox
 from pytest_sweep.worker.session import HostedSession
 from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.worker.versions import difference
 from pytest_sweep.worker.wire import PackedTask
 
 
@@ -40,13 +42,13 @@ class CallResult:
     failure: str | None = None
     exit: tuple[str, int] | None = None
 
-    def of_start(self, worker: str, node: str) -> WorkerEvent:
-        """Return what the start of a worker's session, on this node, means to the engine."""
+    def of_start(self, worker: str, nodes: tuple[str, ...]) -> WorkerEvent:
+        """Return what the start of a worker's session, with bundles on these nodes, means to the engine."""
         if self.exit is not None:
             return SessionExited(worker, *self.exit)
         if self.failure is not None:
             return WorkerFailed(worker, self.failure)
-        return WorkerStarted(worker, self.location, node)
+        return WorkerStarted(worker, self.location, nodes)
 
     def of_run(self, worker: str) -> WorkerEvent:
         """Return what the end of a worker's batch means to the engine."""
@@ -67,6 +69,7 @@ class SessionHost:
         threads: how many threads numerical libraries may use.
         send: delivers events while a call runs; may take its time, may raise.
         on_beat: called by another thread every tenth of a second while a call runs.
+        lender: lends what the executor has for trials.
     """
 
     def __init__(
@@ -77,20 +80,23 @@ class SessionHost:
         threads: int,
         send: Callable[[Sequence[Numbered]], None],
         on_beat: Callable[[], None] = lambda: None,
+        lender: Lender | None = None,
     ) -> None:
         os.environ["OMP_NUM_THREADS"] = spec.environ.get("OMP_NUM_THREADS", str(threads))
         self._location = location
+        self._versions = spec.versions
         self._also_on_beat = on_beat
         self._outbox = Outbox(send, self._on_beat)
-        self._session = HostedSession(spec, worker, self._outbox.put, location)
+        self._session = HostedSession(spec, worker, self._outbox.put, location, lender or Lender())
 
     def start(self) -> CallResult:
         """Start the session, up to the point where it waits for trials."""
-        failure = None
-        try:
-            self._session.start()
-        except ExecutorError as error:
-            failure = str(error)
+        failure = difference(self._versions, self._location.rpartition(":")[0])
+        if failure is None:
+            try:
+                self._session.start()
+            except ExecutorError as error:
+                failure = str(error)
         return self._result(failure)
 
     def run(self, batch: Sequence[PackedTask]) -> CallResult:

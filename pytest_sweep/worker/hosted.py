@@ -18,6 +18,7 @@ from pytest_sweep.space import Point
 from pytest_sweep.worker.collect import class_of_sweeps, generate_items, parametrize
 from pytest_sweep.worker.definition import is_sweep, read_definition, unwrapped
 from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.reports import plain_warning, serialized
 from pytest_sweep.worker.runner import Emit, TrialRunner
 from pytest_sweep.worker.spec import SessionSpec
@@ -44,6 +45,7 @@ class HostedPlugin:
         receive: waits for the next batch of trials; None ends the session.
         location: ``ip:pid`` of this process.
         sync_output: waits until what the process has written is emitted.
+        lender: lends what the executor has for trials.
     """
 
     def __init__(
@@ -54,13 +56,14 @@ class HostedPlugin:
         receive: Callable[[], Sequence[PackedTask] | None],
         location: str,
         sync_output: Callable[[], None],
+        lender: Lender,
     ) -> None:
         self._spec = spec
         self._worker = worker
         self._emit = emit
         self._receive = receive
         self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
-        self._runner = TrialRunner(emit, location, self._keeper, sync_output)
+        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender)
         self._sweeps: dict[str, tuple[pytest.Module | pytest.Class, str, Callable[..., Any]]] = {}
         self._building: Task | None = None
         self._batch: deque[PackedTask] = deque()
@@ -189,7 +192,7 @@ class HostedPlugin:
     def _run(self, session: pytest.Session, packed: PackedTask) -> None:
         self._trial_began = time.monotonic()
         try:
-            task = packed.unpack()
+            task = self._spec.placed(packed.unpack())
             item = self._build(session, task)
         except Exception as error:
             text = f"the worker cannot build this trial: {type(error).__name__}: {error}"

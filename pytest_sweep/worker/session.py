@@ -13,9 +13,11 @@ import pytest
 from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.model.events import OutputWritten
 from pytest_sweep.worker.allure import AllureParameters
 from pytest_sweep.worker.blackbox import BlackBox
 from pytest_sweep.worker.hosted import HostedPlugin
+from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
 from pytest_sweep.worker.neighbours import Neighbours
 from pytest_sweep.worker.output import OutputPipe
@@ -33,15 +35,16 @@ class HostedSession:
         worker: the worker's id.
         emit: takes events, from any thread.
         location: ``ip:pid`` of this process.
+        lender: lends what the executor has for trials.
     """
 
-    def __init__(self, spec: SessionSpec, worker: str, emit: Emit, location: str) -> None:
-        self._spec = spec
+    def __init__(self, spec: SessionSpec, worker: str, emit: Emit, location: str, lender: Lender) -> None:
+        self._spec = spec = spec.localized()
         self._worker = worker
         self._emit = emit
         self._location = location
-        self._output = OutputPipe(emit, self._current_key)
-        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location, self._output.sync)
+        self._output = OutputPipe(self._show)
+        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location, self._output.sync, lender)
         self._greenlet = greenlet(self._main)
         self._status = 0
 
@@ -55,8 +58,7 @@ class HostedSession:
             enter(self._spec)
         except FileNotFoundError as error:
             raise ExecutorError(
-                f"this worker's machine does not see the folder {error.filename}: the nodes of a cluster must share the folder "
-                f"that the run is started in"
+                f"the folder {error.filename}, where the run was started, is not there any more"
             ) from error
         self._greenlet.switch()
         if self._greenlet.dead or self._plugin.problems:
@@ -95,13 +97,14 @@ class HostedSession:
         """Why the session ended without being told to."""
         return self._problem()
 
-    def _current_key(self) -> str | None:
-        return self._plugin.current_key
+    def _show(self, text: str) -> None:
+        """Have a text written to the driver's terminal, as of the trial that runs."""
+        self._emit(OutputWritten(self._plugin.current_key, text))
 
     def _main(self) -> None:
         try:
             neighbours = Neighbours(self._spec, self._worker, self._location, self._emit, self._output.sync)
-            logs, setup_show = LogForwarder(self._emit, self._current_key), SetupShow(self._emit, self._current_key)
+            logs, setup_show = LogForwarder(self._emit, self._show), SetupShow(self._show)
             plugins = [self._plugin, neighbours, logs, setup_show, AllureParameters(), BlackBox(self._spec.basetemp)]
             self._status = int(pytest.main(list(self._spec.args), plugins=plugins))
         except Exception:  # A plugin that fails before the session can report it; the driver says what it was.

@@ -1,15 +1,24 @@
-"""What a hosted session needs to be like the driver's: made on the driver, sent to workers."""
+"""What a hosted session needs to be like the driver's: made on the driver, sent to workers, read there as it is meant there.
+
+Imports no pytest: processes that host no session read it, too.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
+from pytest_sweep.errors import ExecutorError
+from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.code import Code, Copy, scratch_folder
+from pytest_sweep.worker.versions import essential_versions
+
+if TYPE_CHECKING:
+    import pytest
 
 
 @dataclass(frozen=True)
@@ -22,9 +31,13 @@ class SessionSpec:
         files: the files that have selected trials.
         basetemp: a folder for the temporary folders of all workers.
         sys_path: the driver's import path.
-        environ: environment variables to set.
+        environ: environment variables to set; never shown, for there are secrets among them.
         run: the name of the run.
+        results: the folder of the run.
         workerinput: what the driver's side of other plugins tells their workers' sides: plain values, as pytest-xdist could send.
+        code: where the driver's files are.
+        versions: of the driver's software, as far as workers must have the same.
+        scratch: a folder of this machine for what trials keep, where it does not see `results`; "" where it does.
     """
 
     args: tuple[str, ...]
@@ -32,42 +45,106 @@ class SessionSpec:
     files: tuple[str, ...]
     basetemp: str
     sys_path: tuple[str, ...]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     run: str
+    results: str
     workerinput: Mapping[str, Any]
+    code: Code
+    versions: Mapping[str, str]
+    scratch: str = ""
+
+    def localized(self) -> SessionSpec:
+        """Return the spec as it is meant on this machine: with paths of the copy, where it does not see the driver's rootdir."""
+        code = self.code
+        if code.sign is None:
+            return self
+        scratch = "" if os.path.isdir(self.results) else scratch_folder(self.run)  # noqa: PTH112
+        spec = replace(self, scratch=scratch)
+        if code.is_seen() or not code.copied:
+            return spec
+        copy = Copy(code.copied, os.getcwd())  # noqa: PTH109 - where Ray starts a process that has a copy
+        root = copy.path(code.root)
+        imported = (copy.path(entry) for entry in self.sys_path if copy.holds(entry))
+        return replace(
+            spec,
+            args=tuple(map(copy.argument, self.args)),
+            cwd=copy.path(self.cwd) if copy.holds(self.cwd) else root,
+            files=tuple(map(copy.path, self.files)),
+            basetemp=str(Path(scratch_folder(self.run), "tmp")),
+            sys_path=tuple(entry for entry in imported if os.path.isdir(entry)),  # noqa: PTH112
+            code=Code(root, is_copy=True),
+        )
+
+    def placed(self, task: Task) -> Task:
+        """Return a task whose trial keeps its files on this machine, where it does not see the folder of the run."""
+        if not self.scratch:
+            return task
+        return replace(task, directory=str(Path(self.scratch, task.trial.path_name)), unseen=self.results)
 
 
 def session_spec(
     config: pytest.Config,
     files: Sequence[Path],
     run: str,
+    results: Path,
     environ: Mapping[str, str],
     workerinput: Mapping[str, Any],
 ) -> SessionSpec:
     """Return the spec of sessions like the driver's own, whose `config` is given."""
-    args = [*config.invocation_params.args, f"--rootdir={config.rootpath}"]
+    root, cwd = config.rootpath, Path(config.invocation_params.dir)
+    given = [str(arg) for arg in config.invocation_params.args]
+    if not cwd.is_relative_to(root):  # There is no such folder in a copy of the rootdir.
+        given = [_absolute(arg, cwd) for arg in given]
+    args = [*given, f"--rootdir={root}"]
     if config.inipath is not None:
         args.append(f"--config-file={config.inipath}")
     # In a worker's process much is imported before pytest starts, plugins too, so that their assertions cannot be rewritten.
     args += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     return SessionSpec(
-        args=tuple(map(str, args)),
-        cwd=str(config.invocation_params.dir),
+        args=tuple(args),
+        cwd=str(cwd),
         files=tuple(map(str, files)),
         basetemp=str(config._tmp_path_factory.getbasetemp()),  # type: ignore[attr-defined]
         sys_path=tuple(sys.path),
         environ=dict(environ),
         run=run,
+        results=str(results.absolute()),
         workerinput=dict(workerinput),
+        code=Code(str(root)),
+        versions=essential_versions(),
     )
 
 
 def enter(spec: SessionSpec) -> None:
     """Make this process like the driver's: working directory, import path, environment.
 
+    Args:
+        spec: as it is meant on this machine.
+
     Raises:
-        FileNotFoundError: this machine does not see the driver's working directory.
+        ExecutorError: this machine has not the driver's files; the text says what to do.
     """
+    if not spec.code.is_seen():
+        raise ExecutorError(
+            f"this worker's machine does not see the folder {spec.code.root} of the driver, and no copy was shipped, because all nodes "
+            f"that were there at the start see it: start the run again, now that the node is there, or share the folder with it"
+        )
+    for file in spec.files if spec.code.is_copy else ():
+        if not os.path.exists(file):  # noqa: PTH110
+            raise ExecutorError(_missing(file))
     os.environ.update(spec.environ)
     os.chdir(spec.cwd)
     sys.path[:] = [*spec.sys_path, *(entry for entry in sys.path if entry not in spec.sys_path)]
+
+
+def _missing(file: str) -> str:
+    return (
+        f"{file} is not there for this worker: what is outside the rootdir does not travel to nodes that do not see it, nor does what "
+        f".gitignore names, unless sweep_include brings it back"
+    )
+
+
+def _absolute(argument: str, cwd: Path) -> str:
+    path, colons, name = argument.partition("::")
+    exists = not argument.startswith("-") and path and (cwd / path).exists()
+    return f"{cwd / path}{colons}{name}" if exists else argument

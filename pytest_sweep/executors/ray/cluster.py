@@ -1,22 +1,21 @@
-"""Starts a local Ray or joins a cluster, says what there is, and leaves. Every call is made by the conductor's thread."""
+"""Starts a local Ray or joins a cluster, says what there is, and leaves. Called by the conductor's thread; `nodes` by the watch's, too."""
 
 from __future__ import annotations
 
 import logging
-import queue
-import socket
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 import ray
 from ray._private import state as ray_state
 from ray._private import worker as ray_worker
-from ray._raylet import GcsClient  # type: ignore[attr-defined] # compiled, without stubs
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray.authentication import WANTED
+from pytest_sweep.executors.ray.courier import Courier
+from pytest_sweep.executors.ray.environment import check_environment, try_environment
 from pytest_sweep.executors.ray.options import RayOptions
+from pytest_sweep.executors.ray.probing import NobodyThereError, probe
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 
@@ -25,32 +24,46 @@ CONNECT_SECONDS = 5
 
 
 class Cluster:
-    """A connection to Ray."""
+    """A connection to Ray.
+
+    Attributes:
+        code: sees to it that workers have the driver's code; None where they are on this machine.
+    """
 
     def __init__(self, options: RayOptions) -> None:
         self._options = options
         self._is_ours = False
+        self.code = None if options.address is None or options.code is None else Courier(options.code)
 
     def connect(self) -> None:
-        """Start or join Ray.
+        """Start or join Ray, so that workers have the code and the environment that they need.
 
         Raises:
-            ExecutorError: it cannot be reached or refuses us; the text says what to do.
+            ExecutorError: it cannot be reached or refuses us, or has not what workers need; the text says what to do.
         """
-        if ray.is_initialized():  # Somebody's Ray in this process: use it, and leave it running.
-            return
+        wanted = self._options.runtime_env
+        check_environment(wanted)
         # What Ray logs while it starts (a hint on SIGTERM, one on tokens) is for its operators.
         logging.getLogger("ray").setLevel(logging.ERROR)
         try:
-            self._init(self._options.address)
+            if not ray.is_initialized():  # Else it is somebody's Ray in this process: use it, and leave it running.
+                self._is_ours = True
+                self._init(self._options.address, wanted if self.code is None else {})
+            if self.code is not None or not self._is_ours:
+                self._equip(wanted)
+            if wanted:
+                try_environment()
         except BaseException:
-            ray.shutdown()  # Half of a Ray that stays behind ends this process a minute later.
+            if self._is_ours:
+                ray.shutdown()  # Half of a Ray that stays behind ends this process a minute later.
+            if self.code is not None:
+                self.code.close()
             raise
-        self._is_ours = True
-        # Ray prints "(raylet) A worker died" into our output, whatever log_to_driver says; a death is in the trial's report.
-        ray_worker.print_to_stdstream = lambda *_, **__: None
+        if self._is_ours:
+            # Ray prints "(raylet) A worker died" into our output, whatever log_to_driver says; a death is in the trial's report.
+            ray_worker.print_to_stdstream = lambda *_, **__: None
 
-    def _init(self, address: str | None) -> None:
+    def _init(self, address: str | None, environment: Mapping[str, Any]) -> None:
         if address is None:
             ray.init(
                 address="local",
@@ -59,19 +72,41 @@ class Cluster:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
+                runtime_env=dict(environment) or None,
             )
         else:
-            self._join(address)
+            self._join(address, environment)
+
+    def _equip(self, wanted: Mapping[str, Any]) -> None:
+        """Join the cluster once more, where that takes what is wanted, or a copy of the code for nodes that do not see it."""
+        blind = [] if self.code is None else self.code.find_blind(self.nodes())
+        environment = dict(wanted)
+        shipped = str(ray.get_runtime_context().runtime_env.get("working_dir") or "")
+        if blind and shipped and self.code is not None:
+            self.code.rely_on(shipped, blind)
+        elif blind and self.code is not None:
+            environment["working_dir"] = self.code.pack(blind)
+        if not environment:
+            return
+        if not self._is_ours:
+            raise ExecutorError(
+                "this process had joined a Ray before the sweep began, and what its workers need can only be said at that time: give "
+                f"ray.init there a runtime_env with {', '.join(sorted(environment))}, or leave the joining to --sweep-address"
+            )
+        ray.shutdown()
+        self._init(self._options.address, environment)
 
     def leave(self) -> None:
         """End the local Ray, or the connection to the cluster."""
+        if self.code is not None:
+            self.code.close()
         if self._is_ours and ray.is_initialized():
             ray.shutdown()
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes that are alive."""
         return tuple(
-            Node(node["NodeID"], node["NodeManagerAddress"], _resources(node["Resources"]))
+            Node(node["NodeID"], node["NodeManagerAddress"], _resources(node["Resources"]), dict(node["Labels"]))
             for node in ray.nodes()  # type: ignore[no-untyped-call]
             if node["Alive"] and node["Resources"]
         )
@@ -82,24 +117,33 @@ class Cluster:
         groups = [] if config is None else config.node_group_configs
         return tuple(_resources(dict(group.resources)) for group in groups if group.max_count)
 
-    def _join(self, address: str) -> None:
+    def _join(self, address: str, environment: Mapping[str, Any]) -> None:
         if address.startswith("ray://"):
             raise ExecutorError(
                 f"{address} is an address of Ray's client, which cannot stream what trials report: use the cluster's own address "
                 f"(host:6379) from within it, or send the whole run there with 'ray job submit -- pytest --sweep ...'"
             )
         if address != "auto":
-            _probe(address)
+            _check(address)
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env=dict(environment) or None,
+            )
         except ConnectionError as error:
             raise ExecutorError(
                 f"no Ray runs at {address!r} ({error}): start one with 'ray start --head', or leave --sweep-address and "
                 f"RAY_ADDRESS away to start one for this run"
             ) from error
+        except RuntimeError as error:
+            if "mismatch" not in str(error):
+                raise
+            raise ExecutorError(_mismatch(address, str(error))) from error
 
 
-def _probe(address: str) -> None:
+def _check(address: str) -> None:
     """Raise ExecutorError unless a Ray that lets us in answers at `address`, within CONNECT_SECONDS a step."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
@@ -107,29 +151,23 @@ def _probe(address: str) -> None:
             f"--sweep-address={address!r} is no address: write host:port (Ray's port is 6379), or 'auto'"
         )
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
+        probe(address, CONNECT_SECONDS)
+    except NobodyThereError as error:
         raise ExecutorError(
             f"nothing answers at {address} ({error}): is the Ray cluster up, and its port open?"
         ) from error
-    # Ray's client waits 40 s for what is no Ray and takes no limit for that, so it waits in a thread that nobody waits for.
-    answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-    threading.Thread(target=_ask, args=(address, answers), daemon=True, name="sweep-ray-probe").start()
-    try:
-        failure = answers.get(timeout=CONNECT_SECONDS)
-    except queue.Empty:
-        failure = TimeoutError(f"it did not answer as Ray does within {CONNECT_SECONDS} s")
-    if failure is not None:
-        raise ExecutorError(_refusal(address, str(failure)))
+    except Exception as error:  # Whatever Ray says to us, we say.
+        raise ExecutorError(_refusal(address, str(error))) from error
 
 
-def _ask(address: str, answers: queue.SimpleQueue[Exception | None]) -> None:
-    try:
-        GcsClient(address=address).check_alive([], timeout=CONNECT_SECONDS)
-    except Exception as error:  # Whatever it is, the caller says it.
-        answers.put(error)
-    else:
-        answers.put(None)
+def _mismatch(address: str, error: str) -> str:
+    """Return what Ray says of versions that differ, which it does in five lines, in one sentence."""
+    said = " ".join(error.partition("The cluster was started with:")[2].split())
+    cluster, _, here = said.partition(" This process on ")
+    return (
+        f"the Ray cluster at {address} has {cluster or 'other versions'}, and this process {here.partition(': ')[2] or 'has not'}: Ray "
+        "wants the same on both sides. Run pytest with the Python and the Ray of the cluster"
+    )
 
 
 def _refusal(address: str, error: str) -> str:
