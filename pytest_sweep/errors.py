@@ -4,6 +4,7 @@ SweepError
 ├── DefinitionError        a sweep that cannot be collected as it is written
 │   └── SpaceError         ... because of its search space
 ├── ResourcesError         resources that are misspelt, negative or cannot be had
+├── GangError              a worker of a gang that failed, died or cannot be told what to do
 ├── MetricsError           a report or a return value that is not metrics
 ├── ExecutorError          the place where trials run cannot be started or used
 │   └── InfeasibleError    a trial that no node can ever hold
@@ -33,6 +34,10 @@ class SpaceError(DefinitionError):
 
 class ResourcesError(SweepError):
     """Resources that are misspelt, negative or cannot be parsed."""
+
+
+class GangError(SweepError):
+    """A worker of a gang has failed or died, or what it is to run cannot be pickled."""
 
 
 class MetricsError(SweepError):

@@ -19,7 +19,9 @@ class Executor(Protocol):
     `pytest_sweep.testing.ExecutorContract` holds every executor to:
 
     * Every StartWorker and RestartWorker is answered by one WorkerStarted or WorkerFailed, every StopWorker by one
-      WorkerStopped, every RunTrials by one BatchDone or WorkerDied.
+      WorkerStopped, every RunTrials by one BatchDone or WorkerDied. Where a cluster is asked first, WorkerStarting says how far that is.
+    * KillWorker has no answer of its own: the RunTrials that runs is answered by WorkerDied at once, with the stacks of the worker's
+      threads; or by BatchDone, where the batch ended just before. In either case the worker runs nothing more until it is restarted.
     * The events of one worker arrive in the order in which they happened, without gaps: when BatchDone arrives, all that its
       trials have reported has arrived.
     * What a worker said a second before it was killed arrives, before its WorkerDied.
@@ -34,6 +36,9 @@ class Executor(Protocol):
 
     can_kill: bool
     """Whether it can end a trial that takes too long; in the driver's own process nobody can."""
+
+    can_gang: bool
+    """Whether it can give one trial several workers at once."""
 
     advice: str
     """What to say beside the error for a trial that asks for more than there is: what this executor has not; may be empty."""

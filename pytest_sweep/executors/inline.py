@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.location import own_location
 from pytest_sweep.worker.runner import TrialRunner
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.tracing import PYTESTS_OWN, traced
@@ -37,7 +37,8 @@ class InlineExecutor:
     name = "inline"
     max_concurrent: int | None = 1
     can_kill = False
-    advice = "The executor inline has the CPUs and the memory of this machine; GPUs and custom resources need --sweep-executor=ray."
+    can_gang = False
+    advice = "The executor inline has the CPUs and the memory of this machine; GPUs, custom resources and labels need --sweep-executor=ray."
 
     def __init__(self, config: pytest.Config, keeper: FixtureKeeper) -> None:
         self._config = config
@@ -72,7 +73,7 @@ class InlineExecutor:
     def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:  # noqa: ARG002 - the session is here
         """Take the items, which are run as they are, in the session that they were collected in."""
         self._items = items
-        self._runner = InlineRunner(self._happened.append, f"{socket.gethostname()}:{os.getpid()}", self._keeper)
+        self._runner = InlineRunner(self._happened.append, own_location(), self._keeper)
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
         self._tracer = self._config.pluginmanager.unregister(name=PYTESTS_OWN)
 
@@ -88,7 +89,7 @@ class InlineExecutor:
         elif isinstance(command, commands.StopWorker):
             self._happened.append(events.WorkerStopped(command.worker))
         else:
-            self._happened.append(events.WorkerStarted(command.worker, f"{socket.gethostname()}:{os.getpid()}"))
+            self._happened.append(events.WorkerStarted(command.worker, own_location()))
 
     def events(self, timeout: float) -> Sequence[events.Event]:  # noqa: ARG002 - a trial takes its time
         """Run the next trial, if one waits, and return what happened."""

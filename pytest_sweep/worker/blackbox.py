@@ -50,12 +50,15 @@ def blackbox_path(folder: str, pid: int) -> Path:
 
 
 class BlackBox:
-    """The process's side, a plugin of its session: opened once at its start, and never closed, since it is for its end."""
+    """The process's side, a plugin of its session: opened once at its start, and never closed, since it is for its end.
+
+    A session that comes to its end deletes the file: nobody will ask what became of it. Else whoever ends the process does.
+    """
 
     def __init__(self, folder: str) -> None:
-        path = blackbox_path(folder, os.getpid())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: TextIO = path.open("w")
+        self._path = blackbox_path(folder, os.getpid())
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = self._path.open("w")
         self._file.write(f"{oom_kills()}\n")
         self._file.flush()
         if _SIGNAL:
@@ -64,6 +67,13 @@ class BlackBox:
     def pytest_sessionstart(self) -> None:
         """Have crashes written here, now that pytest has had them written to its terminal."""
         faulthandler.enable(file=self._file, all_threads=True)
+
+    def pytest_unconfigure(self) -> None:
+        """Delete the file, which may stand on a machine that nobody else tidies up."""
+        with contextlib.suppress(
+            OSError
+        ):  # Windows keeps what is open: there the run's folder goes as a whole, some day.
+            self._path.unlink()
 
 
 def request_stacks(folder: str, pid: int) -> None:

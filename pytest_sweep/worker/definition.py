@@ -16,13 +16,12 @@ from pytest_sweep.errors import DefinitionError, SpaceError
 from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Sweep
-from pytest_sweep.space import Categorical, Choice, Listed, Space, as_space
+from pytest_sweep.space import OTHER_ARGUMENTS, Categorical, Choice, Listed, Space, as_space
 
 ARGUMENTS = (
     "backoff", "config_arg", "configs", "fresh_process", "grid", "ids", "keep_best", "keep_checkpoints", "metric", "mode", "num_samples",
     "repeats", "retries", "retry_on", "seed", "space", "stop", "timeout", "tolerate", "where", "worker_retries",
 )  # fmt: skip
-RESERVED = ("trial", "request")
 
 _ParameterSet = type(pytest.param(None))
 
@@ -70,7 +69,7 @@ class SweepDefinition:
         given = {
             name: self.arguments[name] for name in ("ids", "num_samples", "repeats", "where") if name in self.arguments
         }
-        return {**given, "reserved": (*RESERVED, self.config_arg)}
+        return {**given, "reserved": (*OTHER_ARGUMENTS, self.config_arg)}
 
     def sweep(self, node_id: str, varying: tuple[str, ...] = ()) -> Sweep:
         """Return the record of this sweep."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_sweep.model.events import LogWritten, OutputWritten
+from pytest_sweep.model.events import LogWritten
 from pytest_sweep.worker.runner import Emit
 
 _OPTION = "log_file"
@@ -18,13 +18,13 @@ class LogForwarder:
     """A plugin of a hosted session that puts streams of its own into pytest's handlers of ``log_cli`` and ``--log-file``.
 
     Args:
-        emit: takes events, from any thread.
-        current_key: returns the key of the trial that runs, or None.
+        emit: takes events, from any thread: what is for the file.
+        show: has a text written to the driver's terminal; called from any thread.
     """
 
-    def __init__(self, emit: Emit, current_key: Callable[[], str | None]) -> None:
+    def __init__(self, emit: Emit, show: Callable[[str], None]) -> None:
         self._emit = emit
-        self._current_key = current_key
+        self._show = show
         self._has_file = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -41,9 +41,7 @@ class LogForwarder:
         if plugin is None:
             return
         if plugin._log_cli_enabled():
-            plugin.log_cli_handler.stream = _LineStream(
-                lambda text: self._emit(OutputWritten(self._current_key(), text))
-            )
+            plugin.log_cli_handler.stream = _LineStream(self._show)
         if self._has_file:
             plugin.log_file_handler.setStream(_LineStream(lambda text: self._emit(LogWritten(text)))).close()
 

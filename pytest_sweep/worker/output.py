@@ -7,24 +7,20 @@ import sys
 import threading
 from collections.abc import Callable
 
-from pytest_sweep.model.events import OutputWritten
-
 SYNC_SECONDS = 1.0
 _CHUNK = 65536
 _MARK = b"\0pytest-sweep: end of trial\0"
 
 
 class OutputPipe:
-    """Puts a pipe in the place of file descriptors 1 and 2 of this process; a thread turns what comes through into events.
+    """Puts a pipe in the place of file descriptors 1 and 2 of this process; a thread passes on what comes through.
 
     Args:
-        emit: takes an OutputWritten for each run of whole lines, from the pipe's thread.
-        current_key: returns the key of the trial that runs, or None.
+        show: has a text written to the driver's terminal: each run of whole lines; called from the pipe's thread.
     """
 
-    def __init__(self, emit: Callable[[object], None], current_key: Callable[[], str | None]) -> None:
-        self._emit = emit
-        self._current_key = current_key
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
         self._read_end, self._write_end = os.pipe()
         for descriptor in (1, 2):
             os.dup2(self._write_end, descriptor)
@@ -36,7 +32,7 @@ class OutputPipe:
         threading.Thread(target=self._run, name="sweep-output", daemon=True).start()
 
     def sync(self) -> None:
-        """Wait until what has been written is emitted, so that it belongs to the trial that wrote it; a second at the most."""
+        """Wait until what has been written is passed on, so that it belongs to the trial that wrote it; a second at the most."""
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         self._marked.clear()
@@ -48,12 +44,12 @@ class OutputPipe:
         while chunk := os.read(self._read_end, _CHUNK):
             written, mark, rest = (rest + chunk).partition(_MARK)
             if mark:
-                self._emit_text(written)
+                self._pass_on(written)
                 self._marked.set()
             else:
                 lines, newline, rest = written.rpartition(b"\n")
-                self._emit_text(lines + newline)
+                self._pass_on(lines + newline)
 
-    def _emit_text(self, text: bytes) -> None:
+    def _pass_on(self, text: bytes) -> None:
         if text:
-            self._emit(OutputWritten(self._current_key(), text.decode(errors="replace")))
+            self._show(text.decode(errors="replace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Generator
@@ -17,7 +18,9 @@ from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, W
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.worker.body import wrap_body
+from pytest_sweep.worker.building import BuildingClock
 from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.reports import LOCATION, error_text, serialized, trial_state
 from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated
 
@@ -32,11 +35,18 @@ class TrialRunner:
         location: ``ip:pid`` of this process.
         keeper: keeps the fixtures of the session between items.
         sync_output: waits until what the trial has written is emitted, so that nothing of it comes after its end.
+        lender: lends what the executor has for trials.
     """
 
     def __init__(
-        self, emit: Emit, location: str, keeper: FixtureKeeper, sync_output: Callable[[], None] = lambda: None
+        self,
+        emit: Emit,
+        location: str,
+        keeper: FixtureKeeper,
+        sync_output: Callable[[], None] = lambda: None,
+        lender: Lender | None = None,
     ) -> None:
+        self._lender = lender
         self._emit = emit
         self._sync_output = sync_output
         self._keeper = keeper
@@ -48,14 +58,16 @@ class TrialRunner:
         self._may_retry = True
         self._scratch: Path | None = None
         self._unrestored: SweepError | None = None
+        self._building = BuildingClock()
 
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` through ``pytest_runtest_protocol``; what became of it is emitted, unless it ends the session."""
         self._keeper.enter(item)
         began = time.monotonic()
-        self._emit(TrialStarted(task.trial.key, task.attempt, time.time(), self._location))
+        self._emit(_started(task, self._location))
+        self._building.reset()
         self._reports, self._unshown, self._may_retry = [], [], True
-        with activated(ActiveTrial(task, self._emit)) as trial:
+        with activated(ActiveTrial(task, self._emit, self._lender)) as trial:
             self._task, self._trial = task, trial
             try:
                 # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.
@@ -70,6 +82,7 @@ class TrialRunner:
                     shutil.rmtree(self._scratch, ignore_errors=True)
                     self._scratch = None
         self._warn_of_unknown_stop_metrics(item, task, trial)
+        self._warn_of_files_left_behind(item, trial)
         state = trial_state(self._reports, stopped=trial.should_stop)
         reports = tuple(serialized(item, report) for report in self._unshown)
         self._emit(self._end(task, trial, began, state, error_text(self._reports), reports))
@@ -109,6 +122,12 @@ class TrialRunner:
         item.obj = original
         if isinstance(outcome.exception, TrialStopped):
             outcome.force_result(None)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, pluggy.Result[Any], None]:
+        """Measure how long the fixtures take that another trial in this process would find built."""
+        with self._building.running(counts=fixturedef.scope != "function"):
+            yield
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
@@ -155,9 +174,17 @@ class TrialRunner:
         error: str | None,
         reports: tuple[dict[str, Any], ...] = (),
     ) -> TrialFinished:
-        key, attempt, duration = task.trial.key, task.attempt, time.monotonic() - began
         return TrialFinished(
-            key, attempt, state, trial.final_metrics, error, duration, time.time(), reports, may_retry=self._may_retry
+            task.trial.key,
+            task.attempt,
+            state,
+            trial.final_metrics,
+            error,
+            time.monotonic() - began,
+            time.time(),
+            reports,
+            may_retry=self._may_retry,
+            building=self._building.seconds,
         )
 
     def _call_hook(self, item: pytest.Item, name: str) -> None:
@@ -171,6 +198,16 @@ class TrialRunner:
             self._warn(
                 item,
                 f"stop={{{metric!r}: ...}} of {task.trial.sweep.name} was never judged: no report has a metric of this name",
+            )
+
+    def _warn_of_files_left_behind(self, item: pytest.Item, trial: ActiveTrial) -> None:
+        folder = trial.left_behind()
+        if folder is not None:
+            address = self._location.rpartition(":")[0]
+            self._warn(
+                item,
+                f"trial.dir is in {folder} on {address}, which does not see the folder for results, and stays there: report what is to be "
+                f"kept as a checkpoint, with --sweep-storage",
             )
 
     def _restore(self, item: pytest.Item, trial: ActiveTrial) -> None:
@@ -188,3 +225,9 @@ class TrialRunner:
         path, line, domain = item.location
         where = (path, line or 0, domain)
         self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))
+
+
+def _started(task: Task, location: str) -> TrialStarted:
+    """Return the event that begins an attempt, with what this process was granted."""
+    gpus, threads = (os.environ.get(name, "") for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"))
+    return TrialStarted(task.trial.key, task.attempt, time.time(), location, gpus, threads)

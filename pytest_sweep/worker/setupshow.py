@@ -8,21 +8,16 @@ from collections.abc import Callable
 import pytest
 from _pytest.config import create_terminal_writer
 
-from pytest_sweep.model.events import OutputWritten
-from pytest_sweep.worker.runner import Emit
-
 
 class SetupShow:
     """A plugin of a hosted session that gives pytest's ``--setup-show`` a terminal of its own: the session's is silent.
 
     Args:
-        emit: takes events, from any thread.
-        current_key: returns the key of the trial that runs, or None.
+        show: has a text written to the driver's terminal.
     """
 
-    def __init__(self, emit: Emit, current_key: Callable[[], str | None]) -> None:
-        self._emit = emit
-        self._current_key = current_key
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -30,9 +25,6 @@ class SetupShow:
         if config.option.setupshow:
             writer = create_terminal_writer(config, _Lines(self._show))
             config.get_terminal_writer = lambda: writer  # type: ignore[method-assign]
-
-    def _show(self, text: str) -> None:
-        self._emit(OutputWritten(self._current_key(), text))
 
 
 class _Lines(io.StringIO):

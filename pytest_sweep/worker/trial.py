@@ -18,6 +18,7 @@ from pytest_sweep.model.metrics import metric_value, plain_metrics
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.lending import Gang, Lender
 
 RECENT_SECONDS = 5.0
 """How long a report goes into the checkpoints after it: its own way to the driver takes a tenth of a second, on a busy machine more."""
@@ -44,7 +45,7 @@ class ActiveTrial:
         metrics: the last reported metrics, or None.
     """
 
-    def __init__(self, task: Task, emit: Callable[[object], None]) -> None:
+    def __init__(self, task: Task, emit: Callable[[object], None], lender: Lender | None = None) -> None:
         trial = task.trial
         self.id = trial.id
         self.key = trial.key
@@ -59,11 +60,14 @@ class ActiveTrial:
         self._task = task
         self._sweep = trial.sweep
         self._emit = emit
+        self._lender = lender or Lender()
+        self._gang: Gang | None = None
         self._directory = Path(task.directory)
+        self._has_used_dir = False
         self._iteration = 0
         keeping = Keeping(task.keep_checkpoints, trial.sweep.keep_best, trial.sweep.mode)
-        location = task.checkpoints or str(self._directory / "checkpoints")
-        self._checkpoints = TrialCheckpoints(location, task.attempt, keeping)
+        self._location = task.checkpoints or str(self._directory / "checkpoints")
+        self._checkpoints = TrialCheckpoints(self._location, task.attempt, keeping)
         self._restored: Restored | None = None
         self._recent: deque[tuple[float, Recent]] = deque(maxlen=MOST_RECENT)
         self._lock = threading.Lock()
@@ -74,8 +78,20 @@ class ActiveTrial:
     @property
     def dir(self) -> Path:
         """The trial's own folder in the results, made on first use; what is written there stays."""
+        self._has_used_dir = True
         self._directory.mkdir(parents=True, exist_ok=True)
         return self._directory
+
+    @property
+    def gang(self) -> Gang:
+        """The workers that it holds beside its own process: ``trial.gang.run(function, ...)``.
+
+        Raises:
+            SweepError: it asks for none; ``@pytest.mark.resources(workers=4)`` does.
+        """
+        if self._gang is None:
+            self._gang = self._lender.gang(self._task.trial)
+        return self._gang
 
     @property
     def should_stop(self) -> bool:
@@ -123,6 +139,7 @@ class ActiveTrial:
         task = self._task
         if task.attempt == 1 and task.checkpoint is None:
             return []  # Nothing can be there: most trials do not look.
+        self._check_seen(task.checkpoint)
         restored = self._restored = self._checkpoints.restore(scratch, task.checkpoint)
         iteration = 0
         if restored is not None:
@@ -150,9 +167,11 @@ class ActiveTrial:
                 self.metrics = self._publish(final, None) if last is None else {**last, **final}
 
     def end(self) -> None:
-        """Take no more reports: a thread of the trial that lives on is told so."""
+        """Take no more reports: a thread of the trial that lives on is told so; and end its gang."""
         with self._lock:
             self._ended = True
+        if self._gang is not None:
+            self._gang.close()
 
     @property
     def final_metrics(self) -> dict[str, Any] | None:
@@ -166,6 +185,10 @@ class ActiveTrial:
         if self.metrics is None:
             return []
         return list(self._unjudged)
+
+    def left_behind(self) -> Path | None:
+        """Return the folder of this machine that `dir` was made in, where that is not among the results; None where nothing was."""
+        return self._directory.parent if self._task.unseen and self._has_used_dir else None
 
     def _with_auto_metrics(self, plain: dict[str, Any], now: float) -> dict[str, Any]:
         auto = {
@@ -190,7 +213,17 @@ class ActiveTrial:
         self._emit(TrialReported(self.key, self.attempt, full, saved, kept))
         return full
 
+    def _check_seen(self, location: str | None) -> None:
+        """Refuse a place of checkpoints that is among the results, where this machine does not see those."""
+        results = Path(self._task.unseen).parent
+        if self._task.unseen and location is not None and Path(location).is_relative_to(results):
+            raise SweepError(
+                f"{self.name} runs on a machine that does not see {results}, where its checkpoints go. Name a place that all nodes reach: "
+                "--sweep-storage=s3://bucket/sweeps, or a path of a file system that they share"
+            )
+
     def _save(self, source: Path, metrics: dict[str, Any], now: float) -> str:
+        self._check_seen(self._location)
         recent = [earlier for reported, earlier in self._recent if now - reported < RECENT_SECONDS]
         return self._checkpoints.save(source, self._iteration + 1, metrics, recent)
 

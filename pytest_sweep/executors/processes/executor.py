@@ -66,7 +66,8 @@ class ProcessesExecutor:
 
     name = "processes"
     can_kill = True
-    advice = "The executor processes has the CPUs of this machine; GPUs, memory and custom resources need --sweep-executor=ray."
+    can_gang = False
+    advice = "The executor processes has the CPUs of this machine; GPUs, memory, custom resources and labels need --sweep-executor=ray."
 
     def __init__(self, count: int) -> None:
         self.max_concurrent: int | None = count
@@ -238,7 +239,7 @@ class ProcessesExecutor:
         else:
             worker.failed_starts = 0
             worker.has_started = result.failure is None and result.exit is None
-            self._happened.put(result.of_start(worker.id, NODE))
+            self._happened.put(result.of_start(worker.id, (NODE,)))
 
     def _start_again(self, worker: _Worker, cause: str) -> None:
         worker.failed_starts += 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import socket
 from typing import Any
 
 from pytest_sweep.worker.host import SessionHost
+from pytest_sweep.worker.location import own_location
 
 SERVE = "from pytest_sweep.executors.processes.serving import serve; serve(channel)"
 """What the driver has a new process execute."""
@@ -37,8 +37,7 @@ def serve(channel: Any) -> None:
             value = pickle.loads(content)
             if word == "start":
                 worker, spec, threads = value
-                location = f"{socket.gethostname()}:{os.getpid()}"
-                host = SessionHost(worker, spec, location, threads, _sender(channel), end_with_driver)
+                host = SessionHost(worker, spec, own_location(), threads, _sender(channel), end_with_driver)
             assert host is not None
             result = host.run(value) if word == "run" else host.start() if word == "start" else host.finish()
             channel.send(("answer", pickle.dumps(result)))

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import ray
 from ray.actor import ActorHandle
 
+from pytest_sweep.executors.ray.gang import RayLender
 from pytest_sweep.executors.ray.mailbox import Mailbox
 from pytest_sweep.worker.host import CallResult, SessionHost
+from pytest_sweep.worker.location import own_location
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
 
@@ -26,16 +28,16 @@ class SessionActor:
 
     def __init__(self, name: str, spec: SessionSpec, mailbox: ActorHandle[Mailbox], threads: int) -> None:
         if os.getpgrp() != os.getpid():
-            os.setpgid(
-                0, 0
-            )  # A group of its own, so that what trials start can be ended when this process cannot do it any more.
-        location = f"{ray.util.get_node_ip_address()}:{os.getpid()}"  # type: ignore[no-untyped-call]
+            # A group of its own, so that what trials start can be ended when this process cannot do it any more.
+            os.setpgid(0, 0)
+        location = own_location(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         self._host = SessionHost(
             name.partition("#")[0],
             spec,
             location,
             threads,
             lambda letters: ray.get(mailbox.put.remote((name, letters))),
+            lender=RayLender(),
         )
 
     def start(self) -> tuple[CallResult, str]:

@@ -1,4 +1,4 @@
-"""The one thread that talks to Ray: it starts it, gives it orders, takes what comes back, and ends it.
+"""The one thread that gives Ray orders: it starts it, takes what comes back, and ends it. Only the watch asks Ray something, too.
 
 It must be one thread, and live until the end: Ray's processes are started with a parent-death signal, and on Linux the parent is
 the thread that has started them. It does nothing but this, never SQL nor pytest's hooks, so that it keeps up with the workers.
@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import authentication
 from pytest_sweep.executors.ray.coroner import Coroner
-from pytest_sweep.executors.ray.handle import WorkerHandle, brief, bundle
+from pytest_sweep.executors.ray.handle import WorkerHandle, brief, could_not_begin
 from pytest_sweep.executors.ray.options import RayOptions
+from pytest_sweep.executors.ray.placement_groups import PlacementGroups, bundles_of, strategy_of
+from pytest_sweep.executors.ray.post import Post
+from pytest_sweep.executors.ray.sharing import find_blind_nodes
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
@@ -28,15 +31,13 @@ from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
 
 if TYPE_CHECKING:  # Importing Ray takes a second or two: it is done in this thread.
-    from pytest_sweep.executors.ray.mailbox import Letter
     from pytest_sweep.worker.host import CallResult
 
-MAIL_SECONDS = 0.2
 MOST_STARTS = 5
 
 
 class Conductor(threading.Thread):
-    """Talks to Ray. What it is told arrives through `tell`, what happens leaves through `happened`.
+    """Gives Ray orders. What it is told arrives through `tell`, what happens leaves through `happened`.
 
     Args:
         options: how Ray is started or joined.
@@ -49,15 +50,15 @@ class Conductor(threading.Thread):
         self.failure: ExecutorError | None = None
         self.nodes: tuple[events.Node, ...] = ()
         self.future_nodes: tuple[Resources, ...] = ()
+        self.note = ""
         self._options = options
         self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._spec: SessionSpec | None = None
         self._workers: dict[str, WorkerHandle] = {}
-        self._requests: deque[WorkerHandle] = deque()
         self.has_lost_head = False
         self._leaving = False
         self._hint = ""
-        self._mailbox: Any = None
+        self._is_open = False
 
     # From the driver's main thread
 
@@ -90,7 +91,7 @@ class Conductor(threading.Thread):
     def _connect(self) -> None:
         self._hint = authentication.turn_on(self._options.address)
         import ray
-        from ray.util.placement_group import placement_group, remove_placement_group
+        from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
         from pytest_sweep.executors.ray.actors import SessionActor
@@ -100,45 +101,60 @@ class Conductor(threading.Thread):
         from pytest_sweep.executors.ray.watch import ClusterWatch
 
         self._ray = ray
-        self._make_group, self._remove_group = placement_group, remove_placement_group
+        self._groups = PlacementGroups(placement_group, remove_placement_group, placement_group_table, self.when_done)
         self._in_group, self._near_node = PlacementGroupSchedulingStrategy, NodeAffinitySchedulingStrategy
         self._session_class, self._mailbox_class, self._helper_class = SessionActor, Mailbox, NodeHelper
         self._cluster = Cluster(self._options)
         self._cluster.connect()
         self.nodes = self._cluster.nodes()
         self.future_nodes = self._cluster.future_nodes()
+        self.note = "" if self._cluster.code is None else self._cluster.code.note
         address = ray.get_runtime_context().gcs_address
         self._watch = ClusterWatch(address, self._cluster.nodes, partial(self.tell, self._on_nodes), self._on_lost_head)
         self._watch.start()
 
+    def find_blind_nodes(self, folder: Path, answer: Callable[[Sequence[str]], None]) -> None:
+        """Answer with the addresses of the nodes that do not see `folder`."""
+        courier = self._cluster.code
+        known = None if courier is None else courier.known_blind(folder)
+        if known is None:
+            find_blind_nodes(self.nodes, folder, answer)
+        else:
+            answer(known)
+
     def open(self, spec: SessionSpec) -> None:
         """Take the spec of sessions and open the mailbox."""
-        self._spec = spec
+        courier = self._cluster.code
+        self._spec = spec = spec if courier is None else replace(spec, code=courier.code)
         here = self._ray.get_runtime_context().get_node_id()
         near = self._near_node(here, soft=True)
         actor: Any = self._ray.remote(self._mailbox_class)
-        self._mailbox = actor.options(num_cpus=0, scheduling_strategy=near).remote()
+        mailbox = actor.options(num_cpus=0, scheduling_strategy=near).remote()
+        self._post = Post(mailbox, self._workers, self.happened.put, self.when_done)
+        self._post.open()
+        self._is_open = True
         helper: Any = self._ray.remote(self._helper_class)
-        self._coroner = Coroner(self, helper.options, self._near_node, spec.basetemp)
-        self._take_mail()
+        self._coroner = Coroner(self, helper.options, self._near_node, spec)
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
         self._leaving = True
-        for worker in self._workers.values() if force else ():
-            self._end_process(worker)
-            self._free(worker)
-        if self._mailbox is not None:
-            self._ray.kill(self._mailbox)
+        if force:
+            for worker in self._workers.values():
+                self._end_process(worker)
+            self._groups.release_all()
+        if self._is_open:
+            self._post.close()
+            self._ray.kill(self._post.mailbox)
             self._coroner.leave(self._ray.kill)
 
     def start_worker(self, command: commands.StartWorker) -> None:
-        """Ask for the worker's resources, when those of the one before are granted: Ray serves small requests first."""
-        worker = WorkerHandle(command.worker, command.resources, command.node)
+        """Reserve the worker's resources, then start its process."""
+        worker = WorkerHandle(command.worker, command.resources, command.placement)
         self._workers[worker.id] = worker
-        self._requests.append(worker)
-        if len(self._requests) == 1:
-            self._request_next()
+        bundles = bundles_of(command)
+        self.happened.put(events.WorkerStarting(worker.id, is_granted=False))
+        worker.reservation = self._groups.reserve(bundles, strategy_of(command), partial(self._on_reserved, worker))
 
     def restart_worker(self, command: commands.RestartWorker) -> None:
         """Give a worker a new process, after the session of the old one has ended."""
@@ -155,7 +171,10 @@ class Conductor(threading.Thread):
             self._finish(worker, then=self._forget)
 
     def kill_worker(self, command: commands.KillWorker) -> None:
-        """Have a worker show its stacks, then end its process, at once; its call then ends as after any death."""
+        """Have a worker show its stacks, then end its process, at once; its call then ends as after any death.
+
+        Where the call has ended just before, its BatchDone is the only answer: nobody waits for the process any more.
+        """
         worker = self._workers[command.worker]
         births = worker.births
 
@@ -163,7 +182,10 @@ class Conductor(threading.Thread):
             if births == worker.births and worker.actor is not None:
                 self._ray.kill(worker.actor)
 
-        self._coroner.request_stacks(worker, end)
+        if any(node.id == worker.home for node in self.nodes):
+            self._coroner.request_stacks(worker, end)
+        else:  # Nobody there can be asked.
+            end()
 
     def run_trials(self, command: commands.RunTrials, tasks: Sequence[Task]) -> None:
         """Send trials to a worker, in one call."""
@@ -173,20 +195,11 @@ class Conductor(threading.Thread):
 
     # Starting
 
-    def _request_next(self) -> None:
-        if self._requests:
-            worker = self._requests[0]
-            where = [{"ray.io/node-id": worker.node}] if worker.node else None
-            worker.group = self._make_group([bundle(worker.resources)], bundle_label_selector=where)
-            self.when_done(worker.group.ready(), self._on_granted, worker)
-
-    def _on_granted(self, worker: WorkerHandle, _: object, error: Exception | None) -> None:
-        if worker in self._requests:
-            self._requests.remove(worker)
-            self._request_next()
+    def _on_reserved(self, worker: WorkerHandle, error: Exception | None) -> None:
         if error is not None:
             self._fail(worker, f"Ray did not grant {worker.resources}: {error}")
-        elif worker.id in self._workers:
+        else:
+            self.happened.put(events.WorkerStarting(worker.id, is_granted=True))
             self._start_process(worker)
 
     def _start_process(self, worker: WorkerHandle) -> None:
@@ -194,10 +207,13 @@ class Conductor(threading.Thread):
         worker.inbox, worker.death, worker.has_started = Inbox(), None, False
         threads = max(1, int(worker.resources.cpu))
         # The actor itself holds no CPU: they are for the Ray tasks that a trial may start, which land in the same group.
-        strategy = self._in_group(worker.group, 0, placement_group_capture_child_tasks=True)
+        assert worker.reservation is not None
+        strategy = self._in_group(worker.reservation.group, 0, placement_group_capture_child_tasks=True)
         actor: Any = self._ray.remote(self._session_class)
-        options = {"num_cpus": 0, "num_gpus": worker.resources.gpu, "scheduling_strategy": strategy}
-        worker.actor = actor.options(**options).remote(worker.name, self._spec, self._mailbox, threads)
+        # In a gang, it is the workers beside this process that hold GPUs.
+        gpus = worker.resources.gpu if worker.placement.workers is None else 0
+        options = {"num_cpus": 0, "num_gpus": gpus, "scheduling_strategy": strategy}
+        worker.actor = actor.options(**options).remote(worker.name, self._spec, self._post.mailbox, threads)
         self.when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)
 
     def _on_started(
@@ -208,7 +224,7 @@ class Conductor(threading.Thread):
         result, node = started or (None, "")
         if result is None:
             worker.failed_starts += 1
-            if worker.failed_starts < MOST_STARTS:  # Somebody may have killed it.
+            if worker.failed_starts < MOST_STARTS and not could_not_begin(error):  # Somebody may have killed it.
                 self._start_process(worker)
             else:
                 self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
@@ -216,8 +232,9 @@ class Conductor(threading.Thread):
         worker.failed_starts = 0
         if result.exit is None and result.failure is None:
             worker.has_started, worker.home, worker.pid = True, node, int(result.location.rpartition(":")[2])
-            self._pass_on(worker, result.rest)
-        self.happened.put(result.of_start(worker.id, node))
+            self._post.pass_on(worker, result.rest)
+        assert worker.reservation is not None
+        self.happened.put(result.of_start(worker.id, self._groups.nodes_of(worker.reservation)))
 
     def _fail(self, worker: WorkerHandle, cause: str) -> None:
         self.happened.put(events.WorkerFailed(worker.id, cause))
@@ -230,54 +247,14 @@ class Conductor(threading.Thread):
         if result is None:
             self._coroner.examine(worker, error, partial(self._on_examined, worker, births))
             return
-        self._complete(worker, result, partial(self._after_run, worker, result))
+        self._post.complete(worker, result, partial(self._after_run, worker, result))
 
     def _on_examined(self, worker: WorkerHandle, births: int, ending: Ending) -> None:
         if births == worker.births and worker.id in self._workers:
-            # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
-            worker.death, worker.takes_to_wait = ending, 2
+            self._post.tell_death(worker, ending)
 
     def _after_run(self, worker: WorkerHandle, result: CallResult) -> None:
         self.happened.put(result.of_run(worker.id))
-
-    def _complete(self, worker: WorkerHandle, result: CallResult, then: Callable[[], None]) -> None:
-        """Do `then` when everything that the worker has said during the call has been passed on."""
-        self._pass_on(worker, result.rest)
-        if worker.inbox.complete(result.last):
-            then()
-        else:
-            worker.last, worker.unfinished = result.last, then
-
-    def _pass_on(self, worker: WorkerHandle, numbered: Sequence[Any]) -> None:
-        for event in worker.inbox.put(numbered):
-            self.happened.put(event)
-
-    def _take_mail(self) -> None:
-        self.when_done(self._mailbox.take.remote(MAIL_SECONDS), self._on_mail)
-
-    def _on_mail(self, letters: list[Letter] | None, error: Exception | None) -> None:
-        if letters is None:
-            if not self._leaving:
-                self.happened.put(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {brief(error)}"))
-            return
-        self._take_mail()
-        by_name = {worker.name: worker for worker in self._workers.values()}
-        for name, numbered in letters:
-            if name in by_name:
-                self._pass_on(by_name[name], numbered)
-        for worker in list(self._workers.values()):
-            self._after_mail(worker)
-
-    def _after_mail(self, worker: WorkerHandle) -> None:
-        if worker.unfinished is not None and worker.inbox.complete(worker.last):
-            then, worker.unfinished = worker.unfinished, None
-            then()
-        if worker.death is not None:
-            worker.takes_to_wait -= 1
-            if worker.takes_to_wait == 0:
-                death, worker.death = worker.death, None
-                cause = f"the worker died while it ran the trial: {death.cause}"
-                self.happened.put(events.WorkerDied(worker.id, cause, time.time(), death.kind, death.stacks))
 
     # Ending
 
@@ -291,7 +268,7 @@ class Conductor(threading.Thread):
             if result is None:  # It was dead already.
                 end()
             else:
-                self._complete(worker, result, end)
+                self._post.complete(worker, result, end)
 
         def end() -> None:
             self._end_process(worker)
@@ -301,23 +278,15 @@ class Conductor(threading.Thread):
 
     def _forget(self, worker: WorkerHandle) -> None:
         self._workers.pop(worker.id, None)
-        if worker in self._requests:
-            was_first = self._requests[0] is worker
-            self._requests.remove(worker)
-            if was_first:
-                self._request_next()
-        self._free(worker)
+        if worker.reservation is not None:
+            self._groups.release(worker.reservation)
+            worker.reservation = None
         self.happened.put(events.WorkerStopped(worker.id))
 
     def _end_process(self, worker: WorkerHandle) -> None:
         if worker.actor is not None:
             self._ray.kill(worker.actor)
             worker.actor = None
-
-    def _free(self, worker: WorkerHandle) -> None:
-        if worker.group is not None:
-            self._remove_group(worker.group)
-            worker.group = None
 
     # Ray
 

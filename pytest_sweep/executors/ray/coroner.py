@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief
 from pytest_sweep.model.events import Death
 from pytest_sweep.worker.blackbox import Ending
+from pytest_sweep.worker.spec import SessionSpec
 
 if TYPE_CHECKING:
     from pytest_sweep.executors.ray.conductor import Conductor
@@ -29,19 +30,19 @@ class Coroner:
     """Asks the helpers, which are started where one is needed: most runs need none.
 
     Args:
-        conductor: who talks to Ray.
+        conductor: who gives Ray orders.
         make_helper: starts a helper with these options of Ray.
         near_node: makes Ray's strategy for a node.
-        folder: the run's folder for temporary files.
+        spec: what sessions are like, and so where workers leave what can be known of them.
     """
 
     def __init__(
-        self, conductor: Conductor, make_helper: Callable[..., Any], near_node: Callable[..., Any], folder: str
+        self, conductor: Conductor, make_helper: Callable[..., Any], near_node: Callable[..., Any], spec: SessionSpec
     ) -> None:
         self._conductor = conductor
         self._make_helper = make_helper
         self._near_node = near_node
-        self._folder = folder
+        self._spec = spec
         self._helpers: dict[str, Any] = {}
 
     def request_stacks(self, worker: WorkerHandle, then: Callable[[], None]) -> None:
@@ -66,14 +67,13 @@ class Coroner:
         """Ask the helper of the worker's node, and go on without an answer where none comes."""
         if worker.home not in self._helpers:
             strategy = self._near_node(worker.home, soft=False)
-            self._helpers[worker.home] = self._make_helper(num_cpus=0, scheduling_strategy=strategy).remote()
+            self._helpers[worker.home] = self._make_helper(num_cpus=0, scheduling_strategy=strategy).remote(self._spec)
         waiting = [then]
 
         def answered(answer: Any, error: Exception | None = None) -> None:
             if error is not None:
-                self._helpers.pop(
-                    worker.home, None
-                )  # It has died, or could not start: the next question gets another one.
+                # It has died, or could not start: the next question gets another one.
+                self._helpers.pop(worker.home, None)
             timer.cancel()
             if waiting:
                 waiting.pop()(answer)
@@ -81,7 +81,7 @@ class Coroner:
         timer = threading.Timer(HELPER_SECONDS, self._conductor.tell, [answered, None])
         timer.daemon = True
         timer.start()
-        reference = getattr(self._helpers[worker.home], question).remote(self._folder, worker.pid)
+        reference = getattr(self._helpers[worker.home], question).remote(worker.pid)
         self._conductor.when_done(reference, answered)
 
 

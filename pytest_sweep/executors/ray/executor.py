@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,18 @@ import psutil
 
 from pytest_sweep.executors.ray.conductor import Conductor
 from pytest_sweep.executors.ray.options import RayOptions
-from pytest_sweep.executors.ray.sharing import PROBE_SECONDS, find_blind_nodes
+from pytest_sweep.executors.ray.sharing import PROBE_SECONDS
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.spec import SessionSpec
+
+GRANTED = frozenset({
+    "ASCEND_RT_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "HABANA_VISIBLE_MODULES", "HIP_VISIBLE_DEVICES", "NEURON_RT_VISIBLE_CORES",
+    "ONEAPI_DEVICE_SELECTOR", "TPU_VISIBLE_CHIPS", "ZE_AFFINITY_MASK",
+})  # fmt: skip
+"""The variables by which Ray tells a process which accelerators it was granted: the driver's own would undo that."""
 
 
 class RayExecutor:
@@ -29,6 +36,7 @@ class RayExecutor:
 
     name = "ray"
     can_kill = True
+    can_gang = True
     max_concurrent: int | None = None
     advice = ""
 
@@ -68,7 +76,7 @@ class RayExecutor:
         if len(self.nodes()) < 2:
             return ()
         answer: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
-        self._conductor.tell(find_blind_nodes, self._conductor.nodes, Path(path), answer.put)
+        self._conductor.tell(self._conductor.find_blind_nodes, Path(path), answer.put)
         try:
             return answer.get(timeout=2 * PROBE_SECONDS)
         except queue.Empty:  # Ray does not answer: that is heard of elsewhere.
@@ -77,7 +85,8 @@ class RayExecutor:
     def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:  # noqa: ARG002 - workers collect their own
         """Take the spec of the hosted sessions."""
         self.nodes()
-        self._conductor.tell(self._conductor.open, spec)
+        environ = {name: value for name, value in spec.environ.items() if name not in GRANTED}
+        self._conductor.tell(self._conductor.open, replace(spec, environ=environ))
 
     def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass a command on to the conductor."""
@@ -122,4 +131,5 @@ class RayExecutor:
         """Return what the status block says of it: ``ray, 2 nodes at 10.0.0.1:6379``."""
         count = len(self._conductor.nodes)
         where = "started for this run" if self._options.address is None else f"at {self._options.address}"
-        return f"ray, {count} node{'' if count == 1 else 's'} ({where})"
+        what = f"ray, {count} node{'' if count == 1 else 's'} ({where})"
+        return "; ".join(filter(None, [what, self._conductor.note]))

@@ -1,11 +1,14 @@
-"""A worker of Ray as the conductor holds it, its request in Ray's words, and Ray's errors in ours. Imports no Ray."""
+"""A worker of Ray as the conductor holds it, and Ray's errors in our words. Imports no Ray."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_sweep.executors.ray.placement_groups import Reservation
+from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.worker.blackbox import Ending
 from pytest_sweep.worker.outbox import Inbox
@@ -17,10 +20,10 @@ class WorkerHandle:
 
     Attributes:
         id: the worker's id.
-        resources: what its placement group holds.
-        node: the node that it is pinned to; None where the cluster chooses.
+        resources: what it holds, on each of its bundles.
+        placement: how many bundles it has.
         births: how many processes it has had; what is said of an older one is passed over.
-        group: its placement group, or None.
+        reservation: its placement group, or None.
         actor: the actor that hosts its session, or None.
         has_started: whether that session has started.
         failed_starts: how many of its processes in a row have died before that.
@@ -35,9 +38,9 @@ class WorkerHandle:
 
     id: str
     resources: Resources
-    node: str | None
+    placement: Placement
     births: int = 0
-    group: Any = None
+    reservation: Reservation | None = None
     actor: Any = None
     has_started: bool = False
     failed_starts: int = 0
@@ -55,11 +58,12 @@ class WorkerHandle:
         return f"{self.id}#{self.births}"
 
 
-def bundle(resources: Resources) -> dict[str, float]:
-    """Return `resources` as the bundle of a placement group."""
-    amounts = {"CPU": resources.cpu, "GPU": resources.gpu, "memory": float(resources.memory), **dict(resources.custom)}
-    # Ray refuses an empty bundle: a trial that asks for nothing gets a crumb of a CPU.
-    return {name: amount for name, amount in amounts.items() if amount} or {"CPU": 0.001}
+_ADDRESS = re.compile(r"\bip=([^,)]+)")
+
+
+def could_not_begin(error: Exception | None) -> bool:
+    """Say whether an actor has died of what its own start raised, as where its node has not what it imports: that will not change."""
+    return type(error).__name__ == "ActorDiedError" and "raised in its creation task" in str(error)
 
 
 def brief(error: Exception | None) -> str:
@@ -68,6 +72,11 @@ def brief(error: Exception | None) -> str:
     Ray tells neither exit code nor signal: SIGKILL, a segmentation fault and ``os._exit`` are one and the same ActorDiedError.
     """
     name = type(error).__name__
+    if could_not_begin(error):
+        where = _ADDRESS.search(str(error))
+        said = str(error).strip().splitlines()[-1]
+        missing = "; every node needs what the driver has installed" if "No module named" in said else ""
+        return f"{said} (at {where[1]}){missing}" if where else said
     if name == "ActorDiedError":
         return "killed or crashed, signal unknown"
     if name == "OutOfMemoryError":

@@ -7,13 +7,11 @@ that minute. So the asking is done here, in a thread of its own, and given up we
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable
 
-from ray._raylet import GcsClient  # type: ignore[attr-defined] # compiled, without stubs
-
+from pytest_sweep.executors.ray.probing import probe
 from pytest_sweep.model.events import Node
 
 PROBE_SECONDS = 5.0
@@ -55,19 +53,15 @@ class ClusterWatch(threading.Thread):
         while not self._stopped.wait(PROBE_SECONDS):
             if self._answers():
                 answered = time.monotonic()
-                with contextlib.suppress(
-                    Exception
-                ):  # The head has gone meanwhile, or we leave: the next question tells.
+                # Where the head has gone meanwhile, or we leave, the next question tells.
+                with contextlib.suppress(Exception):
                     self._on_nodes(self._list_nodes())
             elif time.monotonic() - answered >= LOST_SECONDS and not self._stopped.is_set():
                 self._on_loss(time.monotonic() - answered)
                 return
 
     def _answers(self) -> bool:
-        host, _, port = self._address.rpartition(":")
-        # A dead one refuses at once, where Ray's client would try for twenty seconds.
         with contextlib.suppress(Exception):
-            socket.create_connection((host, int(port)), timeout=PROBE_SECONDS).close()
-            GcsClient(address=self._address).check_alive([], timeout=PROBE_SECONDS)
+            probe(self._address, PROBE_SECONDS)
             return True
         return False

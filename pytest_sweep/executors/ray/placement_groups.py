@@ -1,0 +1,145 @@
+"""Reserves what workers hold, by Ray's placement groups. Knows neither workers nor sessions, and imports no Ray.
+
+Lives in the conductor's thread, which gives it Ray's functions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_sweep.model.commands import StartWorker
+from pytest_sweep.model.resources import Resources
+
+NODE_ID = "ray.io/node-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a placement group holds on one node.
+
+    Attributes:
+        resources: how much of it.
+        labels: those that its node must have; its id is one.
+    """
+
+    resources: Resources
+    labels: Mapping[str, str]
+
+    @property
+    def amounts(self) -> dict[str, float]:
+        """What it holds, in Ray's words."""
+        size = self.resources
+        amounts = {"CPU": size.cpu, "GPU": size.gpu, "memory": float(size.memory), **dict(size.custom)}
+        # Ray refuses an empty bundle: a trial that asks for nothing gets a crumb of a CPU.
+        return {name: amount for name, amount in amounts.items() if amount} or {"CPU": 0.001}
+
+
+@dataclass(eq=False)
+class Reservation:
+    """A placement group, from before it is asked for until it is released.
+
+    Attributes:
+        bundles: what it holds.
+        strategy: how Ray lays it out.
+        answer: called once with Ray's error, or with None when the group is there; not if it is released before.
+        group: Ray's; None while it waits for its turn to be asked for.
+    """
+
+    bundles: Sequence[Bundle]
+    strategy: str
+    answer: Callable[[Exception | None], None]
+    group: Any = None
+
+
+class PlacementGroups:
+    """All placement groups of the run. One is asked for at a time: of several requests Ray serves the small ones first.
+
+    Args:
+        make: Ray's ``placement_group``.
+        remove: Ray's ``remove_placement_group``.
+        table: Ray's ``placement_group_table``.
+        when_done: has a function called, later, with the result and the error of what Ray promises, one of them None.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., Any],
+        remove: Callable[[Any], None],
+        table: Callable[[Any], dict[str, Any]],
+        when_done: Callable[..., None],
+    ) -> None:
+        self._make = make
+        self._table = table
+        self._remove = remove
+        self._when_done = when_done
+        self._held: list[Reservation] = []
+        self._requests: deque[Reservation] = deque()
+
+    def reserve(
+        self, bundles: Sequence[Bundle], strategy: str, answer: Callable[[Exception | None], None]
+    ) -> Reservation:
+        """Ask for a group of these bundles, when those before are granted; `answer` is as for Reservation."""
+        reservation = Reservation(bundles, strategy, answer)
+        self._held.append(reservation)
+        self._requests.append(reservation)
+        if len(self._requests) == 1:
+            self._request_next()
+        return reservation
+
+    def nodes_of(self, reservation: Reservation) -> tuple[str, ...]:
+        """Return the node of each bundle of a group that is there."""
+        pinned = [bundle.labels.get(NODE_ID, "") for bundle in reservation.bundles]
+        if not all(pinned):
+            placed = self._table(reservation.group)["bundles_to_node_id"]
+            pinned = [placed[number] for number in range(len(reservation.bundles))]
+        return tuple(pinned)
+
+    def release(self, reservation: Reservation) -> None:
+        """Give a group back, or ask for it no more."""
+        self._held.remove(reservation)
+        if reservation in self._requests:
+            was_first = self._requests[0] is reservation
+            self._requests.remove(reservation)
+            if was_first:
+                self._request_next()
+        if reservation.group is not None:
+            self._remove(reservation.group)
+
+    def release_all(self) -> None:
+        """Give all groups back, and ask for no more."""
+        self._requests.clear()
+        for reservation in self._held[:]:
+            self.release(reservation)
+
+    def _request_next(self) -> None:
+        if self._requests:
+            reservation = self._requests[0]
+            where = [dict(bundle.labels) for bundle in reservation.bundles]
+            amounts = [bundle.amounts for bundle in reservation.bundles]
+            selector = where if any(where) else None
+            reservation.group = self._make(amounts, strategy=reservation.strategy, bundle_label_selector=selector)
+            self._when_done(reservation.group.ready(), self._on_ready, reservation)
+
+    def _on_ready(self, reservation: Reservation, _: object, error: Exception | None) -> None:
+        if reservation in self._requests:  # Else it has been released meanwhile, which Ray tells as an error.
+            self._requests.remove(reservation)
+            self._request_next()
+            reservation.answer(error)
+
+
+def bundles_of(command: StartWorker) -> list[Bundle]:
+    """Return the bundles of a worker: pinned to the nodes that the engine has chosen, else with the labels that are asked for."""
+    placement = command.placement
+    if command.nodes:
+        return [Bundle(command.resources, {NODE_ID: node}) for node in command.nodes]
+    return [Bundle(command.resources, dict(placement.labels)) for _ in range(placement.bundles)]
+
+
+def strategy_of(command: StartWorker) -> str:
+    """Return how Ray is to lay out the bundles: as it likes where each is pinned."""
+    if command.nodes:
+        return "PACK"
+    return command.placement.strategy if command.placement.nodes is None else "SPREAD"
