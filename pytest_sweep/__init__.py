@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pytest_sweep.reporting.columns import Column
     from pytest_sweep.results import Result, ResultGrid, load_results
     from pytest_sweep.space.composition import Space, grid, zip_
-    from pytest_sweep.space.domains import (
+    from pytest_sweep.space.functions import derived, sample_from
+    from pytest_sweep.space.sampling import (
         choice,
         lograndint,
         loguniform,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         randn,
         uniform,
     )
-    from pytest_sweep.space.functions import derived, sample_from
     from pytest_sweep.space.secrets import Secret, secret
     from pytest_sweep.worker.trial import ActiveTrial, current_trial, report
 
@@ -72,25 +72,25 @@ _HOMES = {
     "Space": "space.composition",
     "SweepError": "errors",
     "TrialState": "model.trials",
-    "choice": "space.domains",
+    "choice": "space.sampling",
     "current_trial": "worker.trial",
     "derived": "space.functions",
     "grid": "space.composition",
     "load_results": "results",
-    "lograndint": "space.domains",
-    "loguniform": "space.domains",
-    "qlograndint": "space.domains",
-    "qloguniform": "space.domains",
-    "qrandint": "space.domains",
-    "qrandn": "space.domains",
-    "quniform": "space.domains",
-    "randint": "space.domains",
-    "randn": "space.domains",
+    "lograndint": "space.sampling",
+    "loguniform": "space.sampling",
+    "qlograndint": "space.sampling",
+    "qloguniform": "space.sampling",
+    "qrandint": "space.sampling",
+    "qrandn": "space.sampling",
+    "quniform": "space.sampling",
+    "randint": "space.sampling",
+    "randn": "space.sampling",
     "report": "worker.trial",
     "sample_from": "space.functions",
     "secret": "space.secrets",
     "sweep": "decorator",
-    "uniform": "space.domains",
+    "uniform": "space.sampling",
     "zip_": "space.composition",
 }
 

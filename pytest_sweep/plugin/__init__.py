@@ -39,7 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "sweep(grid=..., configs=..., ...): run the function as a trial for each configuration, with --sweep"
     )
     config.addinivalue_line(
-        "markers", "resources(cpu=1, gpu=0, memory='4GiB', custom={...}): what a trial of a sweep holds while it runs"
+        "markers",
+        "resources(function=None, *, cpu=1, gpu=0, memory='4GiB', custom={...}, labels={...}, workers=None, strategy='PACK', nodes=None): "
+        "what a trial of a sweep holds while it runs; a function of the configuration returns further ones of these",
     )
     if config.getoption("sweep"):
         for pattern in ("sweep_*.py", "*_sweep.py"):

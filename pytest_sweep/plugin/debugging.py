@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pytest_sweep.model.events import TrialFinished
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.plugin.terminal import write_below
 from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.location import own_location
 
 _HOOK = "PYTHONBREAKPOINT"
 
@@ -47,7 +47,7 @@ class Debugger:
         ends: list[TrialFinished] = []
         runner = InlineRunner(
             lambda event: ends.append(event) if isinstance(event, TrialFinished) else None,
-            f"{socket.gethostname()}:{os.getpid()}",
+            own_location(),
             self._keeper,
         )
         self._say(f"{item.name} failed: running it again in this process, for the debugger")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Generator, Iterable, Mapping
 from types import MethodType, SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from pytest_sweep.hookcalls import call_each
 from pytest_sweep.model.events import Accepted, SessionStarted, WorkerOutput
 from pytest_sweep.plugin.collection import PARAMETERS, TRIAL
 from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.warned import warn
 
 
 class Replacements:
@@ -103,7 +103,7 @@ class Neighbours:
         try:
             execnet.dumps(node.workerinput)
         except execnet.DumpError as error:
-            self._warn(f"workerinput does not reach the workers of trials: {error}")
+            warn(self._config, f"workerinput does not reach the workers of trials: {error}")
             node.workerinput = {}
         node.workerinput["workercount"] = self._options.max_concurrent or self._options.processes or 0
         self._input = node.workerinput
@@ -121,14 +121,7 @@ class Neighbours:
         if not hasattr(self._config.hook, name):
             return
         for plugin, error in call_each(self._config.hook, name, **arguments):
-            self._warn(f"{name} of {plugin} failed for the workers of trials:\n{error}")
-
-    def _warn(self, text: str) -> None:
-        # Not by `warnings.warn`, which `-W error` would turn into an abort of the session.
-        message = warnings.WarningMessage(text, pytest.PytestWarning, str(self._config.rootpath), 0)
-        self._config.hook.pytest_warning_recorded.call_historic(
-            kwargs={"warning_message": message, "when": "config", "nodeid": "", "location": None}
-        )
+            warn(self._config, f"{name} of {plugin} failed for the workers of trials:\n{error}")
 
     def _warn_of_benchmarks(self, session: pytest.Session) -> None:
         benchmarks = getattr(self._config, "_benchmarksession", None)
@@ -140,16 +133,17 @@ class Neighbours:
             if TRIAL in item.stash and "benchmark" in getattr(item, "fixturenames", ())
         }
         if names:
-            self._warn(
+            warn(
+                self._config,
                 f"pytest-benchmark measures nothing in {', '.join(sorted(names))}: where trials run side by side, times would mislead. "
-                f"Each body runs once. Run with --sweep-executor=inline to measure"
+                f"Each body runs once. Run with --sweep-executor=inline to measure",
             )
 
     def _forgo_unused_snapshots(self, lost: list[str]) -> None:
         """Keep syrupy from taking the snapshots that a killed worker has looked at for unused, and from deleting them."""
         if hasattr(self._config, "_syrupy"):
             self._config.option.disable_unused_snapshots = True
-            self._warn(f"syrupy cannot tell which snapshots are unused: {', '.join(lost)} ended without a word")
+            warn(self._config, f"syrupy cannot tell which snapshots are unused: {', '.join(lost)} ended without a word")
 
 
 def _prepare_cov(config: pytest.Config) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 import pytest
 
-from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import SweepError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector
@@ -18,6 +17,7 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.signals import interrupted_by_signals
 from pytest_sweep.plugin.sources import SourceReader
 from pytest_sweep.plugin.spread import OrdinaryTests
+from pytest_sweep.plugin.warned import warn
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.reports import CACHED, LOCATION
 
@@ -73,11 +73,7 @@ class SweepRun:
             )
         results = newest_results(self._options.results_dir, self.collector.collected)
         for note in results.notes:
-            # Not by `warnings.warn`, which `-W error` would turn into an error of the test.
-            message = warnings.WarningMessage(note, pytest.PytestWarning, str(results.path), 0)
-            self._config.hook.pytest_warning_recorded.call_historic(
-                kwargs={"warning_message": message, "when": "runtest", "nodeid": "", "location": None}
-            )
+            warn(self._config, note, when="runtest", place=results.path)
         return results
 
     # A wrapper of the old style, because one of the new stands in the traceback of every fixture that fails.

@@ -10,6 +10,8 @@ from pytest_sweep.errors import NoResultsError, StoreError
 
 RESULTS_DIR = "sweep_results"
 DATABASE = "run.db"
+SIGN = ".shared-"
+"""How the names of files begin that executors leave here for a while, to ask other machines whether they see them."""
 
 # Crockford's base 32: readable, and in the order in which names are sorted.
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -27,7 +29,7 @@ def make_run_folder(results_dir: Path, now: float) -> Path:
     """
     try:
         results_dir.mkdir(parents=True, exist_ok=True)
-        if not any(results_dir.iterdir()):
+        if not any(path for path in results_dir.iterdir() if not path.name.startswith(SIGN)):
             # Only in an empty folder: with `--sweep-dir .` it would hide a whole project from git.
             (results_dir / ".gitignore").write_text("*\n", encoding="utf-8")
         while True:

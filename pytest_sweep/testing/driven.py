@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pytest_sweep.engine.fleet import Policy
+from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.scheduler import Scheduler
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState, commands, events
+from pytest_sweep.model.placement import Placement
 from pytest_sweep.testing.samples import SWEEP
 
 ONE_CPU = Resources(cpu=1.0)
@@ -19,10 +20,24 @@ def node(number: int = 1, cpu: float = 2.0, gpu: float = 0.0) -> events.Node:
     return events.Node(f"node-{number}", f"10.0.0.{number}", Resources(cpu=cpu, gpu=gpu))
 
 
-def make_trials(count: int, resources: Resources = ONE_CPU, sweep: Sweep = SWEEP, first: int = 0) -> list[Trial]:
+def make_trials(
+    count: int,
+    resources: Resources = ONE_CPU,
+    sweep: Sweep = SWEEP,
+    first: int = 0,
+    placement: Placement = Placement(),
+) -> list[Trial]:
     """Return trials of `sweep` whose keys are numbers, counted from `first`."""
     return [
-        Trial(f"{number:016x}", f"{sweep.id}[a={number}]", f"train[a={number}]", sweep, {"a": number}, resources)
+        Trial(
+            f"{number:016x}",
+            f"{sweep.id}[a={number}]",
+            f"train[a={number}]",
+            sweep,
+            {"a": number},
+            resources,
+            placement=placement,
+        )
         for number in range(first, first + count)
     ]
 

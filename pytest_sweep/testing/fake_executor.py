@@ -9,16 +9,18 @@ With a whole pytest session, from a ``conftest.py``::
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
+from pytest_sweep.engine.placing import arrange
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
-from pytest_sweep.model.trials import Task, TrialState
+from pytest_sweep.model.trials import Task
+from pytest_sweep.testing.outcomes import Outcome, Script
+
+__all__ = ["FakeExecutor", "FakeWorker", "Outcome", "Script"]
 
 TWO_CPUS = (events.Node("node-1", "10.0.0.1", Resources(cpu=2.0)),)
 EPOCH = 1_000_000_000.0
@@ -28,40 +30,13 @@ PATIENCE_POLLS = 20_000
 """After how many calls of `FakeExecutor.events` in which nothing happens a run is taken to be stuck."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What one attempt does.
-
-    Attributes:
-        state: how it ends.
-        reports: the metrics that it reports, in order; ``training_iteration`` is added.
-        final: the metrics that its body returns, or None.
-        error: the text of its failure, or None.
-        duration: how long it says that it took, in seconds.
-        polls: how many calls of `FakeExecutor.events` it runs for; more than one leaves time to `FakeExecutor.kill` its worker.
-        dies: why its worker's process dies in the middle of it, or None.
-    """
-
-    state: TrialState = TrialState.TERMINATED
-    reports: Sequence[Mapping[str, Any]] = ()
-    final: Mapping[str, Any] | None = None
-    error: str | None = None
-    duration: float = 1.0
-    polls: int = 1
-    dies: str | None = None
-
-
-Script = Callable[[Task], "Outcome | Sequence[events.Event]"]
-"""Says what an attempt does: an Outcome, or its events after TrialStarted, word for word."""
-
-
 @dataclass
 class FakeWorker:
     """A worker of a `FakeExecutor`: `waiting` are the tasks that it was handed, the first of them runs if `polls_left` is set."""
 
     id: str
     resources: Resources
-    node: str
+    nodes: tuple[str, ...]
     polls_to_start: int
     waiting: deque[Task] = field(default_factory=deque)
     polls_left: int | None = None
@@ -91,6 +66,7 @@ class FakeExecutor:
     """
 
     name = "fake"
+    can_gang = True
     can_kill = True
     advice = ""
 
@@ -134,15 +110,14 @@ class FakeExecutor:
         """Take a machine away; the workers on it die."""
         del self._nodes[node]
         self._happened.append(events.NodesChanged(tuple(self._nodes.values())))
-        for worker in [worker for worker in self.workers.values() if worker.node == node]:
+        for worker in [worker for worker in self.workers.values() if node in worker.nodes]:
             self.kill(worker.id, f"its node {node} is gone")
 
     def held(self, node: str) -> Resources:
         """Return what the workers on `node` hold."""
         held = Resources(cpu=0.0)
         for worker in self.workers.values():
-            if worker.node == node:
-                held = held.plus(worker.resources)
+            held = held.plus(worker.resources.times(worker.nodes.count(node)))
         return held
 
     # What the engine does with it
@@ -218,13 +193,14 @@ class FakeExecutor:
         return f"fake, {len(self._nodes)} nodes"
 
     def _start(self, command: commands.StartWorker) -> None:
-        if command.node is None:
+        if not command.nodes:
             self._homeless.append(command)
             return
-        worker = FakeWorker(command.worker, command.resources, command.node, self.polls_to_start)
+        worker = FakeWorker(command.worker, command.resources, command.nodes, self.polls_to_start)
         self.workers[worker.id] = worker
-        has = self._nodes[command.node].resources
-        assert self.held(command.node).fits(has), f"{command} exceeds {command.node}, which has {has}"
+        for node in command.nodes:
+            has = self._nodes[node].resources
+            assert self.held(node).fits(has), f"{command} exceeds {node}, which has {has}"
 
     def _hand(self, worker: FakeWorker, command: commands.RunTrials, tasks: Sequence[Task]) -> None:
         assert [(task.trial.key, task.attempt) for task in tasks] == list(command.trials), "tasks are not the trials"
@@ -234,12 +210,12 @@ class FakeExecutor:
             worker.waiting.extend(tasks)
 
     def _settle(self, start: commands.StartWorker) -> None:
-        """Put a worker whose node was left to the cluster where there is room for it, if there is."""
-        for node in self._nodes.values():
-            if self.held(node.id).plus(start.resources).fits(node.resources):
-                self._homeless.remove(start)
-                self.workers[start.worker] = FakeWorker(start.worker, start.resources, node.id, self.polls_to_start)
-                return
+        """Put a worker whose nodes were left to the cluster where there is room for it, if there is."""
+        free = ((node.id, node.resources.minus(self.held(node.id))) for node in self._nodes.values())
+        nodes = arrange(start.resources, start.placement, free)
+        if nodes is not None:
+            self._homeless.remove(start)
+            self.workers[start.worker] = FakeWorker(start.worker, start.resources, nodes, self.polls_to_start)
 
     def _step(self, worker: FakeWorker) -> None:
         if not worker.is_alive:
@@ -247,8 +223,8 @@ class FakeExecutor:
         if worker.polls_to_start > 0:
             worker.polls_to_start -= 1
             if worker.polls_to_start == 0:
-                location = f"{self._nodes[worker.node].address}:{worker.id}"
-                self._happened.append(events.WorkerStarted(worker.id, location, worker.node))
+                location = f"{self._nodes[worker.nodes[0]].address}:{worker.id}"
+                self._happened.append(events.WorkerStarted(worker.id, location, worker.nodes))
         elif worker.waiting:
             self._run(worker, worker.waiting[0])
 
@@ -264,52 +240,15 @@ class FakeExecutor:
         if worker.polls_left > 0:
             return
         if isinstance(outcome, Outcome) and outcome.dies is not None:
-            self._happened.extend(self._reports(task, outcome))
+            self._happened.extend(outcome.reported(task))
             self.kill(worker.id, outcome.dies)
             return
-        self._happened.extend(self._end(task, outcome) if isinstance(outcome, Outcome) else outcome)
+        if isinstance(outcome, Outcome):
+            self._now += 1.0
+            self._happened.extend(outcome.ended(task, self._now))
+        else:
+            self._happened.extend(outcome)
         worker.polls_left = None
         worker.waiting.popleft()
         if not worker.waiting:
             self._happened.append(events.BatchDone(worker.id))
-
-    def _reports(self, task: Task, outcome: Outcome) -> list[Event]:
-        return [
-            events.TrialReported(task.trial.key, task.attempt, {"training_iteration": number, **metrics})
-            for number, metrics in enumerate(outcome.reports, task.iteration + 1)
-        ]
-
-    def _end(self, task: Task, outcome: Outcome) -> list[Event]:
-        self._now += 1.0
-        last = dict(outcome.reports[-1]) if outcome.reports else {}
-        metrics = {**last, **(outcome.final or {})} if outcome.reports or outcome.final is not None else None
-        return [
-            *self._reports(task, outcome),
-            events.TrialFinished(
-                task.trial.key,
-                task.attempt,
-                outcome.state,
-                metrics,
-                outcome.error,
-                outcome.duration,
-                self._now,
-                pytest_reports(task.trial.id, outcome),
-            ),
-        ]
-
-
-def pytest_reports(node_id: str, outcome: Outcome) -> tuple[dict[str, Any], ...]:
-    """Return pytest's reports of the three phases of a trial that ended so, as a worker sends them."""
-    location = (node_id.partition("::")[0], 0, node_id.rpartition("::")[2])
-    made = []
-    for when in ("setup", "call", "teardown"):
-        result, text = ("passed", None)
-        if when == "call" and outcome.state is TrialState.ERROR:
-            result, text = "failed", outcome.error or "the trial failed"
-        duration = outcome.duration if when == "call" else 0.0
-        longrepr: Any = text
-        if when == "call" and outcome.state is TrialState.SKIPPED:
-            result, longrepr = "skipped", (location[0], 1, f"Skipped: {outcome.error or 'by the test'}")
-        report = pytest.TestReport(node_id, location, {}, result, longrepr, when, duration=duration)  # type: ignore[arg-type]
-        made.append({**report._to_json(), "$report_type": "TestReport"})
-    return tuple(made)

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 
 from pytest_sweep import TrialState
 from tests.sessions import Session, kill, wait_for
@@ -94,9 +93,3 @@ def leftovers(results: Path, temporary: Path) -> list[Path]:
     """Return the temporary files of ours that nobody will look at again; pytest keeps those of its last three sessions itself."""
     half_written = [path for path in results.rglob(".*") if path.name != ".gitignore"]
     return half_written + [path for path in temporary.iterdir() if not path.name.startswith("pytest-of-")]
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no option of the session around it reach the sessions in it."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)

@@ -37,8 +37,10 @@ def train(a):
 """
 
 
-def start(fake: FakeExecutor, number: int = 1, resources: Resources = ONE_CPU, node: str | None = "node-1") -> None:
-    fake.execute(commands.StartWorker(f"worker-{number}", resources, node))
+def start(
+    fake: FakeExecutor, number: int = 1, resources: Resources = ONE_CPU, nodes: tuple[str, ...] = ("node-1",)
+) -> None:
+    fake.execute(commands.StartWorker(f"worker-{number}", resources, nodes))
 
 
 def hand(fake: FakeExecutor, *tasks: Task) -> None:
@@ -119,13 +121,13 @@ def test_word_for_word() -> None:
 def test_a_future_node() -> None:
     """A worker without a node starts when a machine is there that can hold it."""
     fake = FakeExecutor(future=[Resources(cpu=8)])
-    start(fake, resources=Resources(cpu=8), node=None)
+    start(fake, resources=Resources(cpu=8), nodes=())
     assert fake.events(0) == []
     fake.add_node(node(2, 8))
     changed, started = fake.events(0)
     assert isinstance(changed, events.NodesChanged)
     assert isinstance(started, events.WorkerStarted)
-    assert started.node == "node-2"
+    assert started.nodes == ("node-2",)
     assert fake.held("node-2") == Resources(cpu=8)
     fake.remove_node("node-2")
     assert [type(event) for event in fake.events(0)] == [events.NodesChanged, events.WorkerDied]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from typing import ClassVar
 
 import pytest
 
@@ -164,12 +163,10 @@ class Selecting(Executor):
             assert noted == ran or (failures == 1 and noted == ran.removesuffix(" 2")), arguments
             assert self.hosted or failures == 2 or noted == ran.removesuffix(" 2")
 
-    mixed_options: ClassVar[tuple[str, ...]] = ()
-
     def test_a_file_with_trials_and_tests(self, project: Project) -> None:
         """Tests run first, then trials, then the tests that name sweep_results, which see all results."""
         project.write(MIXED)
-        done = self.run(project, *self.mixed_options)
+        done = self.run(project)
         assert sorted(done.notes[:2]) == ["first", "second"]
         assert done.notes[2:] == ["trial:1", "trial:2", "judge:2"]
         assert done.outcomes == {"passed": 5}

@@ -90,3 +90,11 @@ def test_words() -> None:
     """Signals have names, most real-time ones do not; how often memory ran out is a number."""
     assert (signal_name(9), signal_name(43)) == ("SIGKILL", "signal 43")
     assert oom_kills() >= 0
+
+
+def test_a_normal_end(tmp_path: Path) -> None:
+    """A session that ends by itself leaves no file behind."""
+    process = start(tmp_path, HANGS.replace("sum(range(10**13))", "box.pytest_unconfigure()"))
+    process.communicate()
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []

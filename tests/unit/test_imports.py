@@ -23,24 +23,37 @@ ALLOWED: dict[str, frozenset[str]] = {
     for room, others in {
         "errors": "",
         "durations": "",
-        "model": "errors",
+        "sizes": "",
+        "model": "sizes errors",
         "space": "model errors",
         "store": "space model errors",
         "checkpoints": "model errors",
         "hookcalls": "",
         "worker": "space checkpoints model hookcalls durations errors",
-        "executors": "worker model errors",
+        "executors": "worker model sizes errors",
         "engine": "executors model durations errors",
         "results": "store space model errors",
-        "reporting": "store space model errors",
+        "reporting": "store space model durations errors",
         "decorator": "errors",
         "hookspecs": "",
-        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator durations errors",
+        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator durations "
+        "sizes errors",
         "testing": "plugin engine executors reporting results worker store checkpoints space model hookcalls decorator errors",
         "__init__": "",
     }.items()
 }
-WITHOUT_PYTEST = ("durations", "space", "engine", "store", "model", "results", "reporting", "checkpoints", "errors")
+WITHOUT_PYTEST = (
+    "durations",
+    "sizes",
+    "space",
+    "engine",
+    "store",
+    "model",
+    "results",
+    "reporting",
+    "checkpoints",
+    "errors",
+)
 
 # Imports inside functions hide what a module depends on. These are here for a reason, and no others.
 INSIDE_FUNCTIONS = {
@@ -48,6 +61,7 @@ INSIDE_FUNCTIONS = {
     "plugin/__init__.py": "loaded at every start of pytest, where only --sweep may cost anything",
     "plugin/fixtures.py": "part of what is loaded at every start",
     "plugin/activate.py": "imports the database, which a session that takes nothing of earlier runs does not need that early",
+    "plugin/runtime_env.py": "only a file of YAML needs what Ray brings for it",
     "plugin/run.py": "imports the database, which a session without trials does not need",
     "executors/ray/conductor.py": "importing Ray takes a second or two: done in the conductor's thread, while pytest collects",
     "executors/ray/sharing.py": "called in the conductor's thread, which has imported Ray",
