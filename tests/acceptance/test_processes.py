@@ -10,6 +10,9 @@ import psutil
 import pytest
 
 from pytest_sweep import TrialState
+from pytest_sweep.executors.processes.executor import ProcessesExecutor
+from pytest_sweep.model import commands, events
+from pytest_sweep.model.resources import Resources
 from tests.sessions import Session, wait_for
 
 from .project import Project, output
@@ -107,3 +110,22 @@ def test_a_process_that_cannot_collect_says_why(project: Project) -> None:
     result = project.plain("--sweep", *PROCESSES)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert "RuntimeError: not in a worker" in output(result)
+
+
+def test_a_worker_that_is_stopped_while_it_starts_leaves_no_process() -> None:
+    """A process whose worker is not wanted any more by the time it is there ends at once, and not with the driver."""
+    executor = ProcessesExecutor(1)
+    before = set(psutil.Process().children())
+    started: set[psutil.Process] = set()
+
+    def has_started() -> bool:
+        started.update(set(psutil.Process().children()) - before)
+        return bool(started)
+
+    executor.execute(commands.StartWorker("w1", Resources(), nodes=()))
+    executor.execute(commands.StopWorker("w1"))
+    assert executor.events(timeout=10) == [events.WorkerStopped("w1")]
+    wait_for(has_started, "the process")
+    assert not alive(list(started))
+    executor.shutdown(force=False)
+    executor.join()

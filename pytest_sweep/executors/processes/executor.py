@@ -154,12 +154,10 @@ class ProcessesExecutor:
     def shutdown(self, *, force: bool) -> None:  # noqa: ARG002 - those that are stopped have ended
         """Begin to end all processes."""
         for worker in self._workers.values():
-            self._end(worker)
-            if worker.starting is not None:
-                worker.starting.add_done_callback(_end_spare)
+            self._leave(worker)
         self._workers.clear()
         while self._spare:
-            self._spare.popleft().add_done_callback(_end_spare)
+            self._spare.popleft().add_done_callback(_end_unwanted)
 
     def join(self) -> None:
         """Wait until all processes have ended."""
@@ -172,11 +170,10 @@ class ProcessesExecutor:
     # All below runs in the driver's main thread, as what `events` has taken
 
     def _start(self, worker: _Worker) -> None:
-        worker.births += 1
+        self._leave(worker)
         births, worker.has_started = worker.births, False
         worker.on_answer.clear()
         future = self._spare.popleft() if self._spare else self._starter.submit(WorkerProcess)
-
         worker.starting = future
 
         def started(future: Future[WorkerProcess]) -> None:
@@ -185,12 +182,10 @@ class ProcessesExecutor:
         future.add_done_callback(started)
 
     def _on_process(self, worker: _Worker, births: int, future: Future[WorkerProcess]) -> None:
-        error = future.exception()
-        if births != worker.births or worker.id not in self._workers:
-            if error is None:
-                self._starter.submit(future.result().end)
+        if births != worker.births:
             return
         worker.starting = None
+        error = future.exception()
         if error is not None:
             self._start_again(worker, f"a process could not be started: {error}")
             return
@@ -210,7 +205,7 @@ class ProcessesExecutor:
             worker.process.send(word, value)
 
     def _on_word(self, worker: _Worker, births: int, word: str, value: Any) -> None:
-        if births != worker.births or worker.id not in self._workers:
+        if births != worker.births:
             return
         if word == "events":
             self._pass_on(value)
@@ -263,9 +258,17 @@ class ProcessesExecutor:
         then(worker)
 
     def _forget(self, worker: _Worker) -> None:
-        worker.births += 1
+        self._leave(worker)
         self._workers.pop(worker.id, None)
         self._happened.put(events.WorkerStopped(worker.id))
+
+    def _leave(self, worker: _Worker) -> None:
+        """End the process that a worker has or is to have. Nobody may be there any more to take note of one that starts after that."""
+        worker.births += 1
+        self._end(worker)
+        starting, worker.starting = worker.starting, None
+        if starting is not None:
+            starting.add_done_callback(_end_unwanted)
 
     def _end(self, worker: _Worker) -> None:
         process, worker.process = worker.process, None
@@ -273,6 +276,6 @@ class ProcessesExecutor:
             self._starter.submit(process.end)
 
 
-def _end_spare(future: Future[WorkerProcess]) -> None:
+def _end_unwanted(future: Future[WorkerProcess]) -> None:
     if future.exception() is None:
         future.result().end()
