@@ -15,7 +15,8 @@ import pytest
 # be loaded a second time by the next; nor must a part of ours, which would meet the parts that stay as another module's classes.
 import sqlalchemy  # noqa: F401
 
-import pytest_sweep.plugin.activate
+import pytest_sweep.plugin.assembly
+import pytest_sweep.plugin.chronicle
 import pytest_sweep.plugin.leftout
 import pytest_sweep.plugin.trials  # noqa: F401
 from pytest_sweep.executors.ray import authentication

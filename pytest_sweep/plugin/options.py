@@ -202,6 +202,11 @@ class SweepOptions:
         """Whether results of earlier runs may be taken, so that there may be nothing to run."""
         return self.resume is not None or self.cache
 
+    @property
+    def starts_something(self) -> bool:
+        """Whether the executor may begin to start before it is known which trials are run."""
+        return not self.starts_nothing and not self.may_take
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Add ``--sweep`` and all of ``--sweep-*``."""

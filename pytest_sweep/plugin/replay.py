@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from pytest_sweep.model import Run, TrialState, events
+from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.debugging import Debugger
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.rebuilding import RebuildingWatch
 from pytest_sweep.plugin.recording import Recorder
+from pytest_sweep.plugin.tasks import TaskMaker
 from pytest_sweep.plugin.terminal import write_below
 from pytest_sweep.plugin.turns import Turns
 from pytest_sweep.reporting import Progress, junit_properties
@@ -28,8 +29,6 @@ class Replayer:
     """The driver's memory and mouth.
 
     Attributes:
-        checkpoints: the newest checkpoint of each trial, by key, with the iteration that it was reported at.
-        reported: the attempt and the iteration of the newest report of each trial, by key.
         failed_attempts: the errors of the attempts of each trial that were tried again, by key.
         failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
@@ -40,22 +39,21 @@ class Replayer:
         config: pytest.Config,
         items: Mapping[str, pytest.Item],
         recorder: Recorder,
-        run: Run,
         hooks: HookCaller,
         progress: Progress,
+        tasks: TaskMaker,
         debugger: Debugger | None = None,
     ) -> None:
-        self.checkpoints: dict[str, tuple[str | None, int]] = {}
-        self.reported: dict[str, tuple[int, int]] = {}
         self.failed_attempts: dict[str, list[str]] = {}
         self.failed_reports: Counter[str] = Counter()
         self.fatal: str | None = None
         self._config = config
         self._items = items
         self._recorder = recorder
-        self._run_name, self._run_folder = run.name, Path(run.path)
+        self._run_name, self._run_folder = tasks.run.name, Path(tasks.run.path)
         self._hooks = hooks
         self._progress = progress
+        self._tasks = tasks
         self._debugger = debugger
         self._taken: Mapping[str, str] = {}
         self._rebuilding = RebuildingWatch(item.stash[TRIAL] for item in items.values())
@@ -78,18 +76,18 @@ class Replayer:
         for event in batch:
             self._progress.update(event)
             if isinstance(event, events.TrialReported):
-                self.reported[event.key] = event.attempt, event.metrics["training_iteration"]
+                self._tasks.reported[event.key] = event.attempt, event.metrics["training_iteration"]
                 if event.checkpoint is not None:
-                    self.checkpoints[event.key] = event.checkpoint, event.metrics["training_iteration"]
+                    self._tasks.checkpoints[event.key] = event.checkpoint, event.metrics["training_iteration"]
             elif isinstance(event, events.CheckpointDamaged):
-                self.checkpoints[event.key] = event.restored, event.iteration
+                self._tasks.checkpoints[event.key] = event.restored, event.iteration
 
     def go_on(self, starts: Mapping[str, Start]) -> None:
         """Take note of where trials go on that an earlier run has begun, by their keys."""
         self._progress.go_on({key: start.attempt for key, start in starts.items()})
         for key, start in starts.items():
-            self.checkpoints[key] = start.checkpoint, start.iteration
-            self.reported[key] = start.reported
+            self._tasks.checkpoints[key] = start.checkpoint, start.iteration
+            self._tasks.reported[key] = start.reported
             self.failed_attempts[key] = list(start.errors)
 
     def show_taken(self, ends: Sequence[events.TrialFinished], runs: Mapping[str, str]) -> None:

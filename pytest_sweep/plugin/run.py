@@ -14,9 +14,11 @@ from pytest_sweep.executors.base import Executor
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.plan import Plan
 from pytest_sweep.plugin.signals import interrupted_by_signals
 from pytest_sweep.plugin.sources import SourceReader
 from pytest_sweep.plugin.spread import OrdinaryTests
+from pytest_sweep.plugin.trials import TrialPhase
 from pytest_sweep.plugin.warned import warn
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.reports import CACHED, LOCATION
@@ -24,8 +26,7 @@ from pytest_sweep.worker.reports import CACHED, LOCATION
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
     from _pytest.fixtures import SubRequest
 
-    from pytest_sweep.plugin.resuming import Plan, Resumption
-    from pytest_sweep.plugin.trials import TrialPhase
+    from pytest_sweep.plugin.resuming import Resumption
     from pytest_sweep.results import SessionResults
 
 
@@ -44,22 +45,27 @@ class SweepRun:
         spread: has pytest-xdist run the ordinary tests, where it was asked to.
     """
 
-    collector: SweepCollector
-
-    def __init__(self, config: pytest.Config, options: SweepOptions, resumption: Resumption | None = None) -> None:
-        self.keeper = FixtureKeeper(self._on_late_report)
+    def __init__(
+        self,
+        config: pytest.Config,
+        options: SweepOptions,
+        executor: Executor,
+        policy: Policy,
+        collector: SweepCollector,
+        keeper: FixtureKeeper,
+        resumption: Resumption | None,
+    ) -> None:
+        self.collector = collector
+        self.keeper = keeper
         self.spread = OrdinaryTests()
         self._config = config
         self._options = options
+        self._executor = executor
+        self._policy = policy
         self._resumption = resumption
         self._phase: TrialPhase | None = None
         self._judging = False
         self._has_ended = False
-
-    def use(self, executor: Executor, policy: Policy) -> None:
-        """Take the executor of the run, and the engine's settings."""
-        self._executor = executor
-        self._policy = policy
 
     def session_results(self) -> SessionResults:
         """Return the newest stored results of all collected trials, for the fixture ``sweep_results``."""
@@ -186,8 +192,6 @@ class SweepRun:
 
     def _decide(self, items: Sequence[pytest.Item]) -> Plan:
         """Decide what is taken from earlier runs, say so, and begin to start the executor if something is left to run."""
-        from pytest_sweep.plugin.resuming import Plan
-
         sources = SourceReader().sources(items)
         if self._resumption is None:
             return Plan(sources)
@@ -203,8 +207,6 @@ class SweepRun:
         return plan
 
     def _run_trials(self, session: pytest.Session, items: Sequence[pytest.Item], plan: Plan) -> None:
-        from pytest_sweep.plugin.trials import TrialPhase
-
         try:
             if len(plan.taken) < len(items):
                 self._check_executor()
@@ -215,9 +217,6 @@ class SweepRun:
             raise pytest.UsageError(str(error)) from error
         with interrupted_by_signals():  # Until the results are stored and the workers ended, too.
             self._phase.run(session)
-
-    def _on_late_report(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        item.ihook.pytest_runtest_logreport(report=report)
 
 
 def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:

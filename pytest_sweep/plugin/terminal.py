@@ -63,6 +63,7 @@ class StatusPrinter:
         progress: Progress,
         hooks: HookCaller,
         results: str,
+        engine: Engine | None,
     ) -> None:
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
         self._is_quiet = config.get_verbosity() < 0
@@ -70,7 +71,7 @@ class StatusPrinter:
         self._progress = progress
         self._hooks = hooks
         self._results = results
-        self._engine: Engine | None = None
+        self._engine = engine
         self._stalls = StallWatch()
         self._began = self._last = time.monotonic()
         self._elapsed = 0.0
@@ -78,11 +79,6 @@ class StatusPrinter:
         self._on_terminal = self._reporter is not None and self._reporter.isatty
         usual = BLOCK_ON_TERMINAL if self._on_terminal else LINE_ELSEWHERE
         self._interval = usual if options.status_interval is None else options.status_interval
-
-    def start(self, engine: Engine | None) -> None:
-        """Start the clock; `engine` knows what there is and what waits, None where nothing is to be run."""
-        self._engine = engine
-        self._began = self._last = time.monotonic()
 
     def tick(self) -> None:
         """Write, if it is time."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pytest_sweep.store.database import snapshot
-from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, origins, outcomes, starts
-from pytest_sweep.store.folders import DATABASE, find_results_dir, run_folder, run_folders
-from pytest_sweep.store.provenance import git_state, package_versions
-from pytest_sweep.store.reader import RunReader
-from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
-from pytest_sweep.store.schema import SCHEMA_VERSION
-from pytest_sweep.store.writer import RunStore
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_sweep.store.database import snapshot
+    from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, origins, outcomes, starts
+    from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir, run_folder, run_folders
+    from pytest_sweep.store.provenance import git_state, package_versions
+    from pytest_sweep.store.reader import RunReader
+    from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+    from pytest_sweep.store.schema import SCHEMA_VERSION
+    from pytest_sweep.store.writer import RunStore
 
 __all__ = [
     "DATABASE",
@@ -22,6 +26,7 @@ __all__ = [
     "StoredRun",
     "StoredSweep",
     "StoredTrial",
+    "begin_run",
     "ends",
     "find_results_dir",
     "git_state",
@@ -34,3 +39,35 @@ __all__ = [
     "snapshot",
     "starts",
 ]
+
+_HOMES = {
+    "DATABASE": "folders",
+    "Outcome": "earlier",
+    "RunReader": "reader",
+    "RunStore": "writer",
+    "SCHEMA_VERSION": "schema",
+    "Start": "earlier",
+    "StoredAttempt": "records",
+    "StoredRun": "records",
+    "StoredSweep": "records",
+    "StoredTrial": "records",
+    "begin_run": "folders",
+    "ends": "earlier",
+    "find_results_dir": "folders",
+    "git_state": "provenance",
+    "last_run": "earlier",
+    "origins": "earlier",
+    "outcomes": "earlier",
+    "package_versions": "provenance",
+    "run_folder": "folders",
+    "run_folders": "folders",
+    "snapshot": "database",
+    "starts": "earlier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: SQLAlchemy takes half a second, and where runs are, is known without it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from pytest_sweep.errors import NoResultsError, StoreError
+from pytest_sweep.model import Run
 
 RESULTS_DIR = "sweep_results"
 DATABASE = "run.db"
@@ -17,6 +18,24 @@ SIGN = ".shared-"
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIXES = len(_DIGITS) ** 4
 _STAMP_LENGTH = len("2026-11-23_19-01-19")
+
+
+def begin_run(results_dir: Path, *, seed: int, command: str, executor: str, now: float | None = None) -> Run:
+    """Make a folder for a new run in `results_dir` and return the run. It is not stored yet.
+
+    Args:
+        results_dir: made where it is absent.
+        seed: the seed of the run.
+        command: the command line.
+        executor: where the trials run.
+        now: when the run began, in seconds since the epoch; default the current time.
+
+    Raises:
+        StoreError: the folder cannot be made.
+    """
+    started = time.time() if now is None else now
+    folder = make_run_folder(results_dir.absolute(), started)
+    return Run(folder.name, str(folder), seed, command, started, executor)
 
 
 def make_run_folder(results_dir: Path, now: float) -> Path:

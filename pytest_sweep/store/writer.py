@@ -17,7 +17,7 @@ from pytest_sweep.space import displayable
 from pytest_sweep.store import schema
 from pytest_sweep.store.copying import copy_trials
 from pytest_sweep.store.database import close_database, create_database, reporting_errors
-from pytest_sweep.store.folders import DATABASE, make_run_folder, run_name
+from pytest_sweep.store.folders import DATABASE, begin_run, run_name
 from pytest_sweep.store.writes import Batch, Row
 
 _CHUNK = 1000
@@ -69,18 +69,41 @@ class RunStore:
         Raises:
             StoreError: the folder or the database cannot be written.
         """
-        started = time.time() if now is None else now
-        folder = make_run_folder(results_dir.absolute(), started)
-        run = Run(folder.name, str(folder), seed, command, started, executor)
+        run = begin_run(results_dir, seed=seed, command=command, executor=executor, now=now)
+        return cls.of(run, rootdir=rootdir, versions=versions, git=git, resumed_from=resumed_from)
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        *,
+        rootdir: Path,
+        versions: Mapping[str, str],
+        git: tuple[str, bool] | None,
+        resumed_from: Path | None = None,
+    ) -> RunStore:
+        """Make the database of a run that has a folder.
+
+        Args:
+            run: as `begin_run` returns it.
+            rootdir: pytest's rootdir.
+            versions: as `package_versions` returns them.
+            git: as `git_state` returns it.
+            resumed_from: the folder of the run that this one goes on from, or None.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        folder = Path(run.path)
         store = cls(run, create_database(folder / DATABASE))
         commit, dirty = git or (None, None)
         row = {
             "name": run.name,
-            "seed": seed,
-            "command": command,
-            "executor": executor,
+            "seed": run.seed,
+            "command": run.command,
+            "executor": run.executor,
             "rootdir": str(rootdir),
-            "started": started,
+            "started": run.started,
             "versions": dict(versions),
             "git_commit": commit,
             "git_dirty": dirty,

@@ -3,60 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.model.events import (
-    BatchDone,
-    SessionExited,
-    WorkerDied,
-    WorkerEvent,
-    WorkerFailed,
-    WorkerStarted,
-)
+from pytest_sweep.worker.calls import CallResult
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.outbox import Numbered, Outbox
 from pytest_sweep.worker.session import HostedSession
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.versions import difference
 from pytest_sweep.worker.wire import PackedTask
-
-
-@dataclass(frozen=True)
-class CallResult:
-    """How a call to a worker ended.
-
-    Attributes:
-        last: the number of the last event; the call is complete when everything up to it has arrived.
-        rest: the events that have not been sent before.
-        location: ``ip:pid`` of the worker.
-        failure: why the session cannot go on, or None.
-        exit: reason and status of a ``pytest.exit``, or None.
-    """
-
-    last: int
-    rest: Sequence[Numbered]
-    location: str
-    failure: str | None = None
-    exit: tuple[str, int] | None = None
-
-    def of_start(self, worker: str, nodes: tuple[str, ...]) -> WorkerEvent:
-        """Return what the start of a worker's session, with bundles on these nodes, means to the engine."""
-        if self.exit is not None:
-            return SessionExited(worker, *self.exit)
-        if self.failure is not None:
-            return WorkerFailed(worker, self.failure)
-        return WorkerStarted(worker, self.location, nodes)
-
-    def of_run(self, worker: str) -> WorkerEvent:
-        """Return what the end of a worker's batch means to the engine."""
-        if self.exit is not None:
-            return SessionExited(worker, *self.exit)
-        if self.failure is not None:
-            return WorkerDied(worker, self.failure, time.time())
-        return BatchDone(worker)
 
 
 class SessionHost:

@@ -10,8 +10,8 @@ import numpy  # noqa: F401 - has compiled parts, which cannot be loaded twice
 import pytest
 
 # Imported once: pytester takes what a session has imported out of sys.modules again, and SQLAlchemy takes a third of a second.
-import pytest_sweep.plugin.activate
-import pytest_sweep.plugin.trials  # noqa: F401
+import pytest_sweep.plugin.assembly
+import pytest_sweep.plugin.chronicle  # noqa: F401
 from pytest_sweep import Result, ResultGrid, load_results
 
 PREAMBLE = "import pytest\nfrom pytest_sweep import current_trial, report, sweep\n"

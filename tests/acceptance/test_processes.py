@@ -92,7 +92,7 @@ def test_what_needs_ray_is_an_error_that_says_so(project: Project, request_: str
     """)
     result = project.plain("--sweep", *PROCESSES)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "GPUs, memory and custom resources need --sweep-executor=ray." in result.stderr.str()
+    assert "GPUs, memory, custom resources and labels need --sweep-executor=ray." in result.stderr.str()
 
 
 def test_a_process_that_cannot_collect_says_why(project: Project) -> None:
@@ -129,3 +129,16 @@ def test_a_worker_that_is_stopped_while_it_starts_leaves_no_process() -> None:
     assert not alive(list(started))
     executor.shutdown(force=False)
     executor.join()
+
+
+@pytest.mark.parametrize("argument", ["--sweep-where=n <", "--sweep-dir=test_models.py", "-k=nothing"])
+def test_a_session_that_comes_to_no_trial_leaves_no_process(project: Project, argument: str) -> None:
+    """The process that was started ahead of collection is ended when the session is."""
+    project.write("""
+        @sweep(grid={"n": [1]})
+        def train(n): ...
+    """)
+    before = set(psutil.Process().children())
+    result = project.plain("--sweep", *PROCESSES, argument)
+    assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
+    assert not alive(list(set(psutil.Process().children()) - before))

@@ -23,7 +23,7 @@ SLOW = """
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run stalls after a second and a half."""
-    monkeypatch.setattr("pytest_sweep.plugin.activate.Policy", partial(Policy, stall=1.5))
+    monkeypatch.setattr("pytest_sweep.plugin.assembly.Policy", partial(Policy, stall=1.5))
 
 
 @pytest.mark.usefixtures("impatient")

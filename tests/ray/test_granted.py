@@ -52,7 +52,7 @@ def test_a_large_trial_is_not_starved_and_small_ones_fill_the_gaps(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A trial for the whole node begins after its patience, before the many small ones are through; until then these run in pairs."""
-    monkeypatch.setattr("pytest_sweep.plugin.activate.Policy", partial(Policy, patience=3.0))
+    monkeypatch.setattr("pytest_sweep.plugin.assembly.Policy", partial(Policy, patience=3.0))
     pytester.makepyfile(
         """
         import time, pytest

@@ -19,7 +19,7 @@ from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.host import CallResult
+from pytest_sweep.worker.calls import CallResult
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
 
@@ -80,11 +80,16 @@ class ProcessesExecutor:
         self._spec: SessionSpec | None = None
         self._is_prepared = False
 
+    def start_ahead(self, most: int = 1) -> None:
+        """Begin to start processes until there are `most`; they import what they need while the driver does, and collects."""
+        while len(self._spare) < min(self._count, most):
+            self._spare.append(self._starter.submit(WorkerProcess))
+
     def prepare(self) -> None:
-        """Begin to start the first processes; they import what they need while pytest collects."""
+        """Begin to start the first processes."""
         if not self._is_prepared:
             self._is_prepared = True
-            self._spare.extend(self._starter.submit(WorkerProcess) for _ in range(min(self._count, PREPARED)))
+            self.start_ahead(PREPARED)
 
     def nodes(self) -> Sequence[events.Node]:
         """Return this machine. As many trials as were asked for run at once, however few CPUs it has."""

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 import execnet
-import psutil
 
-from pytest_sweep.executors.processes.serving import SERVE
 from pytest_sweep.model.events import Death
 from pytest_sweep.worker.blackbox import Ending, blackbox_path, examine, request_stacks, signal_name
 
 EXIT_SECONDS = 10.0
+
+SERVE = "from pytest_sweep.executors.processes.serving import serve; serve(channel)"
+"""What a new process executes. Not imported here: the driver has no use for all that a worker imports."""
 
 
 class WorkerProcess:
@@ -96,6 +97,8 @@ class WorkerProcess:
             return Ending(str(error).strip().splitlines()[-1], stacks=stacks)
         except (EOFError, execnet.TimeoutError):
             pass
+        import psutil
+
         if pid is None:
             return Ending("it ended before it could say anything")
         try:

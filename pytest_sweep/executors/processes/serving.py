@@ -10,9 +10,6 @@ from typing import Any
 from pytest_sweep.worker.host import SessionHost
 from pytest_sweep.worker.location import own_location
 
-SERVE = "from pytest_sweep.executors.processes.serving import serve; serve(channel)"
-"""What the driver has a new process execute."""
-
 
 def serve(channel: Any) -> None:
     """Say who this is, then answer orders until the driver says no more, or is gone.

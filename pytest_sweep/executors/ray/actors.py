@@ -10,7 +10,8 @@ from ray.actor import ActorHandle
 
 from pytest_sweep.executors.ray.gang import RayLender
 from pytest_sweep.executors.ray.mailbox import Mailbox
-from pytest_sweep.worker.host import CallResult, SessionHost
+from pytest_sweep.worker.calls import CallResult
+from pytest_sweep.worker.host import SessionHost
 from pytest_sweep.worker.location import own_location
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask

@@ -31,7 +31,7 @@ from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
 
 if TYPE_CHECKING:  # Importing Ray takes a second or two: it is done in this thread.
-    from pytest_sweep.worker.host import CallResult
+    from pytest_sweep.worker.calls import CallResult
 
 MOST_STARTS = 5
 

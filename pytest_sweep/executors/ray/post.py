@@ -15,7 +15,7 @@ from pytest_sweep.worker.blackbox import Ending
 
 if TYPE_CHECKING:
     from pytest_sweep.executors.ray.mailbox import Letter
-    from pytest_sweep.worker.host import CallResult
+    from pytest_sweep.worker.calls import CallResult
 
 MAIL_SECONDS = 0.2
 

@@ -1,0 +1,97 @@
+"""Puts together what a session with ``--sweep`` needs. Imports it, but for the executor, which has begun to start by then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from pytest_sweep.engine.policy import Policy
+from pytest_sweep.errors import SpaceError
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.plugin.collection import SweepCollector
+from pytest_sweep.plugin.keywords import ExactKeywords, asks_for_values
+from pytest_sweep.plugin.neighbours import Neighbours, Replacements
+from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.reruns import Reruns
+from pytest_sweep.plugin.run import SweepRun
+from pytest_sweep.plugin.selection import TrialSelection
+from pytest_sweep.plugin.spaces import SpaceExpander
+from pytest_sweep.space import MAX_POINTS, parse_condition, parse_override
+from pytest_sweep.worker.allure import AllureParameters
+from pytest_sweep.worker.keeper import FixtureKeeper
+
+if TYPE_CHECKING:  # Imports the database, which a session that takes nothing of earlier runs does not need that early.
+    from pytest_sweep.plugin.resuming import Resumption
+
+T = TypeVar("T")
+
+
+def assemble(
+    config: pytest.Config,
+    options: SweepOptions,
+    resumption: Resumption | None,
+    executor: Executor,
+    keeper: FixtureKeeper,
+) -> None:
+    """Register the driver's plugins.
+
+    Raises:
+        pytest.UsageError: options that make no sense.
+    """
+    spaces = _spaces(options)
+    reruns = Reruns(config.pluginmanager)
+    is_inline = executor.name == "inline"
+    collector = SweepCollector(
+        spaces=spaces, reruns=reruns, must_pickle=not is_inline, on_sweep=partial(_prepare, executor, options)
+    )
+    run = SweepRun(config, options, executor, _policy(options, executor), collector, keeper, resumption)
+    config.pluginmanager.register(collector, "sweep-collector")
+    config.pluginmanager.register(run, "sweep-run")
+    config.pluginmanager.register(run.spread, "sweep-spread")
+    config.pluginmanager.register(Replacements(), "sweep-replacements")
+    config.pluginmanager.register(reruns, "sweep-reruns")
+    config.pluginmanager.register(AllureParameters(), "sweep-allure")
+    if not is_inline:
+        config.pluginmanager.register(Neighbours(config, options), "sweep-neighbours")
+    if asks_for_values(config):
+        config.pluginmanager.register(ExactKeywords(config), "sweep-keywords")
+    if options.where is not None:
+        config.pluginmanager.register(
+            TrialSelection(_read("--sweep-where", parse_condition, options.where)), "sweep-selection"
+        )
+    if config.option.collectonly:
+        from pytest_sweep.plugin.dryrun import DryRun
+
+        config.pluginmanager.register(DryRun(executor, options.max_concurrent, spaces), "sweep-dry-run")
+
+
+def _policy(options: SweepOptions, executor: Executor) -> Policy:
+    limits = [limit for limit in (options.max_concurrent, executor.max_concurrent) if limit is not None]
+    return Policy(
+        max_concurrent=min(limits, default=None),
+        timeout=options.timeout,
+        abort_after=options.abort_after,
+        budget=options.budget,
+        grace=options.grace,
+    )
+
+
+def _spaces(options: SweepOptions) -> SpaceExpander:
+    overrides = [_read("--sweep-set", parse_override, text) for text in options.sets]
+    return SpaceExpander(options.seed, options.max_trials or MAX_POINTS, overrides)
+
+
+def _read(flag: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except SpaceError as error:
+        raise pytest.UsageError(f"{flag}: {error}") from error
+
+
+def _prepare(executor: Executor, options: SweepOptions) -> None:
+    """Begin to start the executor as soon as there is something to run, so that it starts while pytest collects."""
+    if options.starts_something:
+        executor.prepare()

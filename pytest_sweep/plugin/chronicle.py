@@ -1,0 +1,162 @@
+"""What a run remembers and tells: the store, pytest and the other plugins, our hooks, the status and the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from pytest_sweep.checkpoints import local_path
+from pytest_sweep.errors import SweepError
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.model.events import Accepted
+from pytest_sweep.plugin.backup import Backup
+from pytest_sweep.plugin.collection import TRIAL
+from pytest_sweep.plugin.debugging import Debugger
+from pytest_sweep.plugin.hooks import HookCaller
+from pytest_sweep.plugin.neighbours import Neighbours
+from pytest_sweep.plugin.options import SweepOptions
+from pytest_sweep.plugin.plan import Plan
+from pytest_sweep.plugin.recording import Recorder
+from pytest_sweep.plugin.replay import Replayer
+from pytest_sweep.plugin.stalls import Engine
+from pytest_sweep.plugin.tasks import TaskMaker
+from pytest_sweep.plugin.terminal import StatusPrinter, write_below, write_summary
+from pytest_sweep.plugin.verdict import exit_status
+from pytest_sweep.reporting import Progress
+from pytest_sweep.results import load_results
+from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
+from pytest_sweep.worker.keeper import FixtureKeeper
+
+
+class Chronicle:
+    """The audience of one run. It makes the run's database, with all trials in it.
+
+    Args:
+        config: the session's configuration.
+        options: the plugin's options.
+        executor: where the trials run.
+        items: the items of the trials, by key.
+        plan: what is taken of earlier runs, and what goes on from them.
+        hooks: calls our hooks.
+        tasks: makes the tasks of the run, which has a folder; it is told of checkpoints.
+        keeper: keeps the fixtures of this session between items.
+        engine: knows what there is and what waits; None where nothing is to be run.
+
+    Attributes:
+        attempts: with which attempt those trials go on that an earlier run has begun, by key.
+
+    Raises:
+        StoreError: the database cannot be made, or the one of an earlier run not be read.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that a run consists of
+        self,
+        config: pytest.Config,
+        options: SweepOptions,
+        executor: Executor,
+        items: Mapping[str, pytest.Item],
+        *,
+        plan: Plan,
+        hooks: HookCaller,
+        tasks: TaskMaker,
+        keeper: FixtureKeeper,
+        engine: Engine | None,
+    ) -> None:
+        trials = [item.stash[TRIAL] for item in items.values()]
+        self._run = run = tasks.run
+        self._plan, self._hooks = plan, hooks
+        self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+        store = RunStore.of(
+            run,
+            rootdir=config.rootpath,
+            versions=package_versions(),
+            git=git_state(config.rootpath),
+            resumed_from=plan.resumed_from,
+        )
+        store.add_trials(trials, plan.sources)
+        plan.copy_into(store)
+        self._taken, begun = ends(store.path, plan.taken), starts(store.path, plan.continued)
+        self.attempts = {key: start.attempt for key, start in begun.items()}
+        self._recorder = Recorder(store, self._tell)
+        self._backup = self._backup_to(options)
+        self._progress = Progress(trials)
+        debugger = Debugger(config, keeper, tasks.remembered.__getitem__) if tasks.remembers else None
+        self._replayer = Replayer(config, items, self._recorder, hooks, self._progress, tasks, debugger)
+        self._replayer.go_on(begun)
+        self._status = StatusPrinter(config, options, executor, self._progress, hooks, run.path, engine)
+        # Not there where trials run in this session.
+        self._neighbours: Neighbours | None = config.pluginmanager.get_plugin("sweep-neighbours")
+        self.show = self._replayer.show
+
+    # What the engine's loop tells
+
+    def persist(self, batch: Sequence[Accepted]) -> None:
+        """Store the events; when this returns they survive a power cut."""
+        self._replayer.persist(batch)
+        if self._neighbours is not None:
+            self._neighbours.note(batch)
+
+    def tick(self) -> None:
+        """Write the status, and copy the database, if it is time."""
+        self._status.tick()
+        if self._backup is not None:
+            self._backup.tick()
+
+    # The beginning and the end
+
+    def show_taken(self) -> None:
+        """Show what was taken from earlier runs.
+
+        Raises:
+            pytest.Session.Failed, pytest.Session.Interrupted: a failure that was taken ends the session.
+        """
+        self._replayer.show_taken(self._taken, {key: its.folder.name for key, its in self._plan.taken.items()})
+
+    def end_run(self) -> None:
+        """Store what waits, and tell of the results."""
+        self._status.finish()
+        self._recorder.flush()
+        try:
+            results = load_results(self._run.path)
+        except SweepError as error:
+            self._hooks.note_failure("pytest_sweep_run_finish", "pytest-sweep", f"not called: {error}")
+        else:
+            self._hooks.call("pytest_sweep_run_finish", run=self._run, results=results)
+
+    def go_wrong(self, cause: str) -> None:
+        """Take note of why the run cannot go on."""
+        self._replayer.fatal = cause
+
+    def write_summary(self, reporter: pytest.TerminalReporter) -> None:
+        """Write the final table, the best trials, the failures and what went wrong beside the trials."""
+        copying = None if self._backup is None else self._backup.trouble
+        troubles = [self._replayer.fatal, self._recorder.summary(), copying]
+        write_summary(reporter, self._progress, self._status, self._hooks, troubles)
+
+    def store_waiting(self) -> None:
+        """Try once more to store what could not be stored."""
+        self._recorder.flush()
+
+    def exit_status(self, status: int, failures: int, *, cut_short: bool) -> int:
+        """Return the session's exit status, as `pytest_sweep.plugin.verdict.exit_status` does."""
+        failed, unstored = self._replayer.failed_reports, self._recorder.is_behind
+        return exit_status(status, failures, failed, self._progress, cut_short=cut_short, unstored=unstored)
+
+    def close(self, status: int) -> None:
+        """Store how the run ended, and close the store."""
+        self._recorder.finish(status)
+        if self._backup is not None:
+            self._backup.finish()
+
+    def _backup_to(self, options: SweepOptions) -> Backup | None:
+        path = None if options.storage is None else local_path(options.storage)
+        # Where the storage is the folder for results, the database is there already: a copy would replace it.
+        if options.storage is None or (path is not None and path.resolve() == options.results_dir.resolve()):
+            return None
+        return Backup(Path(self._run.path), options.storage, self._tell)
+
+    def _tell(self, text: str) -> None:
+        if self._reporter is not None:
+            write_below(self._reporter, text)

@@ -1,0 +1,83 @@
+"""Makes the executor that the options ask for. Imports that one only: the first trial waits for it."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pytest_sweep.errors import SweepError
+from pytest_sweep.executors.base import Executor
+from pytest_sweep.plugin.options import EXECUTORS, SweepOptions
+from pytest_sweep.plugin.runtime_env import read_runtime_env, refuse_runtime_env
+from pytest_sweep.worker.keeper import FixtureKeeper
+
+
+def make_executor(config: pytest.Config, options: SweepOptions, keeper: FixtureKeeper) -> Executor:
+    """Return the executor, which has started nothing but, perhaps, a process ahead.
+
+    Args:
+        config: the session's configuration.
+        options: the options.
+        keeper: keeps the fixtures of this session between items.
+
+    Raises:
+        pytest.UsageError: there is no such executor, or the hook for it failed.
+    """
+    try:
+        made: Executor | None = config.hook.pytest_sweep_make_executor(options=options)
+    except SweepError as error:
+        raise pytest.UsageError(str(error)) from error
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise pytest.UsageError(
+            f"pytest_sweep_make_executor failed at {where.filename}:{where.lineno}: {type(error).__name__}: {error}"
+        ) from error
+    if made is not None:
+        return made
+    if options.executor == "ray":
+        return _ray(config, options)
+    refuse_runtime_env(config, options.executor)
+    if options.executor == "inline":
+        from pytest_sweep.executors.inline import InlineExecutor
+
+        return InlineExecutor(config, keeper)
+    if options.executor == "processes":
+        return _processes(config, options)
+    raise pytest.UsageError(
+        f"--sweep-executor={options.executor}: there is no such executor; there are {', '.join(EXECUTORS)}"
+    )
+
+
+def _processes(config: pytest.Config, options: SweepOptions) -> Executor:
+    from pytest_sweep.executors.processes.executor import ProcessesExecutor
+
+    count = options.processes or options.num_cpus or os.cpu_count() or 1
+    executor = ProcessesExecutor(min(count, options.max_concurrent or count))
+    if options.starts_something:
+        # One only, for nobody knows yet whether there is a trial; and none is left if it comes to no session.
+        config.add_cleanup(executor.join)
+        config.add_cleanup(partial(executor.shutdown, force=True))
+        executor.start_ahead(1)
+    return executor
+
+
+def _ray(config: pytest.Config, options: SweepOptions) -> Executor:
+    from pytest_sweep.executors.ray.executor import RayExecutor
+    from pytest_sweep.executors.ray.options import CodeOptions, RayOptions
+
+    cache: pytest.Cache | None = getattr(config, "cache", None)  # Not there with -p no:cacheprovider.
+    code = CodeOptions(
+        config.rootpath,
+        options.results_dir,
+        left_out=() if cache is None else (Path(cache._cachedir),),
+        include=options.include,
+    )
+    if options.code_limit is not None:
+        code = replace(code, limit=options.code_limit)
+    environment = {} if options.runtime_env is None else read_runtime_env(options.runtime_env, config.rootpath)
+    return RayExecutor(RayOptions(options.address, options.num_cpus, options.num_gpus, environment, code))

@@ -1,0 +1,48 @@
+"""What becomes of a session's trials: which are run, and what is taken from earlier runs for the others. Decides nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_sweep.model.source import Source
+
+if TYPE_CHECKING:  # Imports the database, which a session that takes nothing has no need of yet.
+    from pytest_sweep.store import Outcome, RunStore
+
+
+@dataclass
+class Plan:
+    """What becomes of a session's trials.
+
+    Attributes:
+        sources: what is known of the code of each sweep, by the sweep's id.
+        taken: what is taken of earlier runs, by the trials' keys: CACHED, or ERROR where a trial has failed.
+        continued: what goes on, by the trials' keys.
+        resumed_from: the folder of the run that is resumed, or None.
+        notes: what is to be said of it, a line each.
+        warnings: what is to be said louder.
+    """
+
+    sources: Mapping[str, Source]
+    taken: dict[str, Outcome] = field(default_factory=dict)
+    continued: dict[str, Outcome] = field(default_factory=dict)
+    resumed_from: Path | None = None
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def copy_into(self, store: RunStore) -> None:
+        """Copy all that it is about into the store of the new run, whose trials are there.
+
+        Raises:
+            StoreError: a database cannot be used.
+        """
+        folders: defaultdict[Path, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+        for place, chosen in enumerate((self.taken, self.continued)):
+            for key, outcome in chosen.items():
+                folders[outcome.folder][place].append(key)
+        for folder, (taken, continued) in folders.items():
+            store.copy_trials(folder, taken, continued)

@@ -1,0 +1,64 @@
+"""What a worker needs to run a trial: where it keeps its files, and from which checkpoint it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_sweep.model import Run
+from pytest_sweep.model.trials import Task, Trial
+
+
+class TaskMaker:
+    """Makes the task of each attempt of a trial.
+
+    Args:
+        run: the run.
+        trials: its trials.
+        storage: where checkpoints go, a path or a URL; None leaves them in the run's folder.
+        keep_checkpoints: how many of a trial are kept, where its sweep does not say it; None keeps all.
+        remembers: whether the last task of each trial is kept, to be run again.
+
+    Attributes:
+        run: the run.
+        checkpoints: the newest checkpoint of each trial, by key, with the iteration that it was reported at.
+        reported: the attempt and the iteration of the newest report of each trial, by key.
+        remembered: the last task of each trial, by key.
+    """
+
+    def __init__(
+        self, run: Run, trials: Iterable[Trial], *, storage: str | None, keep_checkpoints: int | None, remembers: bool
+    ) -> None:
+        self.checkpoints: dict[str, tuple[str | None, int]] = {}
+        self.reported: dict[str, tuple[int, int]] = {}
+        self.remembered: dict[str, Task] = {}
+        self.remembers = remembers
+        self.run = run
+        self._trials = {trial.key: trial for trial in trials}
+        self._storage = storage
+        self._keep_checkpoints = keep_checkpoints
+
+    def make(self, key: str, attempt: int) -> Task:
+        """Return the task of an attempt of the trial `key`."""
+        trial = self._trials[key]
+        checkpoint, iteration = self.checkpoints.get(key, (None, 0))
+        folder = Path(self.run.path, trial.path_name)
+        task = Task(
+            trial,
+            attempt,
+            str(folder),
+            checkpoint,
+            iteration,
+            checkpoints=self._location(trial) or str(folder / "checkpoints"),
+            keep_checkpoints=trial.sweep.keep_checkpoints or self._keep_checkpoints,
+            reported=self.reported.get(key, (0, 0)),
+        )
+        if self.remembers:
+            self.remembered[key] = task
+        return task
+
+    def _location(self, trial: Trial) -> str:
+        """Return where the trial's checkpoints go, if not into its own folder."""
+        if self._storage is None:
+            return ""
+        return f"{self._storage.rstrip('/')}/{self.run.name}/{trial.path_name}/checkpoints"
