@@ -98,6 +98,38 @@ class Stopping(Executor):
         assert done.notes == []
         assert project.runs() == []
 
+    def test_end_in_restart(self, project: Project) -> None:
+        """A run whose last trial ends while another worker is replaced by a fresh process ends, too."""
+        project.write(
+            """
+            import time
+            from pathlib import Path
+
+            def pytest_sweep_trial_finish(trial):
+                Path("ended", trial.name).touch()
+
+            @pytest.fixture(scope="session")
+            def ran(request):
+                names = []
+                yield names
+                limit = time.monotonic() + 20
+                # The worker of the first trial is still busy with its end when the last one has ended elsewhere.
+                while "workerinput" in dir(request.config) and names == [0] and time.monotonic() < limit:
+                    if Path("ended/train[n=2]").exists():
+                        limit = min(limit, time.monotonic() + 0.5)
+                    time.sleep(0.05)
+            """,
+            "conftest.py",
+        )
+        (project.path / "ended").mkdir()
+        project.write(
+            "@sweep(grid={'n': [0, 1, 2]}, fresh_process=True)\ndef train(n, ran):\n    ran.append(n)\n"
+            if self.hosted
+            else "@sweep(grid={'n': [0, 1, 2]})\ndef train(n, ran):\n    ran.append(n)\n"
+        )
+        done = self.run(project, at_once=2)
+        assert (done.status, done.outcomes) == (0, {"passed": 3})
+
     def test_exit(self, project: Project) -> None:
         """pytest.exit() in a trial ends the session with its status; what had ended is kept, the rest is NOT_RUN."""
         project.write(

@@ -44,6 +44,7 @@ class _Worker:
         has_started: whether its session has started.
         failed_starts: how many of its processes in a row have died before that.
         starting: the process that is being started for it, or None.
+        then: what becomes of it when its session has finished, which it has been told to do; else None.
         on_answer: what the answers to the orders mean that have not been answered, in order.
     """
 
@@ -54,6 +55,7 @@ class _Worker:
     has_started: bool = False
     failed_starts: int = 0
     starting: Future[WorkerProcess] | None = None
+    then: Callable[[_Worker], None] | None = None
     on_answer: deque[Callable[[CallResult | None, Ending], None]] = field(default_factory=deque)
 
 
@@ -124,12 +126,12 @@ class ProcessesExecutor:
         elif isinstance(command, commands.RunTrials):
             self._order(worker, "run", [PackedTask.pack(task) for task in tasks], self._after_run)
         elif isinstance(command, commands.RestartWorker):
-            self._order(worker, "finish", None, partial(self._after_finish, self._start))
+            self._finish(worker, then=self._start)
         elif not worker.has_started:
             # It has no fixtures yet. Told to finish, it would be ended by the answer to its start, while it writes what it leaves.
-            self._after_finish(self._forget, worker)
+            self._forget(worker)
         else:
-            self._order(worker, "finish", None, partial(self._after_finish, self._forget))
+            self._finish(worker, then=self._forget)
 
     def events(self, timeout: float) -> Sequence[events.Event]:
         """Return what the processes have said."""
@@ -258,8 +260,16 @@ class ProcessesExecutor:
         cause = f"the worker died {when}: {ending.cause}"
         self._happened.put(events.WorkerDied(worker.id, cause, time.time(), ending.kind, ending.stacks))
 
-    def _after_finish(self, then: Callable[[_Worker], None], worker: _Worker, *_: object) -> None:
+    def _finish(self, worker: _Worker, then: Callable[[_Worker], None]) -> None:
+        is_told = worker.then is not None
+        worker.then = then  # It may be given up while it finishes in order to be restarted.
+        if not is_told:
+            self._order(worker, "finish", None, self._after_finish)
+
+    def _after_finish(self, worker: _Worker, *_: object) -> None:
         self._end(worker)  # However the session ended: what it had to say of its fixtures has been passed on.
+        then, worker.then = worker.then, None
+        assert then is not None
         then(worker)
 
     def _forget(self, worker: _Worker) -> None:

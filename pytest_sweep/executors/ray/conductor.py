@@ -260,6 +260,10 @@ class Conductor(threading.Thread):
 
     def _finish(self, worker: WorkerHandle, then: Callable[[WorkerHandle], None]) -> None:
         """End the session of a worker, so that its fixtures are torn down, and its process; then do `then`."""
+        is_told = worker.then is not None
+        worker.then = then  # It may be given up while it finishes in order to be restarted.
+        if is_told:
+            return
         births = worker.births
 
         def finished(result: CallResult | None, _: Exception | None) -> None:
@@ -272,7 +276,9 @@ class Conductor(threading.Thread):
 
         def end() -> None:
             self._end_process(worker)
-            then(worker)
+            chosen, worker.then = worker.then, None
+            assert chosen is not None
+            chosen(worker)
 
         self.when_done(worker.actor.finish.remote(), finished)
 

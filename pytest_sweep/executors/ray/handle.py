@@ -30,6 +30,7 @@ class WorkerHandle:
         home: the id of the node that the actor is on, since its session has started.
         pid: its process there.
         inbox: puts the events of the process in order.
+        then: what becomes of it when its session has finished, which it has been told to do; else None.
         unfinished: what is to be done when everything up to number `last` has arrived, or None.
         last: see `unfinished`.
         death: how the process has died, until the engine is told, or None.
@@ -47,6 +48,7 @@ class WorkerHandle:
     home: str = ""
     pid: int = 0
     inbox: Inbox = field(default_factory=Inbox)
+    then: Callable[[WorkerHandle], None] | None = None
     unfinished: Callable[[], None] | None = None
     last: int = 0
     death: Ending | None = None
