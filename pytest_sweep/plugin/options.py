@@ -166,7 +166,7 @@ class SweepOptions:
         retry_failed: whether the trials that have failed in it run again.
         strict: whether what other code has made may not be taken from it.
         cache: whether results are taken from all runs.
-        starts_nothing: whether the session only looks (``--co``, ``--fixtures``), so that nothing is to be started.
+        starts_nothing: whether the session only looks (``--co``, ``--fixtures``, ``--setup-plan``), so that nothing is to be started.
     """
 
     executor: str
@@ -248,7 +248,9 @@ def read_options(config: pytest.Config) -> SweepOptions:
         if config.getoption(f"sweep_{name}") and given["resume"] is None:
             flag = next(option.flag for option in _OPTIONS if option.name == name)
             raise pytest.UsageError(f"{flag} is about the run that is resumed: add --sweep-resume")
-    looks = any(config.getoption(name, False) for name in ("collectonly", "showfixtures", "show_fixtures_per_test"))
+    looks = any(
+        config.getoption(name, False) for name in ("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly")
+    )
     processes = config.getoption("numprocesses", None) or None
     return SweepOptions(
         executor=_executor(config, given["executor"], processes),

@@ -15,6 +15,7 @@ from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.plan import Plan
+from pytest_sweep.plugin.rehearsal import is_rehearsal, rehearse
 from pytest_sweep.plugin.signals import interrupted_by_signals
 from pytest_sweep.plugin.sources import SourceReader
 from pytest_sweep.plugin.spread import OrdinaryTests
@@ -113,18 +114,21 @@ class SweepRun:
         if session.config.option.collectonly:
             return True
         ordinary, trials, judges = _partition(session.items)
-        plan = self._decide(trials) if trials else None
+        rehearses = is_rehearsal(session.config)
+        plan = self._decide(trials) if trials and not rehearses else None
         to_run = [item for item in trials if plan is None or item.stash[TRIAL].key not in plan.taken]
-        if to_run and self._options.address is not None:
+        if to_run and self._options.address is not None and not rehearses:
             self._check_executor()  # A wrong address is told now, not after the tests.
         # The item that follows says which fixtures stay alive; a trial in another process shares none with the tests.
-        following = [*judges, *(to_run if self._executor.name == "inline" else []), None]
+        following = [*judges, *(to_run if self._executor.name == "inline" or rehearses else []), None]
         if ordinary and self.spread.is_active:
             self.spread.run(session)
             raise_if_ended(session)
         else:
             self._run_items(session, ordinary, following[0])
-        if plan is not None:
+        if rehearses:
+            rehearse(session, trials, following[0], self.keeper)
+        elif plan is not None:
             self._run_trials(session, trials, plan)
         self._judging = True
         self._run_items(session, judges, None)

@@ -1,4 +1,4 @@
-"""``--setup-show`` and ``--setup-plan`` of trials: in workers what they show comes live, each line with its trial."""
+"""``--setup-show`` of trials: in workers what it shows comes live, each line with its trial."""
 
 from __future__ import annotations
 
@@ -46,17 +46,16 @@ def shown(text: str) -> list[tuple[str, str]]:
     return list(lines)
 
 
-@pytest.mark.parametrize("option", ["--setup-show", "--setup-plan"])
-def test_fixtures_are_shown_where_they_are(project: Project, executor: str, option: str) -> None:
+def test_fixtures_are_shown_where_they_are(project: Project, executor: str) -> None:
     """The same lines in the same order; in a worker with the trial that runs, and between trials with the worker."""
     project.write(SOURCE)
-    result = project.plain("--sweep", f"--sweep-executor={executor}", "--sweep-max-concurrent=1", option)
+    result = project.plain("--sweep", f"--sweep-executor={executor}", "--sweep-max-concurrent=1", "--setup-show")
     lines = shown(output(result))
     assert tuple(line for _, line in lines) == LINES
     names = ["", ""] if executor == "inline" else ["train[n=1]", "worker"]
     assert [before for before, _ in lines] == [*names[:1] * 6, names[1]]
     for name in ("built", "ran"):
-        assert (project.path / name).exists() is (option == "--setup-show")
+        assert (project.path / name).exists()
 
 
 def test_nothing_is_shown_unasked(project: Project) -> None:

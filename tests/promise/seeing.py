@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.project import Project
 
-from .base import Done, Executor
+from .base import NOTE, Done, Executor
 
 SEEN = """
     import ctypes, logging, os, sys, time, warnings
@@ -70,6 +70,27 @@ SHORT = ("-q", "--tb=short", "--disable-warnings", "--show-capture=stderr", "--s
 NATIVE = ("--tb=native", "-vv", "-o", "filterwarnings=default\nignore:beware of 2")
 BARE = ("--no-summary", "-W", "error")
 LIVE = ("-s", "-v", "-rfs", "--tb=no", "-o", "log_cli=true", "-o", "log_cli_level=INFO")
+
+
+PLANNED = f"""{NOTE}
+    @pytest.fixture(scope="session")
+    def data():
+        note("data")
+        yield
+        note("over")
+
+    @pytest.fixture
+    def model(data, trial):
+        trial.report({{"step": 1}})
+        note(f"model-{{trial.config['n']}}")
+        if trial.config["n"] == 2:
+            raise RuntimeError("no model for 2")
+
+    @sweep(grid={{"n": [1, 2]}})
+    def train(n, model): note("ran")
+
+    def test_ordinary(data): note("ran")
+"""
 
 
 class Seeing(Executor):
@@ -248,3 +269,41 @@ class Seeing(Executor):
         done = see(LIVE, LOUD)
         assert done.outcomes == {"passed": 3, "failed": 2, "skipped": 2, "xfailed": 1}
         assert re.search(r"SKIPPED.* \[1\] test_models.py:\d+: why", done.text)
+
+    @pytest.mark.parametrize("at_once", [1, 2])
+    def test_setup_plan(self, project: Project, at_once: int) -> None:
+        """--setup-plan shows the fixtures of ordinary tests and trials in one plan; nothing is built, run or stored."""
+        project.write(PLANNED)
+        done = self.run(project, "--setup-plan", at_once=at_once)
+        shown = [line.strip() for line in done.lines if line.startswith(("SETUP", "TEARDOWN", "     "))]
+        assert shown == [
+            "SETUP    S data",
+            "test_models.py::test_ordinary (fixtures used: data)",
+            *(
+                line.format(n)
+                for n in (1, 2)
+                for line in (
+                    "SETUP    F n[{0}]",
+                    "SETUP    F trial",
+                    "SETUP    F model (fixtures used: data, trial)",
+                    "test_models.py::train[n={0}] (fixtures used: data, model, n, request, trial)",
+                    "TEARDOWN F model",
+                    "TEARDOWN F trial",
+                    "TEARDOWN F n[{0}]",
+                )
+            ),
+            "TEARDOWN S data",
+        ]
+        assert (done.status, done.notes) == (0, [])
+        assert "no tests ran" in done.text
+        assert "sweep results" not in done.text
+        assert project.runs() == []
+
+    def test_setup_only(self, project: Project) -> None:
+        """--setup-only builds and tears down the fixtures of trials, which may use the trial; one that fails is an error."""
+        project.write(PLANNED)
+        done = self.run(project, "--setup-only")
+        assert (done.status, done.outcomes) == (pytest.ExitCode.TESTS_FAILED, {"errors": 1})
+        assert done.notes == ["data", "model-1", "model-2", "over"]
+        assert "RuntimeError: no model for 2" in done.text
+        assert project.runs() == []
