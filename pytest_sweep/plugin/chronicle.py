@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +14,6 @@ from pytest_sweep.executors.base import Executor
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.plugin.backup import Backup
 from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.plugin.debugging import Debugger
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.neighbours import Neighbours
 from pytest_sweep.plugin.options import SweepOptions
@@ -28,6 +28,9 @@ from pytest_sweep.reporting import Progress
 from pytest_sweep.results import load_results
 from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
 from pytest_sweep.worker.keeper import FixtureKeeper
+
+if TYPE_CHECKING:
+    from pytest_sweep.plugin.debugging import Debugger
 
 
 class Chronicle:
@@ -82,8 +85,9 @@ class Chronicle:
         self._recorder = Recorder(store, self._tell)
         self._backup = self._backup_to(options)
         self._progress = Progress(trials)
-        debugger = Debugger(config, keeper, tasks.remembered.__getitem__) if tasks.remembers else None
-        self._replayer = Replayer(config, items, self._recorder, hooks, self._progress, tasks, debugger)
+        self._replayer = Replayer(
+            config, items, self._recorder, hooks, self._progress, tasks, _debugger(config, keeper, tasks)
+        )
         self._replayer.go_on(begun)
         self._status = StatusPrinter(config, options, executor, self._progress, hooks, run.path, engine)
         # Not there where trials run in this session.
@@ -160,3 +164,11 @@ class Chronicle:
     def _tell(self, text: str) -> None:
         if self._reporter is not None:
             write_below(self._reporter, text)
+
+
+def _debugger(config: pytest.Config, keeper: FixtureKeeper, tasks: TaskMaker) -> Debugger | None:
+    if not tasks.remembers:
+        return None
+    from pytest_sweep.plugin.debugging import Debugger
+
+    return Debugger(config, keeper, tasks.remembered.__getitem__)

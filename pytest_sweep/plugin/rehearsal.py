@@ -16,11 +16,6 @@ from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.trial import ActiveTrial, activated
 
 
-def is_rehearsal(config: pytest.Config) -> bool:
-    """Say whether nothing but fixtures was asked for; pytest reads ``--setup-plan`` as ``--setup-only``, too."""
-    return bool(config.getoption("setuponly", False))
-
-
 def rehearse(
     session: pytest.Session, items: Sequence[pytest.Item], following: pytest.Item | None, keeper: FixtureKeeper
 ) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.plugin.debugging import Debugger
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.rebuilding import RebuildingWatch
@@ -23,6 +22,9 @@ from pytest_sweep.reporting import Progress, junit_properties
 from pytest_sweep.results import Result, path_or_url
 from pytest_sweep.store import RunReader, Start
 from pytest_sweep.worker.reports import CACHED, rebuild_warning
+
+if TYPE_CHECKING:
+    from pytest_sweep.plugin.debugging import Debugger
 
 
 class Replayer:

@@ -15,7 +15,6 @@ from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.plan import Plan
-from pytest_sweep.plugin.rehearsal import is_rehearsal, rehearse
 from pytest_sweep.plugin.signals import interrupted_by_signals
 from pytest_sweep.plugin.sources import SourceReader
 from pytest_sweep.plugin.spread import OrdinaryTests
@@ -114,7 +113,7 @@ class SweepRun:
         if session.config.option.collectonly:
             return True
         ordinary, trials, judges = _partition(session.items)
-        rehearses = is_rehearsal(session.config)
+        rehearses = bool(session.config.getoption("setuponly", False))  # pytest sets it with --setup-plan, too.
         plan = self._decide(trials) if trials and not rehearses else None
         to_run = [item for item in trials if plan is None or item.stash[TRIAL].key not in plan.taken]
         if to_run and self._options.address is not None and not rehearses:
@@ -127,6 +126,8 @@ class SweepRun:
         else:
             self._run_items(session, ordinary, following[0])
         if rehearses:
+            from pytest_sweep.plugin.rehearsal import rehearse
+
             rehearse(session, trials, following[0], self.keeper)
         elif plan is not None:
             self._run_trials(session, trials, plan)

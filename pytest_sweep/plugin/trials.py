@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,7 +16,7 @@ from pytest_sweep.engine.loop import Loop, SessionExit
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import ExecutorError, StoreError
 from pytest_sweep.executors.base import Executor
-from pytest_sweep.model.events import Accepted, TrialNotRun
+from pytest_sweep.model.events import Accepted, SessionStarted, TrialNotRun
 from pytest_sweep.plugin.checks import check_executor
 from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.hooks import HookCaller
@@ -29,6 +30,10 @@ from pytest_sweep.worker.spec import SessionSpec, session_spec
 
 if TYPE_CHECKING:  # Imports the database, for which the first trial need not wait.
     from pytest_sweep.plugin.chronicle import Chronicle
+
+
+QUIET_SECONDS = 1.0
+"""How long there is nothing to say of trials that have not begun."""
 
 
 class TrialPhase:
@@ -193,7 +198,7 @@ class TrialPhase:
 
 
 class _OnceNeeded:
-    """An audience that is there as soon as it is needed, and not before.
+    """An audience that is there as soon as something has happened, or has not for so long that there may be something to say of it.
 
     Args:
         made: returns it.
@@ -201,15 +206,28 @@ class _OnceNeeded:
 
     def __init__(self, made: Callable[[], Chronicle]) -> None:
         self._made = made
+        self._audience: Chronicle | None = None
+        self._early: list[Accepted] = []
+        self._first_tick = time.monotonic() + QUIET_SECONDS
 
     def persist(self, batch: Sequence[Accepted]) -> None:
-        self._made().persist(batch)
+        if self._audience is None and all(isinstance(event, SessionStarted) for event in batch):
+            self._early += batch  # Nothing of it is stored, and the worker waits for a trial.
+        else:
+            self._needed().persist([*self._early, *batch])
+            self._early.clear()
 
     def show(self, event: Accepted) -> None:
-        self._made().show(event)
+        if not isinstance(event, SessionStarted):
+            self._needed().show(event)
 
     def tick(self) -> None:
-        self._made().tick()
+        if self._audience is not None or time.monotonic() >= self._first_tick:
+            self._needed().tick()
+
+    def _needed(self) -> Chronicle:
+        self._audience = self._audience or self._made()
+        return self._audience
 
 
 def _environment(options: SweepOptions) -> dict[str, str]:
