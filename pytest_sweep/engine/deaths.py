@@ -50,7 +50,7 @@ class Reaper:
                 is_over = not self._try_again(entry, failed, died.kind, is_blamed=key == blamed)
             if is_over:
                 ended.append(failed)
-        worker.batch, worker.timed_out = {}, None
+        worker.batch, worker.timed_out, worker.moves = {}, None, False
         return ended
 
     def _limit(self, entry: Entry) -> float | None:

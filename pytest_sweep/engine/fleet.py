@@ -45,6 +45,7 @@ class Fleet:
 
     def set_nodes(self, nodes: Iterable[Node]) -> None:
         """Take note of the nodes that there are now: what waits for one that is gone, waits no more."""
+        drained = {node for node in self.pool.node_ids if self.pool.is_leaving(node)}
         self.pool.set_nodes(nodes)
         if self.reserved is not None and not all(map(self._may_use, self.reserved[0])):
             self.reserved = None
@@ -52,7 +53,7 @@ class Fleet:
             if worker.state is WorkerState.BUSY:
                 # Its process may live on: behind a cut link, on a node that was drained, or with one of its gang on a lost one.
                 if self.is_stranded(worker):
-                    self.kill(worker)
+                    self.kill(worker, moves=not drained.isdisjoint(worker.nodes))
             elif worker.state in (WorkerState.STARTING, WorkerState.IDLE) and not all(map(self._may_use, worker.nodes)):
                 self.stop(worker)
 
@@ -80,7 +81,7 @@ class Fleet:
         """Order `worker` to run `batch`, keys and attempts."""
         worker.batch = batch
         worker.state = WorkerState.BUSY
-        worker.since, worker.timed_out = self.now, None
+        worker.since, worker.timed_out, worker.moves = self.now, None, False
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items())))
 
     def idle(self, worker: Worker) -> None:
@@ -96,13 +97,13 @@ class Fleet:
             worker.state, worker.since = WorkerState.STARTING, self.now
             self._orders.append(commands.RestartWorker(worker.id))
 
-    def kill(self, worker: Worker, timed_out: str | None = None) -> None:
+    def kill(self, worker: Worker, timed_out: str | None = None, *, moves: bool = False) -> None:
         """Order the process of a busy worker to be ended, once; what becomes of the worker is decided when it is dead.
 
-        `timed_out` is the key of the trial that takes too long, if that is why.
+        `timed_out` is the key of the trial that takes too long, if that is why; `moves` says that its node leaves.
         """
         if worker.state is WorkerState.BUSY:
-            worker.state, worker.timed_out = WorkerState.KILLED, timed_out
+            worker.state, worker.timed_out, worker.moves = WorkerState.KILLED, timed_out, moves
             self._orders.append(commands.KillWorker(worker.id))
 
     def stop(self, worker: Worker) -> None:
@@ -113,11 +114,15 @@ class Fleet:
 
     def must_yield(self, worker: Worker) -> bool:
         """Say whether `worker` stands in the way of a shape that its node is being emptied for, or its node is about to leave."""
-        if any(map(self.pool.is_leaving, worker.nodes)):
+        if self.is_leaving(worker):
             return True
         if self.reserved is None or self.reserved[1] == worker.shape:
             return False
         return not self.reserved[0].isdisjoint(worker.nodes) or self.is_full
+
+    def is_leaving(self, worker: Worker) -> bool:
+        """Say whether a node that holds the worker's resources will be gone soon."""
+        return any(map(self.pool.is_leaving, worker.nodes))
 
     def is_stranded(self, worker: Worker) -> bool:
         """Say whether a node that holds the worker's resources is gone, so that no process can start there."""

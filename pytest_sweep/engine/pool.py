@@ -54,6 +54,7 @@ class Worker:
         since: since when it does what it does: starts, idles, runs the first of its batch, or stops.
         is_granted: whether the cluster has granted what it holds.
         timed_out: the key of the trial that it was killed for, because that took too long.
+        moves: whether it was killed because a node of its leaves, so that its trial goes on elsewhere.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Worker:
     since: float = 0.0
     is_granted: bool = True
     timed_out: str | None = None
+    moves: bool = False
 
 
 class Pool:

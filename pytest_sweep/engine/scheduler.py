@@ -25,6 +25,8 @@ from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.model.waiting import Waiting
 
+DRAINED = "its node was drained: the trial goes on elsewhere"
+
 
 class Scheduler:
     """The decisions of one run.
@@ -177,7 +179,9 @@ class Scheduler:
         if worker.state is WorkerState.STOPPING:
             self._on_worker_stopped(events.WorkerStopped(worker.id))
             return
-        if self._fleet.is_stranded(worker):
+        if worker.moves:
+            event = replace(event, kind=events.Death.NODE_LOST, cause=DRAINED)
+        elif self._fleet.is_stranded(worker):
             event = replace(event, kind=events.Death.NODE_LOST)
         for finished in self._reaper.bury(worker, event, self._fleet.now):
             self._finish(finished)
@@ -212,8 +216,9 @@ class Scheduler:
             return
         self._progressed = self._fleet.now
         self._ledger.record(event)
-        if self._budget.phase is not Phase.RUNNING and event.checkpoint is not None:
-            # It can go on from here another time; if its end has arrived, too, by the next tick, so much the better.
+        is_leaving = entry.worker is not None and self._fleet.is_leaving(entry.worker)
+        if event.checkpoint is not None and (self.out_of_time or is_leaving):
+            # It can go on from here another time, or elsewhere; if its end has arrived, too, by the next tick, so much the better.
             self._saved[event.key] = event.attempt
 
     def _on_trial_finished(self, event: events.TrialFinished) -> None:
@@ -258,12 +263,16 @@ class Scheduler:
                 self._cut_off(entry)
 
     def _cut_off_saved(self) -> None:
-        """In the time of grace, cut off who has kept a checkpoint since the last tick, and goes on."""
+        """In the time of grace, or on a node that leaves, cut off who has kept a checkpoint since the last tick, and goes on."""
         saved, self._saved = self._saved, {}
         for key, attempt in saved.items():
             entry = self._ledger.current(key, attempt)
-            if entry is not None and entry.is_open:
+            if entry is None or entry.worker is None or not entry.is_open:
+                continue
+            if self.out_of_time:
                 self._cut_off(entry)
+            else:
+                self._fleet.kill(entry.worker, moves=True)
 
     def _cut_off(self, entry: Entry) -> None:
         worker = entry.worker

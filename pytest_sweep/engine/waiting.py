@@ -133,7 +133,10 @@ class Explainer:
     def _too_large(self, shape: Shape) -> Wait:
         """Explain a shape that no node that is there could hold: it was let in, so that one must be missing."""
         if not self._pool.could_scale_to(shape):
-            why = f"no node that is there can hold it{', even if empty' if self._pool.suitable(shape) else ''}: it waits for one to join"
+            leaving = [node for node in self._pool.node_ids if self._pool.is_leaving(node)]
+            drained = f" ({self._addresses(leaving)} is drained)" if leaving else ""
+            empty = ", even if empty" if self._pool.suitable(shape) else ""
+            why = f"no node that is there can hold it{empty}{drained}: it waits for one to join"
             return Wait(_request(shape), why)
         asked = next((worker for worker in self._pool.workers.values() if not worker.nodes), None)
         if asked is None:

@@ -23,7 +23,8 @@ class Node:
         address: under which people know it.
         resources: all that it has.
         labels: what it is, by name: ``{"zone": "a"}``.
-        is_leaving: whether it will be gone soon, so that nothing new begins there.
+        is_leaving: whether it will be gone soon: nothing new begins there, and what runs goes on elsewhere after its next checkpoint.
+            Who says so leaves it away some seconds before it is gone, so that what still runs there can be ended.
     """
 
     id: str

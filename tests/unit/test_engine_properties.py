@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import Counter
 
 from hypothesis import settings
@@ -22,7 +23,10 @@ from pytest_sweep.model import Resources, Sweep, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.testing.driven import ended, make_trials, node
 
-NODES = (node(1, 4, gpu=1), node(2, 2))
+NODES = tuple(
+    dataclasses.replace(machine, labels={"zone": zone})
+    for machine, zone in ((node(1, 4, gpu=1), "a"), (node(2, 2), "b"), (node(3, 4), "b"))
+)
 SHAPES = (Resources(cpu=1), Resources(cpu=2), Resources(cpu=4), Resources(cpu=1, gpu=0.5), Resources(cpu=0.1))
 GANGS = (
     Placement(workers=3),
@@ -30,6 +34,8 @@ GANGS = (
     Placement(workers=4, strategy="STRICT_PACK"),
     Placement(workers=2, strategy="STRICT_SPREAD"),
     Placement(workers=4, nodes=2),
+    Placement(labels=(("zone", "b"),)),
+    Placement(workers=2, labels=(("zone", "b"),), strategy="SPREAD"),
 )
 SWEEPS = (
     Sweep("test_a.py::train", "train"),
@@ -37,6 +43,9 @@ SWEEPS = (
     Sweep("test_a.py::fragile", "fragile", worker_retries=0, retries=1),
     Sweep("test_a.py::fresh", "fresh", fresh_process=True),
 )
+EXAMPLES = int(os.environ.get("HYPOTHESIS_MAX_EXAMPLES", "40"))
+"""How many random runs there are; tox lets the variable through."""
+
 FINISHED = (TrialState.TERMINATED, TrialState.ERROR, TrialState.SKIPPED, TrialState.STOPPED)
 
 
@@ -67,6 +76,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.added: set[str] = set()
         self.finished: Counter[str] = Counter()
         self.running: dict[str, int] = {}
+        self.nodes = NODES
         self.tell(events.NodesChanged(NODES))
 
     def tell(self, event: events.Event) -> None:
@@ -79,6 +89,7 @@ class EngineMachine(RuleBasedStateMachine):
         elif isinstance(command, commands.StartWorker):
             assert command.worker not in self.processes
             assert command.nodes
+            assert set(command.nodes) <= self.usable
             self.processes[command.worker] = Process(command.resources, command.nodes)
         elif isinstance(command, commands.EndRun):
             raise AssertionError(command)
@@ -93,10 +104,12 @@ class EngineMachine(RuleBasedStateMachine):
                 process.is_killed = True
             elif isinstance(command, commands.RestartWorker):
                 assert not process.batch
+                assert set(process.nodes) <= self.usable
                 process.is_ready = process.is_killed = False
             else:
                 assert process.is_ready
                 assert not process.batch
+                assert set(process.nodes) <= self.usable
                 process.batch = list(command.trials)
 
     def note(self, event: events.Accepted) -> None:
@@ -109,6 +122,11 @@ class EngineMachine(RuleBasedStateMachine):
     def pick(self, data: st.DataObject, wanted: list[str]) -> tuple[str, Process]:
         name = data.draw(st.sampled_from(wanted))
         return name, self.processes[name]
+
+    @property
+    def usable(self) -> set[str]:
+        """The nodes on which something may begin."""
+        return {machine.id for machine in self.nodes if not machine.is_leaving}
 
     @property
     def starting(self) -> list[str]:
@@ -167,6 +185,19 @@ class EngineMachine(RuleBasedStateMachine):
     def free(self, name: str, process: Process) -> None:
         if not process.batch and not process.is_stopping:
             self.tell(events.BatchDone(name))
+
+    @precondition(lambda self: any(self.processes[name].runs for name in self.busy))
+    @rule(data=st.data(), checkpoint=st.sampled_from([None, "1-000001"]))
+    def report(self, data: st.DataObject, checkpoint: str | None) -> None:
+        _, process = self.pick(data, [name for name in self.busy if self.processes[name].runs])
+        self.tell(events.TrialReported(*process.batch[0], {"training_iteration": 1}, checkpoint))
+
+    @rule(states=st.tuples(*[st.sampled_from(["there", "there", "leaves", "gone"])] * len(NODES)))
+    def change_nodes(self, states: tuple[str, ...]) -> None:
+        """Nodes are drained, are lost, and come back."""
+        there = [(machine, state) for machine, state in zip(NODES, states, strict=True) if state != "gone"]
+        self.nodes = tuple(dataclasses.replace(machine, is_leaving=state == "leaves") for machine, state in there)
+        self.tell(events.NodesChanged(self.nodes))
 
     @precondition(lambda self: self.busy)
     @rule(data=st.data())
@@ -235,13 +266,15 @@ class EngineMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_has_the_same(self) -> None:
-        held = [trial for process in self.processes.values() for trial in process.batch if not process.is_stopping]
+        held = [key for process in self.processes.values() for key, _ in process.batch]
         assert len(held) == len(set(held))
 
     def teardown(self) -> None:
         """Let everything run to its end, and find every trial finished once."""
         if not hasattr(self, "scheduler"):
             return
+        self.nodes = NODES
+        self.tell(events.NodesChanged(NODES))
         for _ in range(5000):
             if self.scheduler.done:
                 break
@@ -268,4 +301,6 @@ class EngineMachine(RuleBasedStateMachine):
 
 def test_random_runs() -> None:
     """In random runs every trial ends, once, and no resources are granted twice."""
-    run_state_machine_as_test(EngineMachine, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(
+        EngineMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
+    )

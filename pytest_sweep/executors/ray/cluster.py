@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +23,12 @@ from pytest_sweep.model.resources import Resources
 
 CONNECT_SECONDS = 5
 """How long an address is tried: a wrong one is an error within 15 s, where Ray itself would hang for minutes."""
+
+ANSWER_SECONDS = 5.0
+"""How long Ray is waited for, which has answered other questions."""
+
+LEAVING_SECONDS = 10.0
+"""How long before a node's deadline what still runs there is ended: nodes are asked for every five seconds, and a process takes some."""
 
 
 class Cluster:
@@ -104,11 +112,18 @@ class Cluster:
             ray.shutdown()
 
     def nodes(self) -> tuple[Node, ...]:
-        """Return the nodes that are alive."""
+        """Return the nodes that are alive, but for those whose deadline to be drained is as good as over."""
+        draining, now = _draining_nodes(), time.time()
         return tuple(
-            Node(node["NodeID"], node["NodeManagerAddress"], _resources(node["Resources"]), dict(node["Labels"]))
+            Node(
+                node["NodeID"],
+                node["NodeManagerAddress"],
+                _resources(node["Resources"]),
+                dict(node["Labels"]),
+                is_leaving=node["NodeID"] in draining,
+            )
             for node in ray.nodes()  # type: ignore[no-untyped-call]
-            if node["Alive"] and node["Resources"]
+            if node["Alive"] and node["Resources"] and now < draining.get(node["NodeID"], math.inf) - LEAVING_SECONDS
         )
 
     def future_nodes(self) -> tuple[Resources, ...]:
@@ -174,6 +189,17 @@ def _refusal(address: str, error: str) -> str:
     if "unauthenticated" in error.lower() or "token" in error.lower():
         return f"the Ray cluster at {address} wants a token that we do not have: {WANTED}"
     return f"what answers at {address} is no Ray cluster that we can use ({error}): is it the port of 'ray start --head --port'?"
+
+
+def _draining_nodes() -> dict[str, float]:
+    """Return when each node that is being drained is to be gone, in seconds since the epoch; infinite where nobody has said when.
+
+    Ray tells it in a private way only. Where a version has that no more, a node is lost without a warning when it goes.
+    """
+    client = getattr(ray_worker.global_worker, "gcs_client", None)
+    ask = getattr(client, "get_draining_nodes", None)
+    deadlines = {} if ask is None else ask(timeout=ANSWER_SECONDS)
+    return {node: deadline / 1000 if deadline else math.inf for node, deadline in deadlines.items()}
 
 
 def _resources(amounts: Mapping[str, Any]) -> Resources:
