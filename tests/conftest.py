@@ -72,8 +72,8 @@ def start(pytester: pytest.Pytester) -> Iterator[Callable[..., Session]]:
     """Return a function that starts a session of its own process in the test's folder with the given arguments."""
     sessions: list[Session] = []
 
-    def start_session(*args: str, **environ: str) -> Session:
-        sessions.append(Session(pytester.path, *args, **environ))
+    def start_session(*args: str, **further: Any) -> Session:
+        sessions.append(Session(pytester.path, *args, **further))
         return sessions[-1]
 
     yield start_session

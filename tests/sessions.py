@@ -31,13 +31,22 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
 
 
 class Session:
-    """A ``pytest --sweep`` in a process of its own, whose output is read while it runs."""
+    """A ``pytest --sweep`` in a process of its own, whose output is read while it runs.
 
-    def __init__(self, folder: Path, *args: str, **environ: str) -> None:
+    Args:
+        folder: where it runs.
+        args: further arguments of pytest.
+        on: makes a command one that runs on another machine.
+        environ: variables that it has besides ours.
+    """
+
+    def __init__(
+        self, folder: Path, *args: str, on: Callable[..., list[str]] = lambda *command: [*command], **environ: str
+    ) -> None:
         self.folder = folder
         self._output = (folder / "output.txt").open("w+")
         env = {**os.environ, "HOME": str(Path.home()), **environ}
-        command = [sys.executable, "-m", "pytest", "--sweep", "-p", "no:cacheprovider", *args]
+        command = on(sys.executable, "-m", "pytest", "--sweep", "-p", "no:cacheprovider", *args)
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=self._output, stderr=subprocess.STDOUT, env=env, start_new_session=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.sessions import LIMIT, kill, wait_for
 
 NETWORK = "10.77.0"
 PORT = 6379
+AUTHENTICATION = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""What every process on the hosts must have; whose HOME has a token, or none, does not matter."""
 
 
 class Host:
@@ -38,7 +41,8 @@ class Host:
             ["ip", "netns", "exec", name, "unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE, text=True
         )
         assert self._first.stdout is not None
-        assert self._first.stdout.readline() == "ready\n"
+        with self._first.stdout as said:
+            assert said.readline() == "ready\n"
 
     def command(self, *command: str) -> list[str]:
         """Return `command` so that it runs on this host."""
@@ -151,7 +155,7 @@ def machines() -> Iterator[Hosts]:
 
 def environ() -> dict[str, str]:
     """Return the environment of a Ray that wants tokens."""
-    return {**os.environ, "RAY_AUTH_MODE": "token", "HOME": str(Path.home())}
+    return {**os.environ, **AUTHENTICATION, "HOME": str(Path.home())}
 
 
 def _ip(*arguments: str) -> None:

@@ -251,6 +251,9 @@ class Conductor(threading.Thread):
 
     def _on_examined(self, worker: WorkerHandle, births: int, ending: Ending) -> None:
         if births == worker.births and worker.id in self._workers:
+            if worker.actor is not None:
+                # Where only the connection was lost, it lives: it ends as soon as it is reached again.
+                self._ray.kill(worker.actor)
             self._post.tell_death(worker, ending)
 
     def _after_run(self, worker: WorkerHandle, result: CallResult) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pytest_sweep.executors.ray.handle import WorkerHandle, brief
+from pytest_sweep.executors.ray.handle import WorkerHandle, brief, is_unavailable
 from pytest_sweep.model.events import Death
 from pytest_sweep.worker.blackbox import Ending
 from pytest_sweep.worker.spec import SessionSpec
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HELPER_SECONDS = 20.0
 """How long a helper is waited for: its process has to start, on a node that may be gone."""
+
+NODE_LOST = Ending("its node was lost", Death.NODE_LOST)
 
 _SIGNALS = {
     "Segmentation fault": "SIGSEGV",
@@ -51,17 +53,28 @@ class Coroner:
 
     def examine(self, worker: WorkerHandle, error: Exception | None, then: Callable[[Ending], None]) -> None:
         """Find out how a worker died whose call ended with `error`, and pass it to `then`."""
-        is_alive = any(node.id == worker.home for node in self._conductor.nodes)
-        if "node has died" in str(error) or not is_alive:
-            then(Ending("its node was lost", Death.NODE_LOST))
+
+        def examined(found: tuple[str, bool] | None) -> None:
+            # Where Ray only says that it does not reach the process, and nobody answers on its node, it is the node that is gone:
+            # Ray itself is sure of that a minute later.
+            if found is None and (is_unavailable(error) or not self._has_node(worker)):
+                then(NODE_LOST)
+            else:
+                then(_ending(error, *(found or ("", False))))
+
+        if "node has died" in str(error) or not self._has_node(worker):
+            then(NODE_LOST)
         else:
-            self._ask(worker, "examine", lambda found: then(_ending(error, *(found or ("", False)))))
+            self._ask(worker, "examine", examined)
 
     def leave(self, end: Callable[[Any], None]) -> None:
         """End the helpers."""
         for helper in self._helpers.values():
             end(helper)
         self._helpers.clear()
+
+    def _has_node(self, worker: WorkerHandle) -> bool:
+        return any(node.id == worker.home for node in self._conductor.nodes)
 
     def _ask(self, worker: WorkerHandle, question: str, then: Callable[[Any], None]) -> None:
         """Ask the helper of the worker's node, and go on without an answer where none comes."""

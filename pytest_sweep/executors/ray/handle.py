@@ -68,6 +68,11 @@ def could_not_begin(error: Exception | None) -> bool:
     return type(error).__name__ == "ActorDiedError" and "raised in its creation task" in str(error)
 
 
+def is_unavailable(error: Exception | None) -> bool:
+    """Say whether Ray does not reach an actor, which may live: the connection to it has broken."""
+    return type(error).__name__ == "ActorUnavailableError"
+
+
 def brief(error: Exception | None) -> str:
     """Return what Ray knows of a death, in a line: its error goes on with identifiers and advice.
 
@@ -81,6 +86,8 @@ def brief(error: Exception | None) -> str:
         return f"{said} (at {where[1]}){missing}" if where else said
     if name == "ActorDiedError":
         return "killed or crashed, signal unknown"
+    if is_unavailable(error):
+        return "the connection to it broke, and it was ended"
     if name == "OutOfMemoryError":
         return "Ray's memory monitor killed it, because its node ran out of memory"
     cause = getattr(error, "cause", None) or error  # What an actor's method raised is wrapped in a RayTaskError.
