@@ -10,9 +10,11 @@ from pathlib import Path
 
 from pytest_sweep.checkpoints import folders_with, get_file, put_file
 from pytest_sweep.errors import SweepError
-from pytest_sweep.store import DATABASE, snapshot
+from pytest_sweep.store import DATABASE, NotBegunError, RunReader, snapshot
 
 EVERY_SECONDS = 60.0
+FETCHED = "fetched"
+"""The file that tells a run that was brought here from one that was made here."""
 
 
 class Backup:
@@ -70,15 +72,37 @@ class Backup:
 
 
 def fetch_run(location: str, results_dir: Path, name: str | None) -> None:
-    """Bring the copy of a run to this machine, if it is not here; where `name` is None, the newest, if it is newer than those here.
+    """Bring the copy of a run to this machine, and of those that it went on from.
+
+    What was made here is left as it is; what was brought before is brought anew, for it may have gone on since.
+
+    Args:
+        location: where the copies are: a path or a URL.
+        results_dir: this machine's folder for results.
+        name: the run; None is the newest, if it is newer than those here.
 
     Raises:
         SweepError: the copies cannot be read.
     """
-    stored = folders_with(location, DATABASE)
+    stored = set(folders_with(location, DATABASE))
     wanted = name if name is not None else max(stored, default=None)
-    if wanted is None or wanted not in stored or (results_dir / wanted / DATABASE).exists():
+    # Names begin with the time: where a later one is here, the newest is.
+    if name is None and (wanted or "") < max(
+        (path.parent.name for path in results_dir.glob(f"*/{DATABASE}")), default=""
+    ):
         return
-    if name is None and wanted < max((path.parent.name for path in results_dir.glob(f"*/{DATABASE}")), default=""):
-        return  # Names begin with the time: the newest is here.
-    get_file(location, f"{wanted}/{DATABASE}", results_dir / wanted / DATABASE)
+    while wanted in stored:
+        stored.remove(wanted)
+        folder = results_dir / wanted
+        if (folder / FETCHED).exists() or not (folder / DATABASE).exists():
+            get_file(location, f"{wanted}/{DATABASE}", folder / DATABASE)
+            (folder / FETCHED).write_text(f"from {location}\n", encoding="utf-8")
+        wanted = _origin(folder)
+
+
+def _origin(folder: Path) -> str | None:
+    """Return the name of the run that the run in `folder` went on from; None where there is none."""
+    try:
+        return RunReader(folder).run().resumed_from
+    except NotBegunError:
+        return None

@@ -15,7 +15,7 @@ from pytest_sweep.plugin.backup import fetch_run
 from pytest_sweep.plugin.comparing import CacheComparison, OtherCode
 from pytest_sweep.plugin.options import LAST, SweepOptions
 from pytest_sweep.plugin.plan import Plan
-from pytest_sweep.store import Outcome, last_run, origins, outcomes, run_folder, run_folders
+from pytest_sweep.store import Outcome, last_run, origins, outcomes, run_folder, run_folders, who_runs
 
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
 
@@ -150,4 +150,11 @@ def _folder(options: SweepOptions) -> Path:
     results_dir = options.results_dir.absolute()
     if options.storage is not None:  # The run may have been another machine's.
         fetch_run(options.storage, results_dir, None if options.resume == LAST else str(options.resume))
-    return last_run(results_dir) if options.resume == LAST else run_folder(results_dir, str(options.resume))
+    folder = last_run(results_dir) if options.resume == LAST else run_folder(results_dir, str(options.resume))
+    driver = who_runs(folder)
+    if driver is not None:
+        raise StoreError(
+            f"the run {folder.name} still goes on ({driver}), and what it has not finished would run twice: wait for its end, or end "
+            "it with Ctrl-C or SIGTERM, which stores what it has"
+        )
+    return folder

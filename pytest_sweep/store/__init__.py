@@ -6,18 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_sweep.store.database import snapshot
+    from pytest_sweep.store.database import NotBegunError, snapshot
     from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, origins, outcomes, starts
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir, run_folder, run_folders
     from pytest_sweep.store.provenance import git_state, package_versions
     from pytest_sweep.store.reader import RunReader
     from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+    from pytest_sweep.store.running import who_runs
     from pytest_sweep.store.schema import SCHEMA_VERSION
     from pytest_sweep.store.writer import RunStore
 
 __all__ = [
     "DATABASE",
     "SCHEMA_VERSION",
+    "NotBegunError",
     "Outcome",
     "RunReader",
     "RunStore",
@@ -38,10 +40,12 @@ __all__ = [
     "run_folders",
     "snapshot",
     "starts",
+    "who_runs",
 ]
 
 _HOMES = {
     "DATABASE": "folders",
+    "NotBegunError": "database",
     "Outcome": "earlier",
     "RunReader": "reader",
     "RunStore": "writer",
@@ -63,6 +67,7 @@ _HOMES = {
     "run_folders": "folders",
     "snapshot": "database",
     "starts": "earlier",
+    "who_runs": "running",
 }
 
 

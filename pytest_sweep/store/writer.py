@@ -18,6 +18,7 @@ from pytest_sweep.store import schema
 from pytest_sweep.store.copying import copy_trials
 from pytest_sweep.store.database import close_database, create_database, reporting_errors
 from pytest_sweep.store.folders import DATABASE, begin_run, run_name
+from pytest_sweep.store.running import RunLock
 from pytest_sweep.store.writes import Batch, Row
 
 _CHUNK = 1000
@@ -32,8 +33,9 @@ class RunStore:
         path: its folder.
     """
 
-    def __init__(self, run: Run, connection: Connection) -> None:
+    def __init__(self, run: Run, connection: Connection, lock: RunLock) -> None:
         self.run = run
+        self._lock = lock
         self.path = Path(run.path)
         self._database = self.path / DATABASE
         self._connection = connection
@@ -95,7 +97,12 @@ class RunStore:
             StoreError: the database cannot be written.
         """
         folder = Path(run.path)
-        store = cls(run, create_database(folder / DATABASE))
+        lock = RunLock(folder)
+        try:
+            store = cls(run, create_database(folder / DATABASE), lock)
+        except BaseException:
+            lock.release()
+            raise
         commit, dirty = git or (None, None)
         row = {
             "name": run.name,
@@ -170,8 +177,11 @@ class RunStore:
 
     def close(self) -> None:
         """Close the database, whose file is then complete without others beside it. A second call does nothing."""
-        if not self._connection.closed:
-            close_database(self._connection, self._database)
+        try:
+            if not self._connection.closed:
+                close_database(self._connection, self._database)
+        finally:
+            self._lock.release()
 
     def _stored_path(self, path: str) -> str:
         """Return a path in the run's folder relative to it, because a run can be copied and moved."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -37,6 +39,42 @@ def test_another_machine_resumes(project: Project, resume: str) -> None:
     (failed,) = [trial for trial in project.grid() if trial.state is TrialState.ERROR]
     assert failed.attempts == 2
     assert len(list((project.path / "bucket").glob("*/run.db"))) == 2
+
+
+def test_what_it_went_on_from_is_brought_too(project: Project) -> None:
+    """A run that was resumed from another one is brought together with that one, which has what it did not select."""
+    project.write(TRAIN)
+    storage = f"--sweep-storage={project.path / 'bucket'}"
+    project.sweep(storage, "-k", "n=1 or n=2")
+    project.sweep(storage, "--sweep-resume", "-k", "n=1")
+    names = [run.name for run in project.runs()]
+    shutil.rmtree(project.path / "sweep_results")
+    result = project.sweep(storage, "--sweep-resume", "-k", "n=1 or n=2")
+    assert f"resuming {names[-1]}, 2 trials: 2 taken" in output(result)
+    assert [run.name for run in project.runs()][:-1] == names
+
+
+def test_what_was_brought_is_brought_anew(project: Project) -> None:
+    """A copy that has grown since it was brought is brought again; a run that was made here is left as it is."""
+    project.write(TRAIN)
+    storage = f"--sweep-storage={project.path / 'bucket'}"
+    project.sweep(storage, "-k", "n=1")
+    (elsewhere,) = project.runs()
+    copy = project.path / "bucket" / elsewhere.name / "run.db"
+    later = copy.read_bytes()
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("UPDATE trial SET state = 'RUNNING', metrics = NULL")
+    shutil.rmtree(project.path / "sweep_results")
+    project.sweep(storage, f"--sweep-resume={elsewhere.name}", "-k", "n=1").assert_outcomes(passed=1)
+    assert project.only().state is TrialState.TERMINATED
+    copy.write_bytes(later)
+    project.sweep(storage, f"--sweep-resume={elsewhere.name}", "-k", "n=1")
+    assert project.only().state is TrialState.CACHED
+
+    here = project.runs()[-1]
+    (project.path / "bucket" / here.name / "run.db").write_bytes(b"of somebody else")
+    project.sweep(storage, f"--sweep-resume={here.name}", "-k", "n=1")
+    assert project.only().state is TrialState.CACHED
 
 
 def test_a_storage_that_cannot_be_written(project: Project) -> None:

@@ -390,6 +390,26 @@ class TestGoingOn:
             assert trial.state is (TrialState.CACHED if trial.name in done else TrialState.TERMINATED)
             assert [report["training_iteration"] for report in trial.metrics_history] == [1, 2, 3], trial.name
 
+    @pytest.mark.parametrize("by_name", [False, True])
+    def test_a_run_that_goes_on_is_refused(
+        self, project: Project, start: Callable[..., Session], by_name: bool
+    ) -> None:
+        """A run whose driver lives is not resumed, and says who that is; as soon as it is dead the run can be resumed."""
+        project.write(NOTING + "\n    @sweep(grid={'n': [1]})\n    def train(n):\n        note(n)\n        import time\n"
+                      "        time.sleep(600 if 'HANG' in os.environ else 0)\n")  # fmt: skip
+        session = start("--sweep-executor=processes", HANG="1")
+        wait_for((project.path / "notes").exists, "the trial")
+        (run,) = project.runs()
+        resume = f"--sweep-resume={run.name}" if by_name else "--sweep-resume"
+        refused = project.sweep(resume)
+        assert refused.ret == pytest.ExitCode.USAGE_ERROR
+        assert_says(refused, f"the run {run.name} still goes on (process {session.process.pid} on ", "would run twice")
+        assert project.runs() == [run]
+        os.kill(session.process.pid, signal.SIGKILL)
+        session.process.wait(30)
+        project.sweep(resume).assert_outcomes(passed=1)
+        assert not (project.runs()[-1] / "running").exists()
+
     def test_a_driver_that_is_killed_while_it_resumes(self, project: Project) -> None:
         """What a run has not begun, because it was killed before it had copied it, is found where that run went on from."""
         project.write(MIXED)

@@ -1,0 +1,75 @@
+"""Says whether a run still goes on: its driver locks a file in its folder, and the kernel frees the lock when the driver dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+from pytest_sweep.errors import StoreError
+
+if sys.platform != "win32":
+    import fcntl
+
+FILE = "running"
+
+
+class RunLock:
+    """The lock of a run that goes on; it lives as long as this process, whatever becomes of that.
+
+    Args:
+        folder: the run's folder.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        try:
+            self._file: int | None = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.write(self._file, f"process {os.getpid()} on {platform.node()}, since {since}".encode())
+        except OSError as error:
+            raise StoreError(f"results cannot be written to {folder}: {error.strerror or error}") from error
+        if sys.platform != "win32":
+            # A file system without locks has runs that nobody sees going on, as there were before.
+            with contextlib.suppress(OSError):
+                # Of the process, not of the open file: what the driver forks does not hold it.
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def release(self) -> None:
+        """Say that the run has ended. A second call does nothing."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # Somebody has deleted the folder, or nobody may write there any more.
+                self._path.unlink()
+            os.close(self._file)
+            self._file = None
+
+
+def who_runs(folder: Path) -> str | None:
+    """Return who drives the run in `folder`: ``process 4711 on host, since 2026-11-23 20:30:21``; None where it has ended or died.
+
+    Not to be asked by the process that drives it, which would lose its lock.
+
+    Raises:
+        StoreError: the folder cannot be read.
+    """
+    try:
+        file = (folder / FILE).open("rb")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"whether the run in {folder} goes on cannot be read: {error.strerror or error}") from error
+    with file:
+        if sys.platform != "win32":
+            try:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # POSIX allows either.
+                return file.read().decode(errors="replace")
+            except OSError:  # A file system without locks.
+                return None
+    return None
