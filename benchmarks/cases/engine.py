@@ -1,0 +1,49 @@
+"""The scheduler alone, with simulated workers: no process, no pytest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.cases.reports import yardstick
+from benchmarks.contestants import YARDSTICK
+from benchmarks.measuring import Sample
+from benchmarks.model import Case, Contestant, Mark, Round, figure, ratio
+
+_SCHEDULER, _TENTH = "scheduler", "scheduler, a tenth"
+
+
+def simulated(name: str, nodes: int, trials: int) -> Contestant:
+    """Return a simulation of `trials` on `nodes` of eight CPUs."""
+
+    def finish(folder: Path, sample: Sample) -> Sample:
+        return {**sample, **json.loads((folder / "simulation.json").read_text(encoding="utf-8"))}
+
+    return Contestant(name, ("-m", "benchmarks.simulation", str(nodes), str(trials)), finish=finish)
+
+
+def _linearity(round_: Round) -> float:
+    return round_[_SCHEDULER]["bytes_a_trial"] / round_[_TENTH]["bytes_a_trial"]
+
+
+CASES = (
+    Case(
+        "scheduler",
+        "the scheduler alone, simulated: 1,000 nodes, 1,000,000 trials",
+        (simulated(_SCHEDULER, 1000, 1_000_000), simulated(_TENTH, 1000, 100_000)),
+        (
+            Mark("an event", figure(_SCHEDULER, "microseconds"), 20.0, unit="µs", is_relative=False),
+            Mark("an event, 100,000 trials", figure(_TENTH, "microseconds"), unit="µs", is_relative=False),
+            Mark("of the memory a trial of 100,000", _linearity, 1.1),
+        ),
+    ),
+)
+SHORT = (
+    Case(
+        "scheduler",
+        "the scheduler alone, simulated: 100 nodes, 50,000 trials",
+        (simulated(_SCHEDULER, 100, 50_000), yardstick),
+        (Mark("of the yardstick", ratio(_SCHEDULER, YARDSTICK)),),
+        rounds=2,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The peers: other ways to run the same trials, each a whole program."""

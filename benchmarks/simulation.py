@@ -1,0 +1,103 @@
+"""The scheduler with simulated workers: ``python -m benchmarks.simulation NODES TRIALS`` writes what it took to simulation.json."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from pytest_sweep.engine.scheduler import Scheduler
+from pytest_sweep.model import Resources, Sweep, Trial, TrialState, commands, events
+
+CPUS = 8
+TICKS_EVERY = 1000
+_SECONDS = 0.2
+"""How long a trial lasts: some a call, as the pacing has it."""
+
+
+class Simulation:
+    """Runs trials to their ends on workers that are as fast as they say; measures the scheduler only.
+
+    Args:
+        nodes: how many, of `CPUS` each.
+        trials: how many, of one CPU each.
+    """
+
+    def __init__(self, nodes: int, trials: int) -> None:
+        sweep = Sweep("test_it.py::train", "train")
+        self.trials = [
+            Trial(f"{n:016x}", f"test_it.py::train[{n}]", f"train[{n}]", sweep, {"n": n}) for n in range(trials)
+        ]
+        self._nodes = tuple(
+            events.Node(f"node-{n}", f"10.0.{n // 250}.{n % 250}", Resources(float(CPUS))) for n in range(nodes)
+        )
+        self.scheduler = Scheduler()
+        self.events = 0
+        self.seconds = 0.0
+        self._now = 0.0
+        self._due: list[tuple[float, int, events.Event]] = []
+        self._count = 0
+
+    def run(self) -> None:
+        """Run them."""
+        self._tell(events.Tick(0.0))
+        self._tell(events.NodesChanged(self._nodes))
+        self._tell(events.TrialsAdded(tuple(self.trials)))
+        while not self.scheduler.done:
+            self._now, _, event = heapq.heappop(self._due)
+            self._tell(event)
+            if self.events % TICKS_EVERY == 0:
+                self._tell(events.Tick(self._now))
+
+    def _tell(self, event: events.Event) -> None:
+        before = time.perf_counter()
+        decided = self.scheduler.handle(event)
+        self.seconds += time.perf_counter() - before
+        self.events += 1
+        self._obey(decided)
+
+    def _obey(self, decided: Iterable[commands.Command]) -> None:
+        for command in decided:
+            if isinstance(command, commands.StartWorker):
+                self._later(1.0, events.WorkerStarted(command.worker, "10.0.0.1:1", command.nodes))
+            elif isinstance(command, commands.StopWorker):
+                self._later(0.1, events.WorkerStopped(command.worker))
+            elif isinstance(command, commands.RunTrials):
+                self._run(command)
+
+    def _run(self, command: commands.RunTrials) -> None:
+        delay = 0.0
+        for key, attempt in command.trials:
+            self._later(delay, events.TrialStarted(key, attempt, self._now + delay, "10.0.0.1:1"))
+            delay += _SECONDS
+            end = events.TrialFinished(
+                key, attempt, TrialState.TERMINATED, {"value": 1}, None, _SECONDS, self._now + delay
+            )
+            self._later(delay, end)
+        self._later(delay, events.BatchDone(command.worker))
+
+    def _later(self, delay: float, event: events.Event) -> None:
+        self._count += 1
+        heapq.heappush(self._due, (self._now + delay, self._count, event))
+
+
+def main(nodes: int, trials: int) -> None:
+    """Simulate, and write what it took."""
+    simulation = Simulation(nodes, trials)
+    before = psutil.Process().memory_info().rss
+    simulation.run()
+    result = {
+        "microseconds": simulation.seconds / simulation.events * 1e6,
+        "events": simulation.events,
+        "bytes_a_trial": (psutil.Process().memory_info().rss - before) / trials,
+    }
+    Path("simulation.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
