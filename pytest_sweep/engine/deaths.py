@@ -23,6 +23,11 @@ class Reaper:
         self._ledger = ledger
         self._policy = policy
 
+    @property
+    def has_limits(self) -> bool:
+        """Whether any trial may take too long: where none may, nobody has to look at all workers."""
+        return self._policy.timeout is not None or self._ledger.has_timeouts
+
     def overdue(self, worker: Worker, now: float) -> str | None:
         """Return the key of the trial that the worker runs, if that takes longer than it may.
 

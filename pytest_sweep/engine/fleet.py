@@ -6,7 +6,7 @@ shape that has had no worker for `Policy.patience` seconds gets a node emptied f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.pool import Pool, Shape, Worker, WorkerState
@@ -37,6 +37,7 @@ class Fleet:
         self._waiting_since: dict[Shape, float] = {}
         self.reserved: tuple[frozenset[str], Shape] | None = None
         self._orders: list[commands.WorkerCommand] = []
+        self._full: dict[Shape, tuple[int, tuple[frozenset[str], Shape] | None]] = {}
 
     def take_orders(self) -> list[commands.WorkerCommand]:
         """Return the orders since the last call."""
@@ -71,22 +72,22 @@ class Fleet:
     def meet_demand(self) -> None:
         """Start workers for what waits, or clear idle ones away to make room."""
         for shape, queue in self._queues.items():
-            while len(queue) > len(self.pool.in_state(WorkerState.STARTING, shape)):
+            while len(queue) > self.pool.count(shape, WorkerState.STARTING):
                 if not self._grow(shape):
                     break
-            if len(queue) and not self.pool.of_shape(shape):
+            if len(queue) and not self.pool.count(shape):
                 self._waiting_since.setdefault(shape, self.now)
 
     def run(self, worker: Worker, batch: dict[str, int]) -> None:
         """Order `worker` to run `batch`, keys and attempts."""
         worker.batch = batch
-        worker.state = WorkerState.BUSY
+        self.pool.move(worker, WorkerState.BUSY)
         worker.since, worker.timed_out, worker.moves = self.now, None, False
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items())))
 
     def idle(self, worker: Worker) -> None:
         """Take note that `worker` waits for work."""
-        worker.state = WorkerState.IDLE
+        self.pool.move(worker, WorkerState.IDLE)
         worker.since = self.now
 
     def restart(self, worker: Worker) -> None:
@@ -94,7 +95,8 @@ class Fleet:
         if self.must_yield(worker) or self.is_stranded(worker) or not self._queues.get(worker.shape):
             self.stop(worker)
         else:
-            worker.state, worker.since = WorkerState.STARTING, self.now
+            self.pool.move(worker, WorkerState.STARTING)
+            worker.since = self.now
             self._orders.append(commands.RestartWorker(worker.id))
 
     def kill(self, worker: Worker, timed_out: str | None = None, *, moves: bool = False) -> None:
@@ -103,14 +105,21 @@ class Fleet:
         `timed_out` is the key of the trial that takes too long, if that is why; `moves` says that its node leaves.
         """
         if worker.state is WorkerState.BUSY:
-            worker.state, worker.timed_out, worker.moves = WorkerState.KILLED, timed_out, moves
+            self.pool.move(worker, WorkerState.KILLED)
+            worker.timed_out, worker.moves = timed_out, moves
             self._orders.append(commands.KillWorker(worker.id))
 
     def stop(self, worker: Worker) -> None:
         """Order `worker` to end, once."""
         if worker.state is not WorkerState.STOPPING:
-            worker.state, worker.since = WorkerState.STOPPING, self.now
+            self.pool.move(worker, WorkerState.STOPPING)
+            worker.since = self.now
             self._orders.append(commands.StopWorker(worker.id))
+
+    @property
+    def is_restless(self) -> bool:
+        """Whether a worker may have to yield."""
+        return self.reserved is not None or self.pool.has_leaving
 
     def must_yield(self, worker: Worker) -> bool:
         """Say whether `worker` stands in the way of a shape that its node is being emptied for, or its node is about to leave."""
@@ -147,8 +156,17 @@ class Fleet:
         self._orders.append(commands.StartWorker(worker.id, shape.resources, nodes, shape.placement))
         return True
 
-    def place(self, shape: Shape, without: Iterable[Worker] = ()) -> tuple[str, ...] | None:
+    def place(self, shape: Shape, without: Sequence[Worker] = ()) -> tuple[str, ...] | None:
         """Return the nodes that have room for `shape`, among those that it may use."""
+        moment = self.pool.freed, self.reserved
+        if not without and self._full.get(shape) == moment:
+            return None  # A thousand nodes are not looked at again for every trial that ends.
+        nodes = self._place(shape, without)
+        if nodes is None and not without:
+            self._full[shape] = moment
+        return nodes
+
+    def _place(self, shape: Shape, without: Sequence[Worker]) -> tuple[str, ...] | None:
         if self.reserved is None:
             return self.pool.place(shape, without=without)
         emptied, owner = self.reserved

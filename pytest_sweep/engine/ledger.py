@@ -52,12 +52,15 @@ class Ledger:
         queues: the keys of the trials that wait, by the shape of worker that they need.
         unfinished: how many trials are neither finished nor given up.
         closed_because: why nothing new may begin; None while it may.
+        has_timeouts: whether the sweep of any trial says how long an attempt may take.
     """
 
     def __init__(self) -> None:
         self.queues: dict[Shape, deque[str]] = {}
         self.unfinished = 0
         self.closed_because: str | None = None
+        self.has_timeouts = False
+        self._shapes: dict[Shape, Shape] = {}
         self._entries: dict[str, Entry] = {}
         self._delayed: list[tuple[float, str, int]] = []
         self._records: list[commands.Record] = []
@@ -75,9 +78,11 @@ class Ledger:
         """Take in trials that wait; those of which `attempts` knows a number begin with that attempt."""
         for trial in trials:
             shape = Shape(trial.resources, trial.fresh_process, placement=trial.placement)
-            entry = self._entries[trial.key] = Entry(trial, shape, attempt=attempts.get(trial.key, 1))
-            self.queues.setdefault(entry.shape, deque()).append(trial.key)
+            shape = self._shapes.setdefault(shape, shape)  # One for all that are equal: there may be a million trials.
+            self._entries[trial.key] = Entry(trial, shape, attempt=attempts.get(trial.key, 1))
+            self.queues.setdefault(shape, deque()).append(trial.key)
             self.unfinished += 1
+            self.has_timeouts = self.has_timeouts or trial.sweep.timeout is not None
 
     def __getitem__(self, key: str) -> Entry:
         return self._entries[key]

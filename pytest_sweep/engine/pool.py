@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -28,6 +28,15 @@ class Shape:
     fresh_process: bool = False
     exclusive: bool = False
     placement: Placement = Placement()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked for with every event: computed once.
+        parts = (self.resources, self.fresh_process, self.exclusive, self.placement)
+        object.__setattr__(self, "_hash", hash(parts))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class WorkerState(enum.Enum):
@@ -74,10 +83,20 @@ class Pool:
 
     Args:
         future: the node types that an autoscaler could add.
+
+    Attributes:
+        workers: all of them, by their ids.
+        freed: a number that is another one whenever there may be more room than before.
+        has_leaving: whether any node will be gone soon.
     """
 
     def __init__(self, future: Iterable[Resources] = ()) -> None:
         self.workers: dict[str, Worker] = {}
+        self.freed = 0
+        self.has_leaving = False
+        # A cluster has thousands of workers, and every event asks for the few that idle, or how many there are of a shape.
+        self._in_state: dict[WorkerState, dict[str, Worker]] = {state: {} for state in WorkerState}
+        self._counts: Counter[tuple[Shape, WorkerState | None]] = Counter()
         self._nodes: dict[str, Node] = {}
         self._free: dict[str, Resources] = {}
         self._future = tuple(future)
@@ -87,6 +106,8 @@ class Pool:
         """Take note of the nodes that there are now; what workers hold on them stays held."""
         self._nodes = {node.id: node for node in nodes}
         self._free = {node.id: node.resources for node in self._nodes.values()}
+        self.freed += 1
+        self.has_leaving = any(node.is_leaving for node in self._nodes.values())
         for worker in self.workers.values():
             self._take(worker)
 
@@ -159,9 +180,18 @@ class Pool:
         """Note a new worker of `shape`, which holds its resources on `nodes` from now on."""
         self._made += 1
         worker = Worker(f"worker-{self._made}", shape, nodes, self._demand(shape, nodes))
-        self.workers[worker.id] = worker
+        self.workers[worker.id] = self._in_state[worker.state][worker.id] = worker
+        self._count(worker, 1)
         self._take(worker)
         return worker
+
+    def move(self, worker: Worker, state: WorkerState) -> None:
+        """Note that `worker` is in `state` from now on."""
+        self._count(worker, -1)
+        del self._in_state[worker.state][worker.id]
+        worker.state = state
+        self._in_state[state][worker.id] = worker
+        self._count(worker, 1)
 
     def locate(self, worker: Worker, nodes: tuple[str, ...]) -> None:
         """Note where the cluster has put a worker whose nodes were left to it."""
@@ -170,18 +200,24 @@ class Pool:
 
     def remove(self, worker: Worker) -> None:
         """Forget a worker; its resources are free again."""
-        del self.workers[worker.id]
+        del self.workers[worker.id], self._in_state[worker.state][worker.id]
+        self._count(worker, -1)
+        self.freed += 1
         for node, amount in worker.holds.items():
             if node in self._free:
                 self._free[node] = self._free[node].plus(amount)
 
     def in_state(self, state: WorkerState, shape: Shape | None = None) -> list[Worker]:
-        """Return the workers that are in `state`, of one shape if it is given."""
-        return [w for w in self.workers.values() if w.state is state and (shape is None or w.shape == shape)]
+        """Return the workers that are in `state`, those that have been for longer first; of one shape if it is given."""
+        return [w for w in self._in_state[state].values() if shape is None or w.shape == shape]
 
-    def of_shape(self, shape: Shape) -> list[Worker]:
-        """Return the workers of one shape."""
-        return [worker for worker in self.workers.values() if worker.shape == shape]
+    def count(self, shape: Shape, state: WorkerState | None = None) -> int:
+        """Return how many workers of `shape` there are, in one state if it is given."""
+        return self._counts[shape, state]
+
+    def _count(self, worker: Worker, change: int) -> None:
+        self._counts[worker.shape, worker.state] += change
+        self._counts[worker.shape, None] += change
 
     def _rooms(
         self, shape: Shape, nodes: Iterable[str] | None, freed: Mapping[str, Resources]

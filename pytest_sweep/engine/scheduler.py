@@ -129,7 +129,7 @@ class Scheduler:
         has_room = self._fleet.tick(event.now)
         if self._ledger.release_delayed(event.now) or has_room:
             self._dispatch()
-        for worker in self.pool.in_state(WorkerState.BUSY):
+        for worker in self.pool.in_state(WorkerState.BUSY) if self._reaper.has_limits else ():
             if (key := self._reaper.overdue(worker, event.now)) is not None:
                 self._fleet.kill(worker, timed_out=key)
         if self._budget.tick(event.now):
@@ -284,7 +284,9 @@ class Scheduler:
 
     def _dispatch(self) -> None:
         """Give work to idle workers, and see that there are workers for the rest."""
-        for worker in self.pool.in_state(WorkerState.IDLE):
+        # Towards the end thousands idle, and every trial that ends comes by here.
+        is_called_for = self._ended or self._fleet.is_restless or any(self._ledger.queues.values())
+        for worker in self.pool.in_state(WorkerState.IDLE) if is_called_for else ():
             if self._ended or self._fleet.must_yield(worker):
                 self._fleet.stop(worker)
             elif queue := self._ledger.queues.get(worker.shape):
@@ -311,5 +313,5 @@ class Scheduler:
         if worker.shape.fresh_process or first.alone:
             return 1
         sweep = first.trial.sweep.id
-        wanted = self._pacing.batch_size(sweep, waiting, len(self.pool.of_shape(worker.shape)))
+        wanted = self._pacing.batch_size(sweep, waiting, self.pool.count(worker.shape))
         return self._failures.most_next(sweep, wanted)
