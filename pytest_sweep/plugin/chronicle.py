@@ -89,7 +89,7 @@ class Chronicle:
             config, items, self._recorder, hooks, self._progress, tasks, _debugger(config, keeper, tasks)
         )
         self._replayer.go_on(begun)
-        self._status = StatusPrinter(config, options, executor, self._progress, hooks, run.path, engine)
+        self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine)
         # Not there where trials run in this session.
         self._neighbours: Neighbours | None = config.pluginmanager.get_plugin("sweep-neighbours")
         self.show = self._replayer.show

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from pytest_sweep.executors.base import Executor
+from pytest_sweep.model import Run
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.options import SweepOptions
@@ -62,7 +63,7 @@ class StatusPrinter:
         executor: Executor,
         progress: Progress,
         hooks: HookCaller,
-        results: str,
+        run: Run,
         engine: Engine | None,
     ) -> None:
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
@@ -70,10 +71,11 @@ class StatusPrinter:
         self._executor = executor
         self._progress = progress
         self._hooks = hooks
-        self._results = results
+        self._results = run.path
         self._engine = engine
         self._stalls = StallWatch()
-        self._began = self._last = time.monotonic()
+        # The first trials have been handed out before there was something to write of them.
+        self._began = self._last = time.monotonic() - (time.time() - run.started)
         self._elapsed = 0.0
         self._lines = 0
         self._on_terminal = self._reporter is not None and self._reporter.isatty
