@@ -18,6 +18,7 @@ from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import authentication
 from pytest_sweep.executors.ray.coroner import Coroner
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief, could_not_begin
+from pytest_sweep.executors.ray.importing import import_ray
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.executors.ray.placement_groups import PlacementGroups, bundles_of, strategy_of
 from pytest_sweep.executors.ray.post import Post
@@ -90,7 +91,7 @@ class Conductor(threading.Thread):
 
     def _connect(self) -> None:
         self._hint = authentication.turn_on(self._options.address)
-        import ray
+        ray = import_ray()
         from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 

@@ -1,0 +1,30 @@
+"""Ray is imported beside a session that does what it likes with sys.modules."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import sys
+
+class Thief:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ray.exceptions":
+            sys.meta_path.remove(self)
+            del sys.modules["ray"]  # As coverage does, in another thread.
+            raise KeyError(name)
+
+sys.meta_path.insert(0, Thief())
+from pytest_sweep.executors.ray.importing import import_ray
+ray = import_ray()
+assert sys.modules["ray"] is ray
+assert not any(isinstance(finder, Thief) for finder in sys.meta_path)
+print("imported", ray.ObjectRef.__name__)
+"""
+
+
+def test_what_is_taken_away_while_ray_is_imported_is_imported_again() -> None:
+    """The first import fails with a KeyError, as Python says it; the second one gives a whole Ray."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "imported ObjectRef\n", done.stderr
