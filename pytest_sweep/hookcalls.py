@@ -8,13 +8,15 @@ from typing import Any
 from pluggy import HookRelay
 
 
-def call_each(relay: HookRelay, name: str, **arguments: Any) -> list[tuple[str, str]]:
-    """Call every implementation of the hook `name` and return the failures: plugin names and traceback texts.
+def call_each(relay: HookRelay, name: str, *, without: str = "", **arguments: Any) -> list[tuple[str, str]]:
+    """Call every implementation of the hook `name`, but that of the plugin `without`; return failures: plugin names and traceback texts.
 
     Hook wrappers are not supported in our hooks: with one implementation at a time there is nothing to wrap.
     """
     failures = []
     for implementation in reversed(getattr(relay, name).get_hookimpls()):
+        if implementation.plugin_name == without:
+            continue
         if implementation.wrapper or implementation.hookwrapper:
             failures.append((implementation.plugin_name, f"{name} cannot be a wrapper: use a plain hookimpl"))
             continue

@@ -41,6 +41,10 @@ class Replacements:
         return result
 
 
+_XDISTS_OWN = "terminaldistreporter"
+"""The plugin by which pytest-xdist writes what becomes of its workers; of ours, the table and the failures tell."""
+
+
 class Neighbours:
     """A plugin that plays pytest-xdist for the other plugins, where trials run in workers.
 
@@ -120,7 +124,7 @@ class Neighbours:
     def _call(self, name: str, **arguments: Any) -> None:
         if not hasattr(self._config.hook, name):
             return
-        for plugin, error in call_each(self._config.hook, name, **arguments):
+        for plugin, error in call_each(self._config.hook, name, without=_XDISTS_OWN, **arguments):
             warn(self._config, f"{name} of {plugin} failed for the workers of trials:\n{error}")
 
     def _warn_of_benchmarks(self, session: pytest.Session) -> None:

@@ -128,3 +128,19 @@ def test_a_cluster_and_processes_contradict_each_other(project: Project) -> None
     result = project.plain("--sweep", "-n", "2", "--sweep-address=10.0.0.1:6379")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "leave one away, or name --sweep-executor=ray" in result.stderr.str()
+
+
+def test_what_becomes_of_our_processes_is_not_told_by_xdist(project: Project) -> None:
+    """A process that is killed is told of by its trial's failure; pytest-xdist, which is there for the tests, has nothing to add."""
+    project.write("""
+        import os
+
+        @sweep(grid={"n": [1, 2]})
+        def train(n):
+            if n == 1:
+                os._exit(3)
+    """)
+    result = project.plain("--sweep", "-n", "1")
+    result.assert_outcomes(passed=1, failed=1)
+    assert "it exited with status 3" in output(result)
+    assert "node down" not in output(result)
