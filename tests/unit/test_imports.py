@@ -264,6 +264,22 @@ class TestLoading:
         )
         assert json.loads(in_new_process(code, tmp_path)) == []
 
+    def test_the_first_trial_does_not_wait_for_the_database(self, tmp_path: Path) -> None:
+        """When the first trial begins, neither SQLAlchemy nor Ray nor what draws tables is there; in the end the trial is stored."""
+        (tmp_path / "pytest.ini").write_text("[pytest]\n")
+        (tmp_path / "test_models.py").write_text(
+            "import sys\nfrom pytest_sweep import sweep\n\n"
+            "@sweep(grid={'n': [1]})\n"
+            "def train(n):\n    return {'loaded': [name for name in ('ray', 'sqlalchemy', 'tabulate') if name in sys.modules]}\n"
+        )
+        code = (
+            "import json, pytest\n"
+            "pytest.main(['--sweep', '--sweep-executor=inline', '-p', 'no:cacheprovider'])\n"
+            "from pytest_sweep import load_results\n"
+            "print(json.dumps(load_results()['train'][0].metrics['loaded']))"
+        )
+        assert json.loads(in_new_process(code, tmp_path)) == []
+
     def test_the_public_names(self) -> None:
         """Each public name can be had, they are sorted, and dir() knows them before they are loaded."""
         assert pytest_sweep.__all__ == sorted(pytest_sweep.__all__)
