@@ -55,6 +55,16 @@ def dies_in_setup(deadly_setup):
 def dies_in_teardown(deadly_teardown):
     return 1
 
+@pytest.fixture(scope="module")
+def deadly_between():
+    yield
+    os._exit(5)
+
+@sweep(configs=[{}])
+@pytest.mark.resources(cpu=2)
+def ends_before_a_death(deadly_between):
+    return 1
+
 @sweep(configs=[{}], timeout="2s")
 def hangs_in_c():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
@@ -81,6 +91,29 @@ def recovers(trial):
         raise FileNotFoundError("gone")
 """
 
+# Two CPUs each, so that one worker has them all, one after the other: it dies between the modules, and while it has nothing to do.
+FAULTS_BETWEEN = """
+import os, pathlib, subprocess, sys, time
+import pytest
+from pytest_sweep import sweep
+
+HERE = pathlib.Path(__file__).parent
+KILL = "import os, sys, time; time.sleep(0.5); os.kill(int(sys.argv[1]), 9); open('idle.killed', 'w').close()"
+
+@sweep(configs=[{}])
+@pytest.mark.resources(cpu=2)
+def comes_after_it():
+    return 1
+
+@sweep(configs=[{}], retries=1, backoff=4, worker_retries=0)
+@pytest.mark.resources(cpu=2)
+def had_an_idle_worker(trial):
+    if trial.attempt == 1:
+        subprocess.Popen([sys.executable, "-c", KILL, str(os.getpid())], cwd=HERE, start_new_session=True)
+        raise OSError("fails once")
+    assert (HERE / "idle.killed").exists()
+"""
+
 
 class FaultContract:
     """What every executor with processes does about faults. The session runs once for the class.
@@ -97,7 +130,7 @@ class FaultContract:
     @classmethod
     def faults(cls, tmp_path_factory: pytest.TempPathFactory) -> FinishedSession:
         """The session with all the faults."""
-        files = {"pytest.ini": "[pytest]\n", "sweep_faults.py": FAULTS}
+        files = {"pytest.ini": "[pytest]\n", "sweep_faults.py": FAULTS, "sweep_faults_between.py": FAULTS_BETWEEN}
         return run_session(tmp_path_factory.mktemp("faults"), files, [*cls.arguments, "-rA"])
 
     def error(self, session: FinishedSession, name: str) -> str:
@@ -116,6 +149,9 @@ class FaultContract:
             "dies_twice": ("TERMINATED", 3),
             "dies_in_setup": ("TERMINATED", 2),
             "dies_in_teardown": ("TERMINATED", 2),
+            "ends_before_a_death": ("TERMINATED", 1),
+            "comes_after_it": ("TERMINATED", 2),
+            "had_an_idle_worker": ("TERMINATED", 2),
             "hangs_in_c": ("ERROR", 1),
             "hangs_once": ("TERMINATED", 2),
             "fails_otherwise": ("ERROR", 1),
@@ -175,8 +211,8 @@ class FaultContract:
 
     def test_what_is_shown(self, faults: FinishedSession) -> None:
         """Attempts that are tried again are reruns, and trials that passed at last are flaky; junit has each attempt."""
-        assert "7 rerun" in faults.output
-        assert "5 flaky trials, passed at a later attempt: " in faults.output
+        assert "9 rerun" in faults.output
+        assert "7 flaky trials, passed at a later attempt: " in faults.output
         (case,) = faults.cases["recovers[{}]"]
         properties = {entry.attrib["name"]: entry.attrib["value"] for entry in case.iter("property")}
         assert properties["sweep.attempts"] == "3"

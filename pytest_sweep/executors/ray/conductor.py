@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -160,6 +161,7 @@ class Conductor(threading.Thread):
     def restart_worker(self, command: commands.RestartWorker) -> None:
         """Give a worker a new process, after the session of the old one has ended."""
         worker = self._workers[command.worker]
+        worker.asked = time.monotonic()
         self._finish(worker, then=self._start_process)
 
     def stop_worker(self, command: commands.StopWorker) -> None:
@@ -198,7 +200,7 @@ class Conductor(threading.Thread):
 
     def _on_reserved(self, worker: WorkerHandle, error: Exception | None) -> None:
         if error is not None:
-            self._fail(worker, f"Ray did not grant {worker.resources}: {error}")
+            self._fail(worker, f"Ray did not grant a worker ({worker.request}): {error}")
         else:
             self.happened.put(events.WorkerStarting(worker.id, is_granted=True))
             self._start_process(worker)
@@ -228,7 +230,7 @@ class Conductor(threading.Thread):
             if worker.failed_starts < MOST_STARTS and not could_not_begin(error):  # Somebody may have killed it.
                 self._start_process(worker)
             else:
-                self._fail(worker, f"a worker did not start: {brief(error)}{self._hint}")
+                self._fail(worker, f"a worker ({worker.request}) did not start: {brief(error)}{self._hint}")
             return
         worker.failed_starts = 0
         if result.exit is None and result.failure is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ class WorkerHandle:
         id: the worker's id.
         resources: what it holds, on each of its bundles.
         placement: how many bundles it has.
+        asked: when it was asked for, or its process was to be replaced, in seconds of the monotonic clock.
         births: how many processes it has had; what is said of an older one is passed over.
         reservation: its placement group, or None.
         actor: the actor that hosts its session, or None.
@@ -40,6 +42,7 @@ class WorkerHandle:
     id: str
     resources: Resources
     placement: Placement
+    asked: float = field(default_factory=time.monotonic)
     births: int = 0
     reservation: Reservation | None = None
     actor: Any = None
@@ -58,6 +61,11 @@ class WorkerHandle:
     def name(self) -> str:
         """The name under which the process sends its letters."""
         return f"{self.id}#{self.births}"
+
+    @property
+    def request(self) -> str:
+        """What was asked for, and since when: ``2 CPU, asked for 12 s ago``."""
+        return f"{self.resources}, asked for {time.monotonic() - self.asked:.0f} s ago"
 
 
 _ADDRESS = re.compile(r"\bip=([^,)]+)")

@@ -1,7 +1,7 @@
 """Watches the cluster: which nodes there are, and whether the head answers at all.
 
 Without a head Ray ends this process after a minute, from C++, with nothing said; and whoever asks it something meanwhile waits for
-that minute. So the asking is done here, in a thread of its own, and given up well before.
+that minute. So the asking is done here, in threads of its own, and given up well before.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ClusterWatch(threading.Thread):
 
     Args:
         address: of the head's control store.
-        list_nodes: asks it for the nodes; may wait long.
-        on_nodes: called in this thread with the nodes, each time.
+        list_nodes: asks it for the nodes; may wait long, in a thread that nobody waits for.
+        on_nodes: called in that thread with the nodes, each time.
         on_loss: called once, in this thread, with how many seconds the head has not answered.
     """
 
@@ -42,6 +42,7 @@ class ClusterWatch(threading.Thread):
         self._on_nodes = on_nodes
         self._on_loss = on_loss
         self._stopped = threading.Event()
+        self._asking: threading.Thread | None = None
 
     def stop(self) -> None:
         """Watch no more."""
@@ -53,12 +54,21 @@ class ClusterWatch(threading.Thread):
         while not self._stopped.wait(PROBE_SECONDS):
             if self._answers():
                 answered = time.monotonic()
-                # Where the head has gone meanwhile, or we leave, the next question tells.
-                with contextlib.suppress(Exception):
-                    self._on_nodes(self._list_nodes())
+                self._ask_for_nodes()
             elif time.monotonic() - answered >= LOST_SECONDS and not self._stopped.is_set():
                 self._on_loss(time.monotonic() - answered)
                 return
+
+    def _ask_for_nodes(self) -> None:
+        # The head may die between its answer to the probe and this question, which would then be waited for: one at a time.
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = threading.Thread(target=self._tell_nodes, daemon=True, name="sweep-ray-nodes")
+            self._asking.start()
+
+    def _tell_nodes(self) -> None:
+        # Where the head has gone meanwhile, or we leave, the next question tells.
+        with contextlib.suppress(Exception):
+            self._on_nodes(self._list_nodes())
 
     def _answers(self) -> bool:
         with contextlib.suppress(Exception):
