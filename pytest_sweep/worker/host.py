@@ -43,7 +43,7 @@ class SessionHost:
         self._versions = spec.versions
         self._also_on_beat = on_beat
         self._outbox = Outbox(send, self._on_beat)
-        self._session = HostedSession(spec, worker, self._outbox.put, location, lender or Lender())
+        self._session = HostedSession(spec, worker, self._outbox, location, lender or Lender())
 
     def start(self) -> CallResult:
         """Start the session, up to the point where it waits for trials."""

@@ -19,8 +19,9 @@ from pytest_sweep.worker.collect import class_of_sweeps, generate_items, paramet
 from pytest_sweep.worker.definition import is_sweep, read_definition, unwrapped
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.lending import Lender
+from pytest_sweep.worker.outbox import Outbox
 from pytest_sweep.worker.reports import plain_warning, serialized
-from pytest_sweep.worker.runner import Emit, TrialRunner
+from pytest_sweep.worker.runner import TrialRunner
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.tracing import refuse_debuggers
 from pytest_sweep.worker.wire import PackedTask
@@ -41,7 +42,7 @@ class HostedPlugin:
     Args:
         spec: what the session is to be like.
         worker: the worker's id.
-        emit: takes events, from any thread.
+        outbox: takes events, from any thread.
         receive: waits for the next batch of trials; None ends the session.
         location: ``ip:pid`` of this process.
         sync_output: waits until what the process has written is emitted.
@@ -52,7 +53,7 @@ class HostedPlugin:
         self,
         spec: SessionSpec,
         worker: str,
-        emit: Emit,
+        outbox: Outbox,
         receive: Callable[[], Sequence[PackedTask] | None],
         location: str,
         sync_output: Callable[[], None],
@@ -60,10 +61,10 @@ class HostedPlugin:
     ) -> None:
         self._spec = spec
         self._worker = worker
-        self._emit = emit
+        self._emit = emit = outbox.put
         self._receive = receive
         self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
-        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender)
+        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender, lambda: outbox.behind)
         self._sweeps: dict[str, tuple[pytest.Module | pytest.Class, str, Callable[..., Any]]] = {}
         self._building: Task | None = None
         self._batch: deque[PackedTask] = deque()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ class Outbox:
         self._sending = threading.Lock()
         self._waiting: list[Numbered] = []
         self._last = 0
+        self._behind_since: float | None = None
         self._in_call = threading.Event()
         threading.Thread(target=self._run, name="sweep-outbox", daemon=True).start()
 
@@ -39,6 +41,14 @@ class Outbox:
         with self._lock:
             self._last += 1
             self._waiting.append((self._last, event))
+            if self._behind_since is None:
+                self._behind_since = time.monotonic()
+
+    @property
+    def behind(self) -> float:
+        """For how many seconds something has been waiting to be sent, or has been on its way; 0 where all has arrived."""
+        since = self._behind_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def begin_call(self) -> None:
         """Let the sender thread work, until `take`."""
@@ -51,7 +61,7 @@ class Outbox:
         """
         self._in_call.clear()
         with self._sending, self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting, self._behind_since = self._waiting, [], None
             return self._last, waiting
 
     def _run(self) -> None:
@@ -65,6 +75,7 @@ class Outbox:
                 self._send_or_keep()
 
     def _send_or_keep(self) -> None:
+        began = time.monotonic()
         with self._lock:
             batch, self._waiting = self._waiting, []
         if not batch:
@@ -75,6 +86,9 @@ class Outbox:
             # The way out is closed for now: nothing is lost, the events travel with the next batch or the call's result.
             with self._lock:
                 self._waiting[:0] = batch
+        else:
+            with self._lock:
+                self._behind_since = began if self._waiting else None
 
 
 class Inbox:

@@ -36,6 +36,7 @@ class TrialRunner:
         keeper: keeps the fixtures of the session between items.
         sync_output: waits until what the trial has written is emitted, so that nothing of it comes after its end.
         lender: lends what the executor has for trials.
+        behind: says for how many seconds what was emitted has not arrived.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class TrialRunner:
         keeper: FixtureKeeper,
         sync_output: Callable[[], None] = lambda: None,
         lender: Lender | None = None,
+        behind: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._behind = behind
         self._lender = lender
         self._emit = emit
         self._sync_output = sync_output
@@ -67,7 +70,7 @@ class TrialRunner:
         self._emit(_started(task, self._location))
         self._building.reset()
         self._reports, self._unshown, self._may_retry = [], [], True
-        with activated(ActiveTrial(task, self._emit, self._lender)) as trial:
+        with activated(ActiveTrial(task, self._emit, self._lender, self._behind)) as trial:
             self._task, self._trial = task, trial
             try:
                 # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.

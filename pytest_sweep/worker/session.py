@@ -20,8 +20,8 @@ from pytest_sweep.worker.hosted import HostedPlugin
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
 from pytest_sweep.worker.neighbours import Neighbours
+from pytest_sweep.worker.outbox import Outbox
 from pytest_sweep.worker.output import OutputPipe
-from pytest_sweep.worker.runner import Emit
 from pytest_sweep.worker.setupshow import SetupShow
 from pytest_sweep.worker.spec import SessionSpec, enter
 from pytest_sweep.worker.wire import PackedTask
@@ -33,18 +33,18 @@ class HostedSession:
     Args:
         spec: what the session is to be like.
         worker: the worker's id.
-        emit: takes events, from any thread.
+        outbox: takes events, from any thread.
         location: ``ip:pid`` of this process.
         lender: lends what the executor has for trials.
     """
 
-    def __init__(self, spec: SessionSpec, worker: str, emit: Emit, location: str, lender: Lender) -> None:
+    def __init__(self, spec: SessionSpec, worker: str, outbox: Outbox, location: str, lender: Lender) -> None:
         self._spec = spec = spec.localized()
         self._worker = worker
-        self._emit = emit
+        self._emit = outbox.put
         self._location = location
         self._output = OutputPipe(self._show)
-        self._plugin = HostedPlugin(spec, worker, emit, self._receive, location, self._output.sync, lender)
+        self._plugin = HostedPlugin(spec, worker, outbox, self._receive, location, self._output.sync, lender)
         self._greenlet = greenlet(self._main)
         self._status = 0
 

@@ -21,7 +21,10 @@ from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.lending import Gang, Lender
 
 RECENT_SECONDS = 5.0
-"""How long a report goes into the checkpoints after it: its own way to the driver takes a tenth of a second, on a busy machine more."""
+"""How long a report goes into the checkpoints after it: its own way to the driver takes a tenth of a second, on a busy machine more.
+
+Where the link to the driver is cut, the way is as long as the cut, and what is reported meanwhile goes into the checkpoints, too.
+"""
 MOST_RECENT = 10_000
 
 
@@ -45,7 +48,13 @@ class ActiveTrial:
         metrics: the last reported metrics, or None.
     """
 
-    def __init__(self, task: Task, emit: Callable[[object], None], lender: Lender | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        emit: Callable[[object], None],
+        lender: Lender | None = None,
+        behind: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         trial = task.trial
         self.id = trial.id
         self.key = trial.key
@@ -60,6 +69,7 @@ class ActiveTrial:
         self._task = task
         self._sweep = trial.sweep
         self._emit = emit
+        self._behind = behind
         self._lender = lender or Lender()
         self._gang: Gang | None = None
         self._directory = Path(task.directory)
@@ -224,7 +234,8 @@ class ActiveTrial:
 
     def _save(self, source: Path, metrics: dict[str, Any], now: float) -> str:
         self._check_seen(self._location)
-        recent = [earlier for reported, earlier in self._recent if now - reported < RECENT_SECONDS]
+        since = now - self._behind() - RECENT_SECONDS
+        recent = [earlier for reported, earlier in self._recent if reported > since]
         return self._checkpoints.save(source, self._iteration + 1, metrics, recent)
 
     def _recover(self, restored: Restored) -> None:

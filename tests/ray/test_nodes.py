@@ -94,8 +94,13 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(hosts: Hosts, start: Callable[..., Session], pytester: pytest.Pytester) -> Cluster:
+def cluster(
+    hosts: Hosts, start: Callable[..., Session], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Cluster:
     """A cluster without nodes for trials, and an empty project."""
+    # Ray's own patience with a node that says nothing is over a minute, more than a test should take.
+    for name, value in {"period_ms": 1000, "timeout_ms": 3000, "failure_threshold": 4}.items():
+        monkeypatch.setenv(f"RAY_health_check_{name}", str(value))
     pytester.makeini("[pytest]\n")
     return Cluster(hosts, start, pytester.path)
 

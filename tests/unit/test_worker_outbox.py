@@ -107,6 +107,24 @@ class TestOutbox:
         wait_for(lambda: len(wire.sent) == 3)
         assert wire.sent == [(1, "a"), (2, "b"), (3, "c")]
 
+    def test_how_far_it_is_behind(self) -> None:
+        """It knows for how long something has not arrived: since it was put, through every try that fails."""
+        wire = Wire()
+        wire.broken = True
+        box = Outbox(wire)
+        assert box.behind == 0
+        box.begin_call()
+        began = time.monotonic()
+        box.put("first")
+        wait_for(lambda: wire.tries >= 3)
+        box.put("second")
+        assert 0 < box.behind <= time.monotonic() - began
+        before = box.behind
+        wait_for(lambda: box.behind > before)
+        wire.broken = False
+        wait_for(lambda: box.behind == 0)
+        assert wire.has_sent(2)
+
     def test_what_fails_while_the_call_ends(self) -> None:
         """What is on its way when a call ends, and does not arrive, travels with the call's result."""
         wire = Wire()

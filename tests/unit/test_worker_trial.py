@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -369,3 +370,21 @@ class TestCurrent:
             running.trial.report({})
         with pytest.raises(SweepError, match="no trial"):
             current_trial()
+
+
+@pytest.mark.parametrize(("behind", "iterations"), [(0.0, []), (3600.0, [1, 2, 3])])
+def test_what_has_not_arrived_goes_into_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: float, iterations: list[int]
+) -> None:
+    """Behind a cut link a checkpoint has all reports since the cut, however long that is; else only the latest ones."""
+    monkeypatch.setattr("pytest_sweep.worker.trial.RECENT_SECONDS", 0.0)
+    sweep = Sweep("test_models.py::train", "train")
+    trial = Trial("0" * 16, "test_models.py::train[a=1]", "train[a=1]", sweep, {"a": 1})
+    emitted: list[object] = []
+    active = ActiveTrial(Task(trial, 1, str(tmp_path / "trial")), emitted.append, behind=lambda: behind)
+    for _ in range(3):
+        active.report({"a": 1})
+    (tmp_path / "state").touch()
+    active.report({"a": 1}, checkpoint=tmp_path / "state")
+    manifest = json.loads((tmp_path / "trial" / "checkpoints" / "1-000004.json").read_text())
+    assert [report["metrics"]["training_iteration"] for report in manifest["recent"]] == iterations
