@@ -56,4 +56,5 @@ class Lender:
         Raises:
             SweepError: it has none.
         """
+        __tracebackhide__ = True
         raise SweepError(f"{trial.name} has no gang: ask for one with @pytest.mark.resources(workers=4)")

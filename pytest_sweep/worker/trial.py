@@ -99,6 +99,7 @@ class ActiveTrial:
         Raises:
             SweepError: it asks for none; ``@pytest.mark.resources(workers=4)`` does.
         """
+        __tracebackhide__ = True
         if self._gang is None:
             self._gang = self._lender.gang(self._task.trial)
         return self._gang

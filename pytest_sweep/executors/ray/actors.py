@@ -38,7 +38,7 @@ class SessionActor:
             location,
             threads,
             lambda letters: ray.get(mailbox.put.remote((name, letters))),
-            lender=RayLender(),
+            lender=RayLender(spec),
         )
 
     def start(self) -> tuple[CallResult, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray._private import state as ray_state
 from ray._private import worker as ray_worker
+from ray._raylet import Config  # type: ignore[attr-defined] # compiled, without stubs
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray.authentication import WANTED
@@ -56,6 +57,8 @@ class Cluster:
         try:
             if not ray.is_initialized():  # Else it is somebody's Ray in this process: use it, and leave it running.
                 self._is_ours = True
+                # Ray reads its environment when it is imported, which a test file may have done before tokens were turned on.
+                Config.initialize("")
                 self._init(self._options.address, wanted if self.code is None else {})
             if self.code is not None or not self._is_ours:
                 self._equip(wanted)

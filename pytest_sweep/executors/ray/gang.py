@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
 import sys
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +18,10 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from pytest_sweep.errors import GangError
 from pytest_sweep.executors.ray.handle import brief
 from pytest_sweep.executors.ray.member import CallOutcome, GangMember
+from pytest_sweep.executors.ray.ranks import environments
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.worker.lending import Gang, Lender
+from pytest_sweep.worker.spec import SessionSpec
 
 T = TypeVar("T")
 
@@ -28,7 +30,14 @@ LOST_NODE_SECONDS = 60.0
 
 
 class RayLender(Lender):
-    """Lends a session on Ray what the cluster has."""
+    """Lends a session on Ray what the cluster has.
+
+    Args:
+        spec: what the driver has said of sessions.
+    """
+
+    def __init__(self, spec: SessionSpec) -> None:
+        self._spec = spec
 
     def gang(self, trial: Trial) -> Gang:
         """Return the gang of a trial that begins now.
@@ -36,7 +45,8 @@ class RayLender(Lender):
         Raises:
             SweepError: it has none.
         """
-        return RayGang(trial) if trial.placement.workers is not None else super().gang(trial)
+        __tracebackhide__ = True
+        return RayGang(trial, self._spec) if trial.placement.workers is not None else super().gang(trial)
 
 
 class RayGang:
@@ -44,9 +54,11 @@ class RayGang:
 
     Args:
         trial: the trial that holds it.
+        spec: what the driver has said of sessions.
     """
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, spec: SessionSpec) -> None:
+        self._spec = spec
         self._resources = trial.resources
         self.world_size = trial.placement.bundles
         self._members: list[Any] = []
@@ -65,7 +77,7 @@ class RayGang:
         shared = ray.put(packed)  # Once for all workers of a node.
         calls = {
             member.call.remote(shared, rank, self.world_size, environ): rank
-            for rank, (member, environ) in enumerate(zip(self._members, self._environments(port), strict=True))
+            for rank, (member, environ) in enumerate(zip(self._members, environments(self._places, port), strict=True))
         }
         outcomes = self._wait(calls)
         return [cloudpickle.loads(outcomes[rank].returned) for rank in range(self.world_size)]
@@ -81,33 +93,15 @@ class RayGang:
             return
         group = get_current_placement_group()
         assert group is not None
-        environ = {"OMP_NUM_THREADS": str(max(1, int(self._resources.cpu)))}
+        # Of the environment of this process, into which fixtures and Ray write, too, only what was granted is for the others.
+        threads, cwd = os.environ["OMP_NUM_THREADS"], str(Path.cwd())
         actor: Any = ray.remote(GangMember)
         for bundle in range(self.world_size):
             # They hold no CPU, as the trial's own process: that is for the Ray tasks that they may start, in the same group.
             strategy = PlacementGroupSchedulingStrategy(group, bundle, placement_group_capture_child_tasks=True)
             options = {"num_cpus": 0, "num_gpus": self._resources.gpu, "scheduling_strategy": strategy}
-            self._members.append(actor.options(**options).remote(str(Path.cwd()), list(sys.path), environ))
+            self._members.append(actor.options(**options).remote(self._spec, cwd, threads))
         self._places = ray.get([member.where.remote() for member in self._members])
-
-    def _environments(self, port: int) -> list[dict[str, str]]:
-        """Return what torch.distributed reads, for each rank."""
-        on_node, seen = Counter(node for node, _ in self._places), defaultdict[str, int](int)
-        nodes = list(on_node)
-        environments = []
-        for rank, (node, _) in enumerate(self._places):
-            environments.append({
-                "RANK": str(rank),
-                "LOCAL_RANK": str(seen[node]),
-                "WORLD_SIZE": str(self.world_size),
-                "LOCAL_WORLD_SIZE": str(on_node[node]),
-                "NODE_RANK": str(nodes.index(node)),
-                "GROUP_RANK": str(nodes.index(node)),
-                "MASTER_ADDR": self._places[0][1],
-                "MASTER_PORT": str(port),
-            })  # fmt: skip
-            seen[node] += 1
-        return environments
 
     def _wait(self, calls: dict[Any, int]) -> dict[int, CallOutcome]:
         """Wait for all calls; end the gang at the first that fails, and raise what it raised."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import cloudpickle
 import ray
+
+from pytest_sweep.worker.spec import SessionSpec, enter
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,19 @@ class GangMember:
     """Calls functions on its main thread, since some trainers need that.
 
     Args:
-        cwd: the working directory of the trial.
-        path: its import path.
-        environ: variables to set.
+        spec: of the trial's session: this process gets the same import path, and the same variables.
+        cwd: the working directory of the trial, which this process has, too, where its machine has it.
+        threads: how many threads numerical libraries may use.
+
+    Raises:
+        ExecutorError: this machine has not the driver's files.
     """
 
-    def __init__(self, cwd: str, path: Sequence[str], environ: Mapping[str, str]) -> None:
-        os.chdir(cwd)
-        sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
-        os.environ.update(environ)
+    def __init__(self, spec: SessionSpec, cwd: str, threads: str) -> None:
+        enter(spec.localized())
+        with contextlib.suppress(OSError):
+            os.chdir(cwd)
+        os.environ["OMP_NUM_THREADS"] = threads
 
     def where(self) -> tuple[str, str]:
         """Return the id of its node, and its address."""
@@ -71,15 +77,16 @@ def _call(packed: bytes, rank: int, world_size: int) -> tuple[bytes | None, byte
     try:
         function, args, kwargs = cloudpickle.loads(packed)
         return cloudpickle.dumps(function(rank, world_size, *args, **kwargs)), None, ""
-    except Exception as error:
-        trace = traceback.format_exc()
+    except BaseException as error:  # Skips and failures of pytest, too, and sys.exit.
+        ours = error.__traceback__
+        trace = "".join(traceback.format_exception(type(error), error, ours and ours.tb_next))
         try:
             return None, cloudpickle.dumps(error), trace
         except Exception:  # It holds what cannot travel: its traceback says enough.
             return None, None, trace
 
 
-@contextmanager
+@contextlib.contextmanager
 def _written_to(target: int) -> Iterator[None]:
     """Write what goes to standard output and error, of C code and child processes too, into `target`."""
     streams: list[Any] = [sys.stdout, sys.stderr]
