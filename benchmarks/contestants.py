@@ -117,7 +117,7 @@ def running_ray() -> Iterator[Mapping[str, str]]:
 
 def _answers(address: str, ray: subprocess.Popen[bytes]) -> bool:
     """Wait until a task was run, which also has processes of Ray's started for it, as there are in a cluster that is used."""
-    script = f"import ray; ray.init(address={address!r}, log_to_driver=False); ray.get(ray.remote(int).remote())"
+    script = f"import ray; ray.init(address={address!r}, log_to_driver=False); ray.get(ray.remote(lambda: 1).remote())"
     deadline = time.monotonic() + _RAY_SECONDS
     while ray.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -18,7 +18,8 @@ Sample = dict[str, float]
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STRAGGLERS_SECONDS = 20.0
-_UNWANTED = ("RAY_", "PYTEST_", "TOX_")
+_UNWANTED = ("RAY_", "PYTEST_", "TOX_", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+"""Not the environment of a user. Without bytecode, this project's modules would be compiled at every start, and no peer's would."""
 
 
 class FailedError(Exception):
