@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 from collections.abc import Callable
@@ -29,26 +30,51 @@ class OutputPipe:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(line_buffering=True)
         self._marked = threading.Event()
+        self._lock = threading.Lock()
+        self._rest = b""
         threading.Thread(target=self._run, name="sweep-output", daemon=True).start()
 
     def sync(self) -> None:
         """Wait until what has been written is passed on, so that it belongs to the trial that wrote it; a second at the most."""
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        if self._is_empty():
+            return  # As after most trials: the pipe's thread need not be waited for.
         self._marked.clear()
         os.write(self._write_end, _MARK)
         self._marked.wait(SYNC_SECONDS)
 
+    def _is_empty(self) -> bool:
+        """Say whether nothing is on its way, neither in the pipe nor with its thread; False where a pipe cannot be asked (Windows)."""
+        if not hasattr(select, "poll"):
+            return False
+        with self._lock:
+            return not self._rest and not self._wait(0)
+
+    def _wait(self, milliseconds: int | None = None) -> bool:
+        """Wait until there is something to read."""
+        waiting = select.poll()
+        waiting.register(self._read_end, select.POLLIN)
+        return bool(waiting.poll(milliseconds))
+
     def _run(self) -> None:
-        rest = b""
-        while chunk := os.read(self._read_end, _CHUNK):
-            written, mark, rest = (rest + chunk).partition(_MARK)
-            if mark:
-                self._pass_on(written)
-                self._marked.set()
-            else:
-                lines, newline, rest = written.rpartition(b"\n")
-                self._pass_on(lines + newline)
+        while True:
+            if hasattr(select, "poll"):
+                self._wait()  # Without the lock, which covers all from the reading to the passing on.
+            with self._lock:
+                chunk = os.read(self._read_end, _CHUNK)
+                if not chunk:
+                    return
+                self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        written, mark, self._rest = (self._rest + chunk).partition(_MARK)
+        if mark:
+            self._pass_on(written)
+            self._marked.set()
+        else:
+            lines, newline, self._rest = written.rpartition(b"\n")
+            self._pass_on(lines + newline)
 
     def _pass_on(self, text: bytes) -> None:
         if text:
