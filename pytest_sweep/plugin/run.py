@@ -13,6 +13,7 @@ from pytest_sweep.errors import SweepError
 from pytest_sweep.executors.base import Executor
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
+from pytest_sweep.plugin.freezing import Freezer
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.plan import Plan
 from pytest_sweep.plugin.signals import interrupted_by_signals
@@ -58,6 +59,7 @@ class SweepRun:
         self.collector = collector
         self.keeper = keeper
         self.spread = OrdinaryTests()
+        self._freezer = Freezer(config)
         self._config = config
         self._options = options
         self._executor = executor
@@ -115,6 +117,7 @@ class SweepRun:
         ordinary, trials, judges = _partition(session.items)
         rehearses = bool(session.config.getoption("setuponly", False))  # pytest sets it with --setup-plan, too.
         plan = self._decide(trials) if trials and not rehearses else None
+        self._freezer.freeze()  # Now: what the tests leave behind is garbage of their own.
         to_run = [item for item in trials if plan is None or item.stash[TRIAL].key not in plan.taken]
         if to_run and self._options.address is not None and not rehearses:
             self._check_executor()  # A wrong address is told now, not after the tests.

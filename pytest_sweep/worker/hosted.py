@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import warnings
 from collections import deque
@@ -114,6 +115,7 @@ class HostedPlugin:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Collect the files, then run what arrives, until nothing does."""
         session.perform_collect(self._spec.files)
+        gc.freeze()  # What lives as long as the process is not to be walked through with every batch, and at the end.
         while (batch := self._receive()) is not None:
             self._batch.extend(batch)
             while (packed := self._next()) is not None:
@@ -122,6 +124,8 @@ class HostedPlugin:
                     self.exit_reason = str(session.shouldfail or session.shouldstop)
                     return True
         self._keeper.enter(None)
+        # A summary would be seen by nobody, and plugins import much for theirs. In the workers of pytest-xdist there is no reporter at all.
+        session.config.pluginmanager.unregister(name="terminalreporter")
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
