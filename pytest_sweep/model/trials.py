@@ -13,6 +13,8 @@ from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.stop import StopRule
 
+_UNSAFE = re.compile(r"[^a-zA-Z0-9._=-]")
+
 
 class TrialState(str, enum.Enum):
     """What became of a trial so far; the first four are Ray Tune's words."""
@@ -138,7 +140,7 @@ class Trial:
     @property
     def path_name(self) -> str:
         """The name of its folder: readable, safe on every file system, unique by the key."""
-        safe = "".join(char if (char.isascii() and char.isalnum()) or char in "._=-" else "_" for char in self.name)
+        safe = _UNSAFE.sub("_", self.name)
         # The whole key: names are cut, and eight digits of it are not enough to tell a hundred thousand trials apart.
         return f"{safe[:80]}-{self.key}"
 
@@ -181,6 +183,11 @@ class Task:
     keep_checkpoints: int | None = None
     reported: tuple[int, int] = (0, 0)
     unseen: str = ""
+
+    @property
+    def is_continued(self) -> bool:
+        """Whether an earlier attempt, of this run or another one, may have left a checkpoint."""
+        return self.attempt > 1 or self.checkpoint is not None
 
 
 @dataclass(frozen=True, slots=True)

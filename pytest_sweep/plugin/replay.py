@@ -140,7 +140,8 @@ class Replayer:
 
     def _show_finish(self, event: events.TrialFinished) -> None:
         item = self._items[event.key]
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        nodeid, location, hook = item.nodeid, item.location, item.ihook  # Asked for once: each is found out anew.
+        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
         properties = junit_properties(trial, event.state, event.metrics, self._run_name, failed)
         taken_from = self._taken.get(event.key)
@@ -150,8 +151,8 @@ class Replayer:
             self.failed_reports[trial.sweep.id] += report.failed
             if report.when != "setup":  # The metrics are known when the body has ended.
                 report.user_properties = [*report.user_properties, *properties]
-            item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if (advice := self._rebuilding.note(trial, event)) is not None:
             path, line, domain = item.location
             where = (path, line or 0, domain)

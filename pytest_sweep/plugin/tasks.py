@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from pytest_sweep.model import Run
 from pytest_sweep.model.trials import Task, Trial
@@ -42,14 +42,14 @@ class TaskMaker:
         """Return the task of an attempt of the trial `key`."""
         trial = self._trials[key]
         checkpoint, iteration = self.checkpoints.get(key, (None, 0))
-        folder = Path(self.run.path, trial.path_name)
+        folder = os.path.join(self.run.path, trial.path_name)  # noqa: PTH118 - ten times as fast, once a trial
         task = Task(
             trial,
             attempt,
-            str(folder),
+            folder,
             checkpoint,
             iteration,
-            checkpoints=self._location(trial) or str(folder / "checkpoints"),
+            checkpoints=self._location(trial) or os.path.join(folder, "checkpoints"),  # noqa: PTH118 - likewise
             keep_checkpoints=trial.sweep.keep_checkpoints or self._keep_checkpoints,
             reported=self.reported.get(key, (0, 0)),
         )

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Executable, Text, bindparam, func, select, update
@@ -42,6 +43,9 @@ _FORGET_DAMAGED = (
     update(report).where(_CHECKPOINTS_OF, report.c.checkpoint == bindparam("damaged")).values(checkpoint=None)
 )
 _NEWEST = select(report.c.checkpoint).where(_CHECKPOINTS_OF).order_by(report.c.id.desc()).limit(1).scalar_subquery()
+# Made once, as `_upsert_attempt` is for its columns: a statement that SQLAlchemy has seen is not compiled again.
+_INSERT_REPORT = upsert(report).on_conflict_do_nothing()
+_UPDATE_TRIAL = update(trial).where(trial.c.key == bindparam("of"))
 _TAKE_NEWEST = update(trial).where(trial.c.key == bindparam("of")).values(checkpoint=_NEWEST)
 
 
@@ -83,11 +87,11 @@ class Batch:
         for columns, rows in _by_columns(self._attempts.values()):
             yield _upsert_attempt(columns), rows
         if self._reports:
-            yield upsert(report).on_conflict_do_nothing(), self._reports
+            yield _INSERT_REPORT, self._reports
         if self._kept:
             yield _FORGET_DELETED, list(self._kept.values())
         for _, rows in _by_columns(self._trials.values()):
-            yield update(trial).where(trial.c.key == bindparam("of")), rows
+            yield _UPDATE_TRIAL, rows
         if self._damaged:
             yield _FORGET_DAMAGED, self._damaged
             yield _TAKE_NEWEST, [{"of": row["of"]} for row in self._damaged]
@@ -165,6 +169,7 @@ def _captured(reports: Sequence[Mapping[str, Any]]) -> str | None:
     return text or None
 
 
+@cache
 def _upsert_attempt(columns: tuple[str, ...]) -> Executable:
     statement = upsert(attempt)
     new = statement.excluded

@@ -214,6 +214,8 @@ class TrialRunner:
             )
 
     def _restore(self, item: pytest.Item, trial: ActiveTrial) -> None:
+        if self._task is None or not self._task.is_continued:
+            return  # Nothing can be there: most trials neither look for it nor need a folder.
         # In the folder that pytest clears away, in case this process is killed.
         above = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         self._scratch = above / f"checkpoint-{trial.key}-{trial.attempt}"

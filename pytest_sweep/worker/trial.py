@@ -148,8 +148,8 @@ class ActiveTrial:
         """
         __tracebackhide__ = True
         task = self._task
-        if task.attempt == 1 and task.checkpoint is None:
-            return []  # Nothing can be there: most trials do not look.
+        if not task.is_continued:
+            return []
         self._check_seen(task.checkpoint)
         restored = self._restored = self._checkpoints.restore(scratch, task.checkpoint)
         iteration = 0
