@@ -150,7 +150,10 @@ class Replayer:
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
             if report.when != "setup":  # The metrics are known when the body has ended.
-                report.user_properties = [*report.user_properties, *properties]
+                # One list where it is the only one: pytest keeps all reports.
+                report.user_properties = (
+                    [*report.user_properties, *properties] if report.user_properties else properties
+                )
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if (advice := self._rebuilding.note(trial, event)) is not None:

@@ -28,6 +28,8 @@ _USUAL = frozenset({
 })  # fmt: skip
 """What pytest itself puts into a serialized report, plain as it is."""
 
+_IN_COMMON = ("nodeid", "location", "keywords")
+
 
 def trial_state(reports: Sequence[pytest.TestReport], *, stopped: bool) -> TrialState:
     """Return what became of a trial whose phases gave `reports`.
@@ -66,6 +68,18 @@ def serialized(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
     for name in data.keys() - _USUAL:
         data[name] = _portable(data[name])
     return data
+
+
+def alike(reports: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Return serialized reports of one trial with what they have in common as one object, which travels once and is kept once.
+
+    pytest keeps all reports to the end of the session.
+    """
+    for report in reports[1:]:
+        for name in _IN_COMMON:
+            if name in report and report[name] == reports[0].get(name):
+                report[name] = reports[0][name]
+    return tuple(reports)
 
 
 def _cut(content: str) -> str:

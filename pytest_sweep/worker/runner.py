@@ -21,7 +21,7 @@ from pytest_sweep.worker.body import wrap_body
 from pytest_sweep.worker.building import BuildingClock
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.lending import Lender
-from pytest_sweep.worker.reports import LOCATION, error_text, serialized, trial_state
+from pytest_sweep.worker.reports import LOCATION, alike, error_text, serialized, trial_state
 from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated
 
 Emit = Callable[[object], None]
@@ -87,7 +87,7 @@ class TrialRunner:
         self._warn_of_unknown_stop_metrics(item, task, trial)
         self._warn_of_files_left_behind(item, trial)
         state = trial_state(self._reports, stopped=trial.should_stop)
-        reports = tuple(serialized(item, report) for report in self._unshown)
+        reports = alike([serialized(item, report) for report in self._unshown])
         self._emit(self._end(task, trial, began, state, error_text(self._reports), reports))
 
     # Wrappers of the old style, because those of the new one stand in the traceback of whatever raises within them.
