@@ -22,7 +22,7 @@ class Freezer:
         config.add_cleanup(self._unfreeze)
 
     def freeze(self) -> None:
-        """Pass over all that there is now; not where somebody in this process has done so before: theirs would be thawed with ours."""
+        """Pass over all that there is now; not where somebody in this process has done so before, for theirs would be thawed with ours."""
         if gc.get_freeze_count() == 0:
             gc.freeze()
             self._has_frozen = True

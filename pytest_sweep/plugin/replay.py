@@ -143,17 +143,19 @@ class Replayer:
         nodeid, location, hook = item.nodeid, item.location, item.ihook  # Asked for once: each is found out anew.
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
-        properties = junit_properties(trial, event.state, event.metrics, self._run_name, failed)
+        properties: list[tuple[str, object]] = [
+            *junit_properties(trial, event.state, event.metrics, self._run_name, failed)
+        ]
         taken_from = self._taken.get(event.key)
         if taken_from is not None:
             properties.append(("sweep.taken_from", taken_from))
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
             if report.when != "setup":  # The metrics are known when the body has ended.
-                # One list where it is the only one: pytest keeps all reports.
+                own = report.user_properties
                 report.user_properties = (
-                    [*report.user_properties, *properties] if report.user_properties else properties
-                )
+                    [*own, *properties] if own else properties
+                )  # pytest keeps them: one list for both.
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if (advice := self._rebuilding.note(trial, event)) is not None:
