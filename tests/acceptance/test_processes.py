@@ -15,7 +15,7 @@ from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from tests.sessions import Session, wait_for
 
-from .project import Project, output
+from .project import Project, assert_says, output
 
 PROCESSES = ("--sweep-executor=processes", "--sweep-max-concurrent=2")
 SLOW = """
@@ -141,4 +141,30 @@ def test_a_session_that_comes_to_no_trial_leaves_no_process(project: Project, ar
     before = set(psutil.Process().children())
     result = project.plain("--sweep", *PROCESSES, argument)
     assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
+    assert not alive(list(set(psutil.Process().children()) - before))
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_a_database_that_cannot_be_made_ends_the_run(project: Project, executor: str) -> None:
+    """The first trial has been handed out by then: it is cut off, the error names the file, and no process is left."""
+    project.write(
+        """
+        from pathlib import Path
+
+        def pytest_sweep_run_start(run):
+            Path(run.path, "run.db").mkdir()
+        """,
+        "conftest.py",
+    )
+    project.write("""
+        import os, time
+
+        @sweep(grid={"n": [1, 2]})
+        def train(n):
+            time.sleep(600 if os.environ.get("PYTEST_XDIST_WORKER", "").startswith("worker") and n == 1 else 0)
+    """)
+    before = set(psutil.Process().children())
+    result = project.plain("--sweep", f"--sweep-executor={executor}", "--sweep-max-concurrent=1")
+    assert_says(result, "the results database", "run.db cannot be written: unable to open database file")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert not alive(list(set(psutil.Process().children()) - before))
