@@ -44,6 +44,8 @@ class Reaper:
         # Only a trial that was alone in its call is known to have been the one that ran when the worker died. The others are tried
         # again, each alone, so that nobody is blamed for what another one did, or for what a worker was killed for.
         blamed = batch[0] if len(batch) == 1 and worker.state is not WorkerState.KILLED else None
+        if blamed is not None and self._may_have_been_dead(worker, self._ledger[blamed]):
+            self._ledger[blamed].excused, blamed = True, None
         ended = []
         for key in reversed(batch):
             entry = self._ledger[key]
@@ -57,6 +59,13 @@ class Reaper:
                 ended.append(failed)
         worker.batch, worker.timed_out, worker.moves = {}, None, False
         return ended
+
+    def _may_have_been_dead(self, worker: Worker, entry: Entry) -> bool:
+        """Say whether a worker may have died while it had nothing to do, which Ray tells only whoever calls it next.
+
+        Where nobody has heard that the trial began, it may also have killed the worker at once: so it is believed only once.
+        """
+        return worker.idled > 0 and entry.state is not TrialState.RUNNING and not entry.excused
 
     def _limit(self, entry: Entry) -> float | None:
         own = entry.trial.sweep.timeout

@@ -81,6 +81,7 @@ class Fleet:
     def run(self, worker: Worker, batch: dict[str, int]) -> None:
         """Order `worker` to run `batch`, keys and attempts."""
         worker.batch = batch
+        worker.idled = self.now - worker.since
         self.pool.move(worker, WorkerState.BUSY)
         worker.since, worker.timed_out, worker.moves = self.now, None, False
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items())))

@@ -25,6 +25,7 @@ class Entry:
         failures: how often it has failed by itself.
         crashes: how often its worker has died under it.
         memory_kills: how often its worker was killed because the node had no memory left.
+        excused: whether a worker has died with it that may have been dead before.
         alone: whether it travels in a call of its own, since a worker died with it.
         worker: who has it, or None.
     """
@@ -36,6 +37,7 @@ class Entry:
     failures: int = 0
     crashes: int = 0
     memory_kills: int = 0
+    excused: bool = False
     alone: bool = False
     worker: Worker | None = None
 

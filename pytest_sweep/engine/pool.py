@@ -61,6 +61,7 @@ class Worker:
         state: what it is doing.
         batch: what it was handed and has not ended: keys and attempts, in order; the first of them runs.
         since: since when it does what it does: starts, idles, runs the first of its batch, or stops.
+        idled: for how many seconds it had had nothing to do when it was handed its batch.
         is_granted: whether the cluster has granted what it holds.
         timed_out: the key of the trial that it was killed for, because that took too long.
         moves: whether it was killed because a node of its leaves, so that its trial goes on elsewhere.
@@ -73,6 +74,7 @@ class Worker:
     state: WorkerState = WorkerState.STARTING
     batch: dict[str, int] = field(default_factory=dict)
     since: float = 0.0
+    idled: float = 0.0
     is_granted: bool = True
     timed_out: str | None = None
     moves: bool = False

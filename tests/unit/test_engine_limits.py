@@ -297,3 +297,41 @@ class TestSameFailures:
         for trial in trials[:29]:
             self.fail(engine, trial, "A")
         assert not [event for event in records(engine.given) if isinstance(event, events.TrialNotRun)]
+
+
+class TestIdleWorkers:
+    ONE_CHANCE = dataclasses.replace(SWEEP, worker_retries=0, retries=1, backoff=10.0)
+
+    def idle(self) -> tuple[Engine, Trial]:
+        """Return an engine whose worker has been idle for a while, and has just been handed a trial for its second attempt."""
+        (trial,) = make_trials(1, sweep=self.ONE_CHANCE)
+        engine = engine_of([trial])
+        engine.begin(trial)
+        engine.finish(trial, TrialState.ERROR)
+        engine.tell(events.BatchDone("worker-1"))
+        assert only(commands.RunTrials, engine.tell(events.Tick(20.0))) == [run("worker-1", trial, attempt=2)]
+        return engine, trial
+
+    def test_it_may_have_been_dead(self) -> None:
+        """A worker that had idled and died before its trial was heard of is nobody's fault: the attempt is made anew."""
+        engine, trial = self.idle()
+        given = engine.tell(killed())
+        assert records(given) == []
+        assert only(commands.RestartWorker, given) == [commands.RestartWorker("worker-1")]
+        assert only(commands.RunTrials, engine.start("worker-1")) == [run("worker-1", trial, attempt=2)]
+
+    def test_only_once(self) -> None:
+        """A trial that kills its worker at once, before it is heard of, is believed only once."""
+        engine, _ = self.idle()
+        engine.tell(killed())
+        engine.start("worker-1")
+        (finished,) = records(engine.tell(killed()))
+        assert isinstance(finished, events.TrialFinished)
+        assert finished.state is TrialState.ERROR
+
+    def test_not_where_it_has_begun(self) -> None:
+        """A trial that was heard of is blamed, however long its worker had idled."""
+        engine, trial = self.idle()
+        engine.begin(trial, attempt=2)
+        (finished,) = records(engine.tell(killed()))
+        assert isinstance(finished, events.TrialFinished)
