@@ -156,6 +156,8 @@ def _raise(error: OSError) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir():
-        shutil.rmtree(path)
+        # An attempt that lives on behind a cut link may rename it just now.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -162,7 +162,11 @@ class TrialCheckpoints:
 
 
 def _before(attempt: int, place: Place, known: Name) -> list[tuple[Place, Name]]:
-    """Return the checkpoints of an earlier run's attempts, the newest first: `known`, those around it, and what nobody has heard of."""
+    """Return the checkpoints of an earlier run's attempts, the newest first: `known`, those around it, and what nobody has heard of.
+
+    What they have left half done is deleted.
+    """
+    place.delete_incomplete(attempt)
     names = {known, *filter(None, map(Name.parse, place.names()))}
     return [(place, name) for name in sorted(names, reverse=True) if name.attempt < attempt]
 

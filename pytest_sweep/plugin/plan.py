@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_sweep.checkpoints import place_of
 from pytest_sweep.model.source import Source
+from pytest_sweep.model.trials import Trial
 
 if TYPE_CHECKING:  # Imports the database, which a session that takes nothing has no need of yet.
     from pytest_sweep.store import Outcome, RunStore
@@ -46,3 +49,12 @@ class Plan:
                 folders[outcome.folder][place].append(key)
         for folder, (taken, continued) in folders.items():
             store.copy_trials(folder, taken, continued)
+
+    def tidy(self, trials: Iterable[Trial]) -> None:
+        """Delete what killed workers have left half done in the folders of earlier runs: nobody looks there any more."""
+        for trial in trials:
+            outcome = self.continued.get(trial.key)
+            if outcome is not None:
+                place = place_of(str(outcome.folder / trial.path_name / "checkpoints"))
+                with contextlib.suppress(OSError):  # An archive that may not be written is left as it is.
+                    place.delete_incomplete(outcome.attempts + 1)

@@ -410,6 +410,18 @@ class TestGoingOn:
         project.sweep(resume).assert_outcomes(passed=1)
         assert not (project.runs()[-1] / "running").exists()
 
+    def test_what_was_left_half_done(self, project: Project) -> None:
+        """What a worker that was killed with its driver had begun to copy is deleted by the next run; what is complete stays."""
+        project.write(BREAKING)
+        project.sweep("-k", "n=2")
+        checkpoints = project.only().path / "checkpoints"
+        kept = sorted(checkpoints.iterdir())
+        (checkpoints / ".1-000003.tmp").mkdir()
+        (checkpoints / ".1-000003.tmp" / "epoch").write_text("3")
+        (checkpoints / "1-000004").mkdir()
+        project.sweep("-k", "n=2", "--sweep-resume", "--sweep-retry-failed")
+        assert sorted(checkpoints.iterdir()) == kept
+
     def test_a_driver_that_is_killed_while_it_resumes(self, project: Project) -> None:
         """What a run has not begun, because it was killed before it had copied it, is found where that run went on from."""
         project.write(MIXED)
