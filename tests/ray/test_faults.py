@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.server
+import re
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from pytest_sweep import TrialState, load_results
+from tests.conftest import import_ray
 from tests.sessions import Session, wait_for
 
 SLOW = """
@@ -157,6 +160,23 @@ def test_a_request_that_no_node_can_meet_is_an_error_before_the_first_trial(pyte
         ["ERROR: *::train?n=2? asks for 64 CPU, and the largest node has 2 CPU*no node can ever run it*"]
     )
     assert not (pytester.path / "ran").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared_ray")
+def test_what_the_cluster_does_not_grant(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:
+    """A worker whose resources somebody else holds says for how long the cluster has not granted them; it starts when it does."""
+    from ray.util.placement_group import placement_group, remove_placement_group
+
+    ray = import_ray()
+    held: Any = placement_group([{"CPU": 2}])
+    ray.get(held.ready())
+    pytester.makepyfile("from pytest_sweep import sweep\n@sweep(grid={'n': [1]})\ndef train(n): ...\n")
+    session = start("--sweep-status-interval=1")
+    said = re.compile(r"the cluster was asked for it on node \S+ \d+ s ago and has not granted it")
+    wait_for(lambda: said.search(session.output), "the explanation")
+    remove_placement_group(held)
+    assert session.wait() == 0, session.output
 
 
 @pytest.mark.parametrize("option", ["--co", "--fixtures", "--help"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import greenlet
 import psutil
 import pytest
 
@@ -64,9 +66,9 @@ class Cluster:
         self.head = hosts.add()
         self.head.start_ray(num_cpus=0)
 
-    def add(self, cpus: int) -> Host:
-        """Add a node."""
-        host = self._hosts.add()
+    def add(self, cpus: int, *hidden: Path) -> Host:
+        """Add a node, which does not see what is in the folders `hidden`."""
+        host = self._hosts.add(*hidden)
         host.start_ray(self.head, num_cpus=cpus)
         return host
 
@@ -233,3 +235,23 @@ def train(n, trial):
     steps = [report["step"] for report in found[1].metrics_history]
     assert len(steps) > 1
     assert steps == list(range(1, len(steps) + 1))
+
+
+def test_a_node_that_lacks_a_package(pytester: pytest.Pytester, cluster: Cluster) -> None:
+    """A worker that cannot start where a package is not installed says what is missing, on which node, and since when it was asked for."""
+    pytester.makepyfile(
+        PROJECT
+        + """
+@sweep(grid={"n": [1]})
+def train(n):
+    return n
+"""
+    )
+    cluster.add(1, Path(greenlet.__file__).parent)
+    session = cluster.start()
+    assert session.wait() == 2, session.output
+    assert re.search(
+        r"the sweep cannot go on: a worker \(1 CPU, asked for \d+ s ago\) did not start: ModuleNotFoundError: No module named "
+        r"'greenlet.*' \(at 10\.77\.0\.2\); every node needs what the driver has installed",
+        session.output,
+    ), session.output
