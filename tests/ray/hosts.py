@@ -89,6 +89,11 @@ class Host:
     def heal(self) -> None:
         """Put the network cable back."""
         _ip("-n", self.name, "link", "set", "eth0", "up")
+        self.route()
+
+    def route(self) -> None:
+        """Have it send there what is for the rest of the world: by that route Ray finds out which address is its own."""
+        _ip("-n", self.name, "route", "replace", "default", "dev", "eth0")
 
     def _has_none_left(self) -> bool:
         for pid in self._pids():  # One that was being started when the others were killed.
@@ -128,6 +133,7 @@ class Hosts:
         _ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             _ip("-n", host.name, "link", "set", device, "up")
+        host.route()
         return host
 
     def close(self) -> None:

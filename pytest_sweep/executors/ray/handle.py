@@ -93,6 +93,8 @@ def brief(error: Exception | None) -> str:
         missing = "; every node needs what the driver has installed" if "No module named" in said else ""
         return f"{said} (at {where[1]}){missing}" if where else said
     if name == "ActorDiedError":
+        if "node has died" in str(error):
+            return "its node was lost"
         return "killed or crashed, signal unknown"
     if is_unavailable(error):
         return "the connection to it broke, and it was ended"
