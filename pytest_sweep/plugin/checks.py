@@ -37,12 +37,8 @@ def check_executor(
     folder = options.results_dir if options.storage is None else local_path(options.storage)
     blind = () if folder is None else executor.unshared(str(folder.absolute()))
     if blind:
-        _refuse_place(
-            config,
-            options,
-            f"{folder}, which {', '.join(sorted(set(blind)))} of the cluster's nodes does not see",
-            trials,
-        )
+        who, verb = ", ".join(sorted(set(blind))), "does" if len(set(blind)) == 1 else "do"
+        _refuse_place(config, options, f"{folder}, which {who} of the cluster's nodes {verb} not see", trials)
 
 
 def _refuse_place(config: pytest.Config, options: SweepOptions, place: str, trials: Sequence[Trial]) -> None:

@@ -33,7 +33,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_folder_holds_the_examples_that_are_tested_here() -> None:
     """No example without a test."""
     found = {folder.name for folder in EXAMPLES.iterdir() if any(folder.glob("*.py"))}
-    assert found == {"callback", "digits", "early_stopping", "quickstart"}
+    assert found == {"callback", "digits", "early_stopping", "gang", "quickstart"}
 
 
 def test_quickstart(pytester: pytest.Pytester) -> None:
@@ -95,3 +95,11 @@ def test_callback(pytester: pytest.Pytester) -> None:
     assert len(lines) == 60
     assert lines[0]["trial"] == "ring[frequency=3-damping=0.5]"
     assert [line["training_iteration"] for line in lines[:10]] == list(range(1, 11))
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed: tests/ray/test_gangs.py runs it")
+def test_gang_without_torch(pytester: pytest.Pytester) -> None:
+    """Where torch is not installed it is skipped, and says why."""
+    result = run_example(pytester, "gang", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED * torch is not installed: pip install torch"])

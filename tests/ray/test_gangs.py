@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,17 @@ def _check_reduced(result: Result) -> None:
         assert all(same.items() <= environ.items() for environ in environments)
         ports.add(environments[0]["MASTER_PORT"])
     assert len(ports) == 3
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_the_example(pytester: pytest.Pytester, start: Callable[..., Session], shared_ray: str) -> None:
+    """Two workers of torch.distributed agree on a slope, by gloo, and the test that judges it passes."""
+    shutil.copytree(Path(__file__).resolve().parents[2] / "examples" / "gang", pytester.path / "gang")
+    pytester.makeini("[pytest]")
+    session = start("-v", "gang", RAY_ADDRESS=shared_ray)
+    assert session.wait() == 0, session.output
+    assert "3 passed" in session.output
+    assert [(result.metrics or {})["points"] for result in session.results()["train_together"]] == [200.0, 200.0]
 
 
 CROWD = """

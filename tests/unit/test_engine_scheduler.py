@@ -34,6 +34,15 @@ class TestWorkers:
         engine.add(make_trials(20, Resources(cpu=1, gpu=0.1)))
         assert len(engine.all(commands.StartWorker)) == 10
 
+    def test_gpus_are_left_to_those_who_ask_for_them(self) -> None:
+        """Who needs no GPU goes to a node without one first, else its CPUs would be gone when somebody needs the GPU."""
+        engine = Engine([node(1, 1, gpu=1), node(2, 1)])
+        assert [order.nodes for order in engine.add(make_trials(1)) if isinstance(order, commands.StartWorker)] == [
+            ("node-2",)
+        ]
+        with_gpu = engine.add(make_trials(1, Resources(cpu=1, gpu=1), first=100))
+        assert [order.nodes for order in with_gpu if isinstance(order, commands.StartWorker)] == [("node-1",)]
+
     def test_a_new_node_is_used(self) -> None:
         """A machine that joins gets workers for what waits."""
         engine = Engine([node(1, 1)])
