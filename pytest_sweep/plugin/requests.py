@@ -43,7 +43,8 @@ def _computed(mark: pytest.Mark, config: Mapping[str, object]) -> Mapping[str, o
     function: Callable[..., object] | object = mark.args[0]
     if len(mark.args) > 1 or not callable(function):
         raise ResourcesError(
-            f"{mark.args} are not named, as in resources(cpu=1, gpu=0.5), nor one function of the configuration"
+            f"its arguments are named, such as resources(cpu=1, gpu=0.5), or one function of the configuration: "
+            f"{', '.join(map(repr, mark.args))} {'is' if len(mark.args) == 1 else 'are'} neither"
         )
     try:
         wanted = function(config)

@@ -369,7 +369,15 @@ def test_a_generator_that_yields_something_else_fails(project: Project) -> None:
         ("gpus=1", "'gpus' is not a resource: did you mean 'gpu'?"),
         ("tpu_v9=1", "'tpu_v9' is not a resource: "),
         ("memory='4 bananas'", "memory='4 bananas' cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'"),
+        ("memory='4 gigs'", "memory='4 gigs' cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'"),
         ("cpu='two'", "cpu='two' is not a number"),
+        ("workers=0", "workers=0 is less than one"),
+        ("workers=-4", "workers=-4 is less than one"),
+        ("workers=4, strategy='PAKC'", "strategy='PAKC' does not exist: did you mean 'PACK'?"),
+        ("labels={'zone': 1}", "labels={'zone': 1}: names and values are texts"),
+        ("lambda config: {'gpus': 1}", "'gpus' is not a resource: did you mean 'gpu'?"),
+        ("lambda config: {'gpu': config['tp']}", "its function raised KeyError: 'tp'"),
+        ("lambda config: 4", "its function returned 4, not a dict such as {'cpu': 2}"),
         ("custom={'license': -2}", "custom['license']=-2 is negative"),
         ("custom=['license']", "custom=['license'] is not a dict of names and amounts"),
     ],
@@ -391,7 +399,10 @@ def test_positional_resources_are_refused(project: Project) -> None:
         @sweep(grid={"lr": [0.1]})
         def train(lr): ...
     """)
-    assert_says(project.sweep(), IN_TRAIN, "its arguments are named, such as resources(cpu=1, gpu=0.5)")
+    said = (
+        "its arguments are named, such as resources(cpu=1, gpu=0.5), or one function of the configuration: 2 is neither"
+    )
+    assert_says(project.sweep(), IN_TRAIN, said)
 
 
 def test_a_request_larger_than_the_machine_is_refused(project: Project) -> None:
@@ -405,6 +416,27 @@ def test_a_request_larger_than_the_machine_is_refused(project: Project) -> None:
     """)
     assert_says(project.sweep(), "train[n=2]", "4096 CPU", "largest node")
     assert not (project.path / "ran").exists()
+
+
+def test_a_gang_without_ray_is_refused(project: Project) -> None:
+    """An executor that has one process for a trial says so before the first trial, and which one has more."""
+    project.write("""
+        @pytest.mark.resources(workers=2)
+        @sweep(grid={"n": [1]})
+        def train(n): ...
+    """)
+    assert_says(
+        project.sweep(),
+        "train[n=1] asks for 2 workers (PACK), and the executor inline gives a trial one process: run it with --sweep-executor=ray",
+    )
+
+
+@pytest.mark.parametrize("names", ["*", "HF_HOME **", "?*"])
+def test_the_whole_environment_is_refused(project: Project, names: str) -> None:
+    """A pattern that every variable fits is an error: there are secrets among them that no trial needs."""
+    result = project.plain("--sweep", f"--sweep-env={names}")
+    assert_says(result, f"--sweep-env={names}: never the whole environment: name the variables that trials need")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_an_unknown_executor_is_refused(project: Project) -> None:
