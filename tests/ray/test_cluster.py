@@ -16,7 +16,7 @@ import pytest
 
 from pytest_sweep.results import ResultGrid
 from tests.ray.hosts import AUTHENTICATION, PORT, Host, Hosts, machines
-from tests.sessions import Session, wait_for
+from tests.sessions import LIMIT, Session, wait_for
 
 PROJECT = {
     "pytest.ini": """
@@ -142,7 +142,7 @@ def test_trials_land_where_their_marks_allow_and_the_code_goes_with_them(cluster
         cluster.start("--sweep-address=auto", folder=second),
     )
     for session in sessions:
-        assert session.wait() == 0, session.output
+        assert session.process.wait(2 * LIMIT) == 0, session.output
     assert [set(session.results()) for session in sessions] == [{"train"}, {"other"}]
     found = by_config(sessions[0].results()["train"], "what")
     expected = {"label": labelled, "tape": taped, "gpu": with_gpus, "gpus": with_gpus, "cpus": cluster.head}
@@ -212,7 +212,7 @@ def test_a_host_dies_and_another_one_joins(cluster: RealCluster) -> None:
     wait_for(lambda: len(session.finished()) >= 12, "trials after the death")
     joined = cluster.add(num_cpus=1)
     since = _time(joined)
-    assert session.process.wait(200) == 0, session.output
+    assert session.process.wait(300) == 0, session.output
     results = list(session.results()["train"])
     assert [result.state.value for result in results] == ["TERMINATED"] * 40
     killed = [result for result in results if result.attempts > 1]
