@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 
 import cloudpickle
@@ -20,10 +21,22 @@ class PackedTask:
     @classmethod
     def pack(cls, task: Task) -> PackedTask:
         """Return `task` as bytes."""
-        return cls(task.trial.key, task.attempt, cloudpickle.dumps(task))
+        return cls(task.trial.key, task.attempt, _dumps(task))
 
     def unpack(self) -> Task:
         """Return the task; raises whatever its configuration raises when it is unpickled."""
         task = cloudpickle.loads(self.content)
         assert isinstance(task, Task)
         return task
+
+
+def _dumps(task: Task) -> bytes:
+    """Return `task` as bytes, by pickle where that does the same as cloudpickle, in half of the time.
+
+    Both name functions and classes by their modules, but of ``__main__``, which is another one in a worker.
+    """
+    try:
+        content = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+    except Exception:  # Whatever a class of the user's raises: if cloudpickle cannot do it either, it says why.
+        content = b"__main__"
+    return cloudpickle.dumps(task) if b"__main__" in content else content
