@@ -1,0 +1,69 @@
+"""What is there after collection is passed over by the garbage collector, until pytest has looked for garbage at its end."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pytest_sweep.plugin.freezing import Freezer
+
+
+class Config:
+    """Takes clean-ups as pytest's configuration does: the last one that was asked for comes first."""
+
+    def __init__(self) -> None:
+        self.cleanups: list[Callable[[], None]] = []
+
+    def add_cleanup(self, function: Callable[[], None]) -> None:
+        self.cleanups.insert(0, function)
+
+
+@pytest.fixture
+def config() -> Iterator[Config]:
+    assert gc.get_freeze_count() == 0
+    yield Config()
+    gc.unfreeze()
+
+
+class TestFreezer:
+    def test_what_is_there_is_passed_over(self, config: Config) -> None:
+        """Objects are frozen when that is asked for, not before, and thawed by the clean-up."""
+        freezer = Freezer(config)  # type: ignore[arg-type]
+        assert gc.get_freeze_count() == 0
+        freezer.freeze()
+        assert gc.get_freeze_count() > 1000
+        config.cleanups[0]()
+        assert gc.get_freeze_count() == 0
+
+    def test_it_thaws_after_who_asked_later(self, config: Config) -> None:
+        """pytest's own look for garbage, which is set up after the plugins, comes before the thawing."""
+        Freezer(config)  # type: ignore[arg-type]
+        thaw = config.cleanups[0]
+        config.add_cleanup(gc.collect)  # type: ignore[arg-type]
+        assert config.cleanups == [gc.collect, thaw]
+
+    def test_garbage_that_comes_later_is_found(self, config: Config) -> None:
+        """A cycle that is made after the freezing is collected as ever."""
+        Freezer(config).freeze()  # type: ignore[arg-type]
+        died = []
+
+        class Noisy:
+            def __del__(self) -> None:
+                died.append(True)
+
+        one = Noisy()
+        one.itself = one  # type: ignore[attr-defined]
+        del one
+        gc.collect()
+        assert died == [True]
+
+    def test_what_others_have_frozen_stays_frozen(self, config: Config) -> None:
+        """Where somebody froze objects before, nothing is frozen and nothing thawed."""
+        gc.freeze()
+        before = gc.get_freeze_count()
+        freezer = Freezer(config)  # type: ignore[arg-type]
+        freezer.freeze()
+        config.cleanups[0]()
+        assert gc.get_freeze_count() >= before
