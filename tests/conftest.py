@@ -15,6 +15,9 @@ import pytest
 # be loaded a second time by the next; nor must a part of ours, which would meet the parts that stay as another module's classes.
 import sqlalchemy  # noqa: F401
 
+import pytest_sweep.executors.inline
+import pytest_sweep.executors.processes.executor
+import pytest_sweep.executors.ray.executor
 import pytest_sweep.plugin.assembly
 import pytest_sweep.plugin.chronicle
 import pytest_sweep.plugin.leftout
