@@ -129,7 +129,8 @@ class Conductor(threading.Thread):
         courier = self._cluster.code
         self._spec = spec = spec if courier is None else replace(spec, code=courier.code)
         here = self._ray.get_runtime_context().get_node_id()
-        near = self._near_node(here, soft=True)
+        # Nowhere else: with the node or the link of another machine the mail of the whole run would be lost.
+        near = self._near_node(here, soft=False)
         actor: Any = self._ray.remote(self._mailbox_class)
         mailbox = actor.options(num_cpus=0, scheduling_strategy=near).remote()
         self._post = Post(mailbox, self._workers, self.happened.put, self.when_done)
