@@ -173,7 +173,7 @@ def test_what_the_cluster_does_not_grant(pytester: pytest.Pytester, start: Calla
     ray.get(held.ready())
     pytester.makepyfile("from pytest_sweep import sweep\n@sweep(grid={'n': [1]})\ndef train(n): ...\n")
     session = start("--sweep-status-interval=1")
-    said = re.compile(r"the cluster was asked for it on node \S+ \d+ s ago and has not granted it")
+    said = re.compile(r"the cluster was asked for it on node \S+ [\dmins ]+ ago and has not granted it")
     wait_for(lambda: said.search(session.output), "the explanation")
     remove_placement_group(held)
     assert session.wait() == 0, session.output
