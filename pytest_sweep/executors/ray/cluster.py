@@ -139,7 +139,7 @@ class Cluster:
         if address.startswith("ray://"):
             raise ExecutorError(
                 f"{address} is an address of Ray's client, which cannot stream what trials report: use the cluster's own address "
-                f"(host:6379) from within it, or send the whole run there with 'ray job submit -- pytest --sweep ...'"
+                f"(host:6379) from within it, or send the whole run there with 'ray job submit --working-dir . -- pytest --sweep ...'"
             )
         if address != "auto":
             _check(address)
