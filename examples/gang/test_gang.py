@@ -41,8 +41,9 @@ def fit(rank: int, world_size: int, lr: float, steps: int) -> tuple[float, float
             dist.all_reduce(slope.grad)
             slope.grad /= world_size
             optimizer.step()
-        print(f"slope {float(slope):.4f} after {steps} steps on {int(points)} points")
-        return float(slope), float(points)
+        found = float(slope.detach())
+        print(f"slope {found:.4f} after {steps} steps on {int(points)} points")
+        return found, float(points)
     finally:
         dist.destroy_process_group()
 

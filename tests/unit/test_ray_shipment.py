@@ -86,7 +86,7 @@ class TestCourier:
     def test_a_copy_for_the_blind(self, root: Path) -> None:
         """The archive has the code without results; the note says how much went where; workers are told; nothing is left in the end."""
         courier = self.courier(root)
-        courier.find_blind([Node("a", "10.0.0.1", Resources())])
+        courier.find_blind([Node("a", "10.0.0.1", Resources())], "a")
         archive = Path(courier.pack(["10.0.0.2"]))
         with zipfile.ZipFile(archive) as opened:
             assert opened.namelist() == ["test_a.py"]
@@ -101,7 +101,7 @@ class TestCourier:
         (root / "sweep_results" / "run.db").unlink()
         (root / "sweep_results").rmdir()
         courier = self.courier(root)
-        assert courier.find_blind([Node("a", "10.0.0.1", Resources())]) == []
+        assert courier.find_blind([Node("a", "10.0.0.1", Resources())], "a") == []
         assert courier.code.is_seen()
         assert len(list((root / "sweep_results").iterdir())) == 1
         courier.close()

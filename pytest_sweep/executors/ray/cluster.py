@@ -90,9 +90,10 @@ class Cluster:
 
     def _equip(self, wanted: Mapping[str, Any]) -> None:
         """Join the cluster once more, where that takes what is wanted, or a copy of the code for nodes that do not see it."""
-        blind = [] if self.code is None else self.code.find_blind(self.nodes())
+        context = ray.get_runtime_context()
+        blind = [] if self.code is None else self.code.find_blind(self.nodes(), context.get_node_id())
         environment = dict(wanted)
-        shipped = str(ray.get_runtime_context().runtime_env.get("working_dir") or "")
+        shipped = str(context.runtime_env.get("working_dir") or "")
         if blind and shipped and self.code is not None:
             self.code.rely_on(shipped, blind)
         elif blind and self.code is not None:

@@ -16,6 +16,9 @@ from pytest_sweep.model.events import Node
 from pytest_sweep.sizes import size_words
 from pytest_sweep.worker.code import Code, Sign
 
+ANSWER_SECONDS = 60.0
+"""How long nodes may take to say whether they see the rootdir: a process must start there, on a busy node in half a minute."""
+
 
 class Courier:
     """Leaves a sign in the rootdir, asks the nodes whether they see it, and packs a copy for those that do not.
@@ -35,18 +38,23 @@ class Courier:
         self._options = options
         self._leftovers = contextlib.ExitStack()
         self._blind: list[str] = []
+        self._silent: list[str] = []
         self.code = Code(str(options.root))
 
-    def find_blind(self, nodes: Sequence[Node]) -> list[str]:
+    def find_blind(self, nodes: Sequence[Node], own: str) -> list[str]:
         """Leave the sign and return the addresses of the nodes that do not see it; those that do not answer count as such.
 
-        A single node is the driver's own, and is not asked.
+        Args:
+            nodes: of the cluster.
+            own: the id of the driver's own, which is not asked: a busy one might not answer in time.
         """
         sign = self._leave_sign()
         self.code = Code(str(self._options.root), sign)
-        if sign is None or len(nodes) < 2:
+        others = [node for node in nodes if node.id != own]
+        if sign is None or not others:
             return []
-        blind, silent = ask_nodes(nodes, sign)
+        blind, silent = ask_nodes(others, sign, ANSWER_SECONDS)
+        self._silent = sorted({node.address for node in silent})
         self._blind = sorted({node.address for node in (*blind, *silent)})
         return self._blind
 
@@ -64,6 +72,8 @@ class Courier:
         root = self._options.root
         who = ", ".join(blind)
         why = f"{who} of the cluster's nodes {'does' if len(blind) == 1 else 'do'} not see {root}"
+        if self._silent:
+            why += f" ({', '.join(self._silent)} did not answer within {ANSWER_SECONDS:g} s)"
         selection = Selection(root, (self._options.results, *self._options.left_out), self._options.include)
         target = Path(self._leftovers.enter_context(tempfile.TemporaryDirectory(prefix="pytest-sweep-")), "code.zip")
         try:

@@ -52,8 +52,8 @@ def temporary_sign(folder: Path) -> Iterator[Sign]:
             path.unlink()
 
 
-def ask_nodes(nodes: Sequence[Node], sign: Sign) -> tuple[list[Node], list[Node]]:
-    """Return which `nodes` do not see `sign`, and which have not answered in time."""
+def ask_nodes(nodes: Sequence[Node], sign: Sign, seconds: float = PROBE_SECONDS) -> tuple[list[Node], list[Node]]:
+    """Return which `nodes` do not see `sign`, and which have not answered within `seconds`."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -64,7 +64,7 @@ def ask_nodes(nodes: Sequence[Node], sign: Sign) -> tuple[list[Node], list[Node]
         ): node
         for node in nodes
     }
-    answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_SECONDS)
+    answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
     for reference in silent:
         ray.cancel(reference, force=True)
     blind = [asked[reference] for reference in answered if not _sees_it(ray.get, reference)]
