@@ -190,7 +190,7 @@ from pathlib import Path
 import ray
 from pytest_sweep import sweep
 
-@sweep(grid={"n": list(range(40))})
+@sweep(grid={"n": list(range(80))})
 def train(n):
     at, began = ray.util.get_node_ip_address(), time.time()
     print(f"trial {n} at {at}")
@@ -214,10 +214,10 @@ def test_a_host_dies_and_another_one_joins(cluster: RealCluster) -> None:
     since = _time(joined)
     assert session.process.wait(300) == 0, session.output
     results = list(session.results()["train"])
-    assert [result.state.value for result in results] == ["TERMINATED"] * 40
+    assert [result.state.value for result in results] == ["TERMINATED"] * 80
     killed = [result for result in results if result.attempts > 1]
     assert len(killed) <= 1
-    assert all("its node was lost" in str(result.attempt_history[0].error) for result in killed)
+    assert all(str(result.attempt_history[0].location).startswith(f"{doomed.address}:") for result in killed)
     there = [metrics["began"] for result in results if (metrics := result.metrics or {})["at"] == joined.address]
     assert min(there) - since < 10
 
