@@ -140,7 +140,9 @@ class Replayer:
 
     def _show_finish(self, event: events.TrialFinished) -> None:
         item = self._items[event.key]
-        nodeid, location, hook = item.nodeid, item.location, item.ihook  # Asked for once: each is found out anew.
+        nodeid, hook = item.nodeid, item.ihook  # Asked for once: each is found out anew.
+        # The worker has found it out already, which takes a look at the disk.
+        location = event.reports[0]["location"] if event.reports else item.location
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
         properties: list[tuple[str, object]] = [

@@ -38,7 +38,7 @@ class TestFreezer:
         assert gc.get_freeze_count() == 0
 
     def test_it_thaws_after_who_asked_later(self, config: Config) -> None:
-        """pytest's own look for garbage, which is set up after the plugins, comes before the thawing."""
+        """Pytest's own look for garbage, which is set up after the plugins, comes before the thawing."""
         Freezer(config)  # type: ignore[arg-type]
         thaw = config.cleanups[0]
         config.add_cleanup(gc.collect)  # type: ignore[arg-type]
