@@ -66,8 +66,8 @@ def sweep(
             to_prompt = {"to_prompt": sample["ended"] - noted["last"], "memory": noted["memory"]}
             return {**sample, **to_prompt, **read(connection)}
 
-    if in_ray:
-        return Contestant(name, command, (file,), own, finish, running_ray)
+    if in_ray:  # Its workers inherit nothing of this.
+        return Contestant(name, (*command, "--sweep-env=BENCH_*"), (file,), own, finish, running_ray)
     return Contestant(name, command, (file,), own, finish)
 
 
