@@ -10,16 +10,17 @@ from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Trial
 
 
 def check_feasible(
-    trials: Iterable[Trial], nodes: Sequence[Node], future: Sequence[Resources] = (), advice: str = ""
+    trials: Iterable[Trial | SharedFixture], nodes: Sequence[Node], future: Sequence[Resources] = (), advice: str = ""
 ) -> None:
     """Raise InfeasibleError if one of `trials` asks for more than the empty cluster has.
 
     Args:
-        trials: the trials.
+        trials: the trials, or shared fixtures.
         nodes: the nodes that there are.
         future: the node types that an autoscaler could add, as many as are needed.
         advice: ends the text of the error: what the executor has not.
@@ -33,7 +34,8 @@ def check_feasible(
             continue
         checked.add(shape)
         if pool.place_when_empty(shape) is None and not pool.could_scale_to(shape):
-            raise InfeasibleError(f"{trial.id} asks for {_problem(shape, nodes, future)} {advice}".rstrip())
+            who, how = (trial.id, "@pytest.mark.resources") if isinstance(trial, Trial) else (str(trial), "@shared")
+            raise InfeasibleError(f"{who} asks for {_problem(shape, nodes, future, how)} {advice}".rstrip())
 
 
 def most_at_once(requests: Mapping[Shape, int], nodes: Sequence[Node]) -> int:
@@ -49,7 +51,7 @@ def most_at_once(requests: Mapping[Shape, int], nodes: Sequence[Node]) -> int:
     return len(pool.workers)
 
 
-def _problem(shape: Shape, nodes: Sequence[Node], future: Sequence[Resources]) -> str:
+def _problem(shape: Shape, nodes: Sequence[Node], future: Sequence[Resources], how: str) -> str:
     placement = shape.placement
     known = {name for size in (*(node.resources for node in nodes), *future) for name, _ in size.custom}
     unknown = next(((name, amount) for name, amount in shape.resources.custom if amount and name not in known), None)
@@ -71,7 +73,7 @@ def _problem(shape: Shape, nodes: Sequence[Node], future: Sequence[Resources]) -
     if placement.bundles == 1 or not any(shape.resources.fits(size) for size in sizes):
         return (
             f"{shape.resources}, and the largest node{' with its labels' if placement.labels else ''} has {largest}: no node can ever run "
-            f"it. Ask for less with @pytest.mark.resources(...), or run where there is more."
+            f"it. Ask for less with {how}(...), or run where there is more."
         )
     room = sum(int(shape.resources.how_often(size)) for size in sizes)
     return (

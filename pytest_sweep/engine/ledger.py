@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_sweep.engine.pool import Shape, Worker
+from pytest_sweep.engine.shared import Change, SharedFixtures
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.retry import backoff_seconds
+from pytest_sweep.model.shared import SharedEvent
 from pytest_sweep.model.trials import Trial, TrialState
 
 
@@ -55,9 +57,12 @@ class Ledger:
         unfinished: how many trials are neither finished nor given up.
         closed_because: why nothing new may begin; None while it may.
         has_timeouts: whether the sweep of any trial says how long an attempt may take.
+        shared: the shared fixtures; who waits for one is in no queue.
     """
 
     def __init__(self) -> None:
+        self.shared = SharedFixtures()
+        self._held_back: dict[str, Entry] = {}
         self.queues: dict[Shape, deque[str]] = {}
         self.unfinished = 0
         self.closed_because: str | None = None
@@ -76,13 +81,14 @@ class Ledger:
         """Have `event` stored and shown."""
         self._records.append(commands.Record(event))
 
-    def add(self, trials: Iterable[Trial], attempts: Mapping[str, int]) -> None:
+    def add(self, trials: Iterable[Trial], attempts: Mapping[str, int], now: float = 0.0) -> None:
         """Take in trials that wait; those of which `attempts` knows a number begin with that attempt."""
         for trial in trials:
+            self.shared.add(trial.shared, now)
             shape = Shape(trial.resources, trial.fresh_process, placement=trial.placement)
             shape = self._shapes.setdefault(shape, shape)  # One for all that are equal: there may be a million trials.
-            self._entries[trial.key] = Entry(trial, shape, attempt=attempts.get(trial.key, 1))
-            self.queues.setdefault(shape, deque()).append(trial.key)
+            entry = self._entries[trial.key] = Entry(trial, shape, attempt=attempts.get(trial.key, 1))
+            self._queue(entry)
             self.unfinished += 1
             self.has_timeouts = self.has_timeouts or trial.sweep.timeout is not None
 
@@ -111,7 +117,7 @@ class Ledger:
         if self.closed_because is not None:
             self.give_up(entry, self.closed_because)
         else:
-            self.queues.setdefault(entry.shape, deque()).appendleft(entry.trial.key)
+            self._queue(entry, first=True)
 
     def retry(self, entry: Entry, failed: events.TrialFinished, now: float = 0.0, wait: float = 0.0) -> None:
         """Record a failed attempt and let the trial wait for the next one: `wait` seconds from `now`, at least."""
@@ -150,6 +156,26 @@ class Ledger:
             entry = self._entries[key]
             if entry.state is TrialState.PENDING and entry.attempt == attempt:
                 yield until, entry
+
+    def note_shared(self, event: SharedEvent, now: float) -> bool:
+        """Take what is said of a shared fixture; say whether trials can go on that have waited for it."""
+        change = self.shared.take(event, now)
+        if change is Change.READY:
+            held, self._held_back = self._held_back, {}
+            for entry in held.values():
+                if entry.state is TrialState.PENDING:
+                    self._queue(entry)
+        elif change is Change.LOST:
+            for queue in self.queues.values():
+                keys = list(queue)
+                queue.clear()
+                for key in keys:
+                    self._queue(self._entries[key])
+        return change is Change.READY
+
+    def held_back(self) -> Iterator[Entry]:
+        """Iterate over the trials that wait for a shared fixture."""
+        return (entry for entry in self._held_back.values() if entry.state is TrialState.PENDING)
 
     def require_empty_node(self, entry: Entry) -> None:
         """Have the next attempts run alone on their node."""
@@ -195,6 +221,13 @@ class Ledger:
     def open(self) -> Iterator[Entry]:
         """Iterate over the trials that are neither finished nor given up."""
         return (entry for entry in self._entries.values() if entry.is_open)
+
+    def _queue(self, entry: Entry, *, first: bool = False) -> None:
+        if self.shared.missing(entry.trial.shared) is not None:
+            self._held_back[entry.trial.key] = entry
+            return
+        queue = self.queues.setdefault(entry.shape, deque())
+        (queue.appendleft if first else queue.append)(entry.trial.key)
 
     def _leave_worker(self, entry: Entry) -> None:
         if entry.worker is not None:

@@ -78,6 +78,9 @@ class Loop:
         self._apply(self._scheduler.stop_workers())
         while self._scheduler.pool.workers:
             self._step()
+        self._apply(self._scheduler.stop_shared())
+        while self._scheduler.has_shared:
+            self._step()
 
     @property
     def out_of_time(self) -> bool:
@@ -139,7 +142,7 @@ class Loop:
             del self._unstored[: len(batch)]
         return batch
 
-    def _tasks(self, command: commands.WorkerCommand) -> Sequence[Task]:
+    def _tasks(self, command: commands.WorkerCommand | commands.SharedCommand) -> Sequence[Task]:
         if not isinstance(command, commands.RunTrials):
             return ()
         return [self._make_task(key, attempt) for key, attempt in command.trials]

@@ -22,6 +22,7 @@ from pytest_sweep.engine.pool import Worker, WorkerState
 from pytest_sweep.engine.waiting import Explainer
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.shared import SharedBuilding, SharedEvent, SharedLost, SharedReady, SharedStopped
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.model.waiting import Waiting
 
@@ -65,6 +66,10 @@ class Scheduler:
             events.TrialReported: self._on_trial_reported,
             events.TrialFinished: self._on_trial_finished,
             events.TrialReturned: self._on_trial_returned,
+            SharedBuilding: self._on_shared,
+            SharedReady: self._on_shared,
+            SharedLost: self._on_shared,
+            SharedStopped: self._on_shared,
         }
 
     @property
@@ -110,14 +115,25 @@ class Scheduler:
                 self._fleet.stop(worker)
         return self._take_commands()
 
+    def stop_shared(self) -> list[commands.Command]:
+        """Return the commands that tear down the shared fixtures, when no worker is left that uses them."""
+        self._ledger.shared.stop()
+        return self._take_commands()
+
+    @property
+    def has_shared(self) -> bool:
+        """Whether a shared fixture has not been torn down."""
+        return not self._ledger.shared.are_over
+
     def _take_commands(self) -> list[commands.Command]:
         endings, self._endings = self._endings, []
-        return [*self._fleet.take_orders(), *self._ledger.take_records(), *endings]
+        shared = self._ledger.shared.take_orders()
+        return [*shared, *self._fleet.take_orders(), *self._ledger.take_records(), *endings]
 
     # What comes from the driver
 
     def _on_trials_added(self, event: events.TrialsAdded) -> None:
-        self._ledger.add(event.trials, event.attempts)
+        self._ledger.add(event.trials, event.attempts, self._fleet.now)
         self._progressed = self._fleet.now
         self._dispatch()
 
@@ -234,8 +250,16 @@ class Scheduler:
 
     def _on_trial_returned(self, event: events.TrialReturned) -> None:
         entry = self._ledger.current(event.key, event.attempt)
-        if entry is not None:
-            self._ledger.requeue(entry)
+        if entry is None:
+            return
+        if event.lost:
+            self._ledger.note_shared(SharedLost(event.lost, is_built=True), self._fleet.now)
+        self._ledger.requeue(entry)
+        self._dispatch()
+
+    def _on_shared(self, event: SharedEvent) -> None:
+        if self._ledger.note_shared(event, self._fleet.now):
+            self._progressed = self._fleet.now
             self._dispatch()
 
     # Trials

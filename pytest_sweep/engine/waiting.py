@@ -12,6 +12,7 @@ from pytest_sweep.engine.holders import amount_text, amounts_text, holding, join
 from pytest_sweep.engine.ledger import Entry, Ledger
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.pool import Shape, Worker, WorkerState
+from pytest_sweep.engine.shared import SharedEntry
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import TrialState
 from pytest_sweep.model.waiting import Wait, Waiting, WaitingGroup
@@ -57,6 +58,8 @@ class Explainer:
             return None
         if entry.worker is not None:
             return self._handed(entry, entry.worker)
+        if (missing := self._ledger.shared.missing(entry.trial.shared)) is not None:
+            return self._shared(missing)
         if key in self._delayed:
             rest = seconds_text(self._delayed[key] - self._fleet.now)
             return Wait(f"a retry in {rest}", f"it has failed, and is tried again in {rest}")
@@ -74,11 +77,29 @@ class Explainer:
             rest = seconds_text(min(self._delayed.values()) - self._fleet.now)
             who = "it has failed, and" if len(self._delayed) == 1 else "they have failed; the first of them"
             yield Wait("another attempt", f"{who} is tried again in {rest}"), self._delayed, len(self._delayed)
+        yield from self._held_back()
         for worker in self._pool.workers.values():
             for key in worker.batch:
                 entry = self._ledger[key]
                 if entry.state is TrialState.PENDING:
                     yield self._handed(entry, worker), (key,), 1
+
+    def _held_back(self) -> Iterable[tuple[Wait, Iterable[str], int]]:
+        lacking: dict[str, tuple[Wait, list[str]]] = {}
+        for entry in self._ledger.held_back():
+            if (absent := self._ledger.shared.missing(entry.trial.shared)) is not None:
+                lacking.setdefault(absent.fixture.id, (self._shared(absent), []))[1].append(entry.trial.key)
+        for wait, keys in lacking.values():
+            yield wait, keys, len(keys)
+
+    def _shared(self, missing: SharedEntry) -> Wait:
+        since, fixture = seconds_text(self._fleet.now - missing.since), missing.fixture
+        if missing.place:
+            why = f"it is being built on node {missing.place}, for {since}"
+        else:
+            amounts = amounts_text(fixture.resources.as_dict())
+            why = f"{amounts} {'was' if amounts.startswith('1 ') else 'were'} asked for {since} ago, to build it with"
+        return Wait(f"the shared fixture {fixture.name}", why)
 
     def _handed(self, entry: Entry, worker: Worker) -> Wait:
         if next(iter(worker.batch)) != entry.trial.key:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.shared import SharedFixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,20 @@ class RunTrials:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildShared:
+    """Build a shared fixture, those that it needs being there; answered by SharedReady or SharedLost. It lives on until it is stopped."""
+
+    fixture: SharedFixture
+
+
+@dataclass(frozen=True, slots=True)
+class StopShared:
+    """Tear a shared fixture down, or end its building, and end its process; answered by SharedStopped."""
+
+    fixture: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Store this event, then show it."""
 
@@ -74,4 +89,5 @@ class EndRun:
 
 
 WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials
-Command = WorkerCommand | Record | EndRun
+SharedCommand = BuildShared | StopShared
+Command = WorkerCommand | SharedCommand | Record | EndRun

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.shared import SharedEvent
 from pytest_sweep.model.trials import Trial, TrialState
 
 
@@ -204,10 +205,15 @@ class TrialFinished:
 
 @dataclass(frozen=True, slots=True)
 class TrialReturned:
-    """A worker gives back a trial that it has not begun, because the one before it takes long."""
+    """A worker gives back a trial that it has not begun: the one before it takes long, or a shared fixture is not there any more.
+
+    Attributes:
+        lost: the id of that fixture; "" where there is none.
+    """
 
     key: str
     attempt: int
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +320,7 @@ SessionEvent = (
     | CheckpointDamaged
 )
 WorkerEvent = WorkerStarting | WorkerStarted | WorkerFailed | WorkerDied | WorkerStopped | SessionExited | BatchDone
-Event = TrialEvent | SessionEvent | WorkerEvent | TrialsAdded | NodesChanged | Tick | RunEnding
+Event = TrialEvent | SessionEvent | WorkerEvent | SharedEvent | TrialsAdded | NodesChanged | Tick | RunEnding
 """What the engine takes."""
 
 Accepted = TrialStarted | TrialReported | TrialFinished | TrialRetried | TrialNotRun | SessionEvent

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.retry import RetryOn
+from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.stop import StopRule
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._=-]")
@@ -105,6 +106,7 @@ class Trial:
         replicate: which of equal configurations it is, from 0.
         group: the key of the first of its replicates, which all of them share; "" means its own key.
         placement: where it may run, and on how many workers.
+        shared: the shared fixtures that it uses, each after those that it uses itself.
     """
 
     key: str
@@ -119,6 +121,7 @@ class Trial:
     replicate: int = 0
     group: str = ""
     placement: Placement = Placement()
+    shared: tuple[SharedFixture, ...] = field(default=(), hash=False)
 
     @property
     def holds(self) -> Resources:

@@ -17,6 +17,7 @@ from pytest_sweep.engine.placing import arrange
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.shared import SharedReady, SharedStopped
 from pytest_sweep.model.trials import Task
 from pytest_sweep.testing.outcomes import Outcome, Script
 
@@ -81,7 +82,7 @@ class FakeExecutor:
     ) -> None:
         self.max_concurrent = max_concurrent
         self.polls_to_start = polls_to_start
-        self.commands: list[commands.WorkerCommand] = []
+        self.commands: list[commands.WorkerCommand | commands.SharedCommand] = []
         self.ran: list[tuple[str, str, int]] = []
         self.workers: dict[str, FakeWorker] = {}
         self._nodes = {node.id: node for node in nodes}
@@ -144,9 +145,15 @@ class FakeExecutor:
     def open(self, spec: object, items: Mapping[str, Any]) -> None:
         """Need nothing."""
 
-    def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
         """Take an order, and answer it in `events`."""
         self.commands.append(command)
+        if isinstance(command, commands.BuildShared):
+            self._happened.append(SharedReady(command.fixture.id))
+            return
+        if isinstance(command, commands.StopShared):
+            self._happened.append(SharedStopped(command.fixture))
+            return
         if isinstance(command, commands.StartWorker):
             self._start(command)
             return

@@ -91,7 +91,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert command.nodes
             assert set(command.nodes) <= self.usable
             self.processes[command.worker] = Process(command.resources, command.nodes)
-        elif isinstance(command, commands.EndRun):
+        elif isinstance(command, (commands.EndRun, commands.BuildShared, commands.StopShared)):
             raise AssertionError(command)
         else:
             process = self.processes[command.worker]
