@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import pluggy
 import psutil
 import pytest
 from _pytest.runner import runtestprotocol
@@ -15,10 +17,15 @@ from _pytest.runner import runtestprotocol
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.shared import SharedReady, SharedStopped
 from pytest_sweep.model.trials import Task
+from pytest_sweep.sharing import shared_arguments
+from pytest_sweep.worker.fixture_builder import packed
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.location import own_location
+from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.runner import TrialRunner
+from pytest_sweep.worker.shared import describe_fixture, mark_failed
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.tracing import PYTESTS_OWN, traced
 
@@ -75,9 +82,12 @@ class InlineExecutor:
         self._items = items
         self._runner = InlineRunner(self._happened.append, own_location(), self._keeper)
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
+        self._config.pluginmanager.register(
+            OwnSharedFixtures(self._runner, self._config.rootpath), "sweep-inline-shared"
+        )
         self._tracer = self._config.pluginmanager.unregister(name=PYTESTS_OWN)
 
-    def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
         """Answer at once, but for trials, which `events` runs."""
         if isinstance(command, commands.RunTrials):
             self._worker = command.worker
@@ -88,6 +98,10 @@ class InlineExecutor:
             self._happened.append(events.WorkerDied(command.worker, "ended with the run", time.time()))
         elif isinstance(command, commands.StopWorker):
             self._happened.append(events.WorkerStopped(command.worker))
+        elif isinstance(command, commands.BuildShared):  # By pytest, when the first trial asks for it.
+            self._happened.append(SharedReady(command.fixture.id))
+        elif isinstance(command, commands.StopShared):
+            self._happened.append(SharedStopped(command.fixture))
         else:
             self._happened.append(events.WorkerStarted(command.worker, own_location()))
 
@@ -115,6 +129,7 @@ class InlineExecutor:
         """Forget the items; their fixtures are the driver's to tear down."""
         if self._runner is not None:
             self._config.pluginmanager.unregister(self._runner)
+            self._config.pluginmanager.unregister(name="sweep-inline-shared")
             self._runner = None
         if self._tracer is not None:
             self._config.pluginmanager.register(self._tracer, PYTESTS_OWN)
@@ -126,6 +141,42 @@ class InlineExecutor:
     def describe(self) -> str:
         """Return what the status block says of it."""
         return "inline (this process)"
+
+
+class OwnSharedFixtures:
+    """A plugin that gives trials the values of shared fixtures as they would have them elsewhere: copied, with read-only buffers.
+
+    Args:
+        runner: runs the trials.
+        root: the rootdir.
+    """
+
+    def __init__(self, runner: TrialRunner, root: Path) -> None:
+        self._runner = runner
+        self._root = root
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, pluggy.Result[Any], None]:
+        """Replace the value of a shared fixture that a trial has built."""
+        outcome = yield
+        is_shared = self._runner.is_running and shared_arguments(fixturedef.func) is not None
+        if is_shared and outcome.exception is not None:
+            mark_failed(outcome.exception)
+        if not is_shared or outcome.exception is not None or fixturedef.cached_result is None:
+            return
+        parcel, key = (
+            packed(describe_fixture(fixturedef, self._root), outcome.get_result()),
+            fixturedef.cached_result[1],
+        )
+        if isinstance(parcel, Parcel):
+            value = parcel.open()
+            fixturedef.cached_result = (value, key, None)
+            outcome.force_result(value)
+        else:
+            error = pytest.fail.Exception(parcel.text, pytrace=False)
+            mark_failed(error)
+            fixturedef.cached_result = (None, key, (error, None))
+            outcome.force_exception(error)
 
 
 class InlineRunner(TrialRunner):

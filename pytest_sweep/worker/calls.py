@@ -14,7 +14,13 @@ from pytest_sweep.model.events import (
     WorkerFailed,
     WorkerStarted,
 )
+from pytest_sweep.model.shared import FailedFixture
+from pytest_sweep.worker.lending import LostFixture
 from pytest_sweep.worker.outbox import Numbered
+from pytest_sweep.worker.parcel import Parcel
+
+Built = Parcel | FailedFixture | LostFixture | None
+"""What came of the building of a shared fixture; None where the session has ended with it."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.worker.calls import CallResult
-from pytest_sweep.worker.lending import Lender
+from pytest_sweep.model.shared import SharedFixture
+from pytest_sweep.worker.calls import Built, CallResult
+from pytest_sweep.worker.lending import Lender, LostFixture
 from pytest_sweep.worker.outbox import Numbered, Outbox
 from pytest_sweep.worker.session import HostedSession
 from pytest_sweep.worker.spec import SessionSpec
@@ -43,7 +45,8 @@ class SessionHost:
         self._versions = spec.versions
         self._also_on_beat = on_beat
         self._outbox = Outbox(send, self._on_beat)
-        self._session = HostedSession(spec, worker, self._outbox, location, lender or Lender())
+        self._lender = lender or Lender()
+        self._session = HostedSession(spec, worker, self._outbox, location, self._lender)
 
     def start(self) -> CallResult:
         """Start the session, up to the point where it waits for trials."""
@@ -55,11 +58,20 @@ class SessionHost:
                 failure = str(error)
         return self._result(failure)
 
-    def run(self, batch: Sequence[PackedTask]) -> CallResult:
-        """Run a batch of trials, one after the other."""
+    def run(self, batch: Sequence[PackedTask], offers: Mapping[str, Any]) -> CallResult:
+        """Run a batch of trials, one after the other; `offers` are the shared fixtures that they use."""
         self._outbox.begin_call()
+        self._lender.offer(offers)
         self._session.run(batch)
         return self._result(self._session.cause if self._session.ended else None)
+
+    def build(self, fixture: SharedFixture, offers: Mapping[str, Any]) -> tuple[CallResult, Built]:
+        """Build a shared fixture, which lives on until `finish`; `offers` are those that it uses."""
+        self._outbox.begin_call()
+        self._lender.offer(offers)
+        lost = self._lender.prepare(fixture.needs)
+        built = LostFixture(lost) if lost else self._session.build(fixture)
+        return self._result(self._session.cause if self._session.ended else None), built
 
     def finish(self) -> CallResult:
         """Tear down all fixtures and end the session."""

@@ -14,21 +14,28 @@ import pytest
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
+from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.space import Point
 from pytest_sweep.worker.collect import class_of_sweeps, generate_items, parametrize
 from pytest_sweep.worker.definition import is_sweep, read_definition, unwrapped
+from pytest_sweep.worker.fixture_builder import FixtureBuilder
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.outbox import Outbox
+from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.reports import plain_warning, serialized
 from pytest_sweep.worker.runner import TrialRunner
+from pytest_sweep.worker.shared import BorrowedFixtures
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.tracing import refuse_debuggers
 from pytest_sweep.worker.wire import PackedTask
 
 PATIENCE_SECONDS = 1.0
 """How long a trial may run before those behind it in its batch are given back."""
+
+Order = Sequence[PackedTask] | SharedFixture | None
+"""What a session is told: trials to run, a shared fixture to build, or None, to end."""
 
 _DECIDED_BY_DRIVER: dict[str, Any] = {
     "collectonly": False, "deselect": None, "dist": "no", "failedfirst": False, "keyword": "", "lf": False,
@@ -44,7 +51,7 @@ class HostedPlugin:
         spec: what the session is to be like.
         worker: the worker's id.
         outbox: takes events, from any thread.
-        receive: waits for the next batch of trials; None ends the session.
+        receive: waits for the next batch of trials, or for a shared fixture to build; None ends the session.
         location: ``ip:pid`` of this process.
         sync_output: waits until what the process has written is emitted.
         lender: lends what the executor has for trials.
@@ -55,7 +62,7 @@ class HostedPlugin:
         spec: SessionSpec,
         worker: str,
         outbox: Outbox,
-        receive: Callable[[], Sequence[PackedTask] | None],
+        receive: Callable[[], Order],
         location: str,
         sync_output: Callable[[], None],
         lender: Lender,
@@ -66,10 +73,14 @@ class HostedPlugin:
         self._receive = receive
         self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
         self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender, lambda: outbox.behind)
+        self._lender = lender
+        self._borrowed = BorrowedFixtures(lender)
+        self._builder = FixtureBuilder(self._borrowed, self._keeper, emit)
         self._sweeps: dict[str, tuple[pytest.Module | pytest.Class, str, Callable[..., Any]]] = {}
         self._building: Task | None = None
         self._batch: deque[PackedTask] = deque()
         self._trial_began: float | None = None
+        self.built: Parcel | FailedFixture | None = None
         self.problems: list[str] = []
         self.exit_reason: str | None = None
 
@@ -105,6 +116,8 @@ class HostedPlugin:
         """Register the runner; after pytest has put its debugger in, take it out."""
         refuse_debuggers()
         config.pluginmanager.register(self._runner, "sweep-runner")
+        config.pluginmanager.register(self._borrowed, "sweep-borrowed")
+        config.pluginmanager.register(self._builder, "sweep-builder")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> bool:
@@ -115,9 +128,14 @@ class HostedPlugin:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Collect the files, then run what arrives, until nothing does."""
         session.perform_collect(self._spec.files)
+        self._borrowed.borrow(session)
         gc.freeze()  # What lives as long as the process is not to be walked through with every batch, and at the end.
-        while (batch := self._receive()) is not None:
-            self._batch.extend(batch)
+        while (order := self._receive()) is not None:
+            if isinstance(order, SharedFixture):
+                sweep = self._sweeps.get(order.sweep)
+                self.built = self._builder.build(order, None if sweep is None else sweep[0])
+                continue
+            self._batch.extend(order)
             while (packed := self._next()) is not None:
                 self._run(session, packed)
                 if session.shouldfail or session.shouldstop:
@@ -198,13 +216,17 @@ class HostedPlugin:
         self._trial_began = time.monotonic()
         try:
             task = self._spec.placed(packed.unpack())
+            lost = self._lender.prepare(fixture.id for fixture in task.trial.shared)
             item = self._build(session, task)
         except Exception as error:
             text = f"the worker cannot build this trial: {type(error).__name__}: {error}"
             end = TrialFinished(packed.key, packed.attempt, TrialState.ERROR, None, text, 0.0, time.time())
             self._emit(end)
         else:
-            self._runner.run(item, task)
+            if lost:
+                self._emit(TrialReturned(packed.key, packed.attempt, lost))
+            else:
+                self._runner.run(item, task)
         finally:
             self._trial_began = None
 

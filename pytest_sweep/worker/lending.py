@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from pytest_sweep.errors import SweepError
+from pytest_sweep.model.events import WarningRecorded
+from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.model.trials import Trial
+from pytest_sweep.worker.parcel import Parcel
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LostFixture:
+    """A shared fixture could not be built, because another one, of this id, is lost that it uses."""
+
+    id: str
 
 
 class Gang(Protocol):
@@ -48,7 +59,39 @@ class Gang(Protocol):
 
 
 class Lender:
-    """Lends what a session needs of its executor; this one has nothing."""
+    """Lends what a session needs of its executor; this one has no gangs, and shared fixtures only as parcels."""
+
+    def __init__(self) -> None:
+        self._offers: dict[str, Any] = {}
+        self._fetched: dict[str, Parcel] = {}
+
+    def offer(self, offers: Mapping[str, Any]) -> None:
+        """Take shared fixtures, by id: where their values are, as the executor names it, or how they have failed."""
+        self._offers.update(offers)
+
+    def prepare(self, fixtures: Iterable[str]) -> str:
+        """Fetch the shared fixtures of a trial that is about to begin; return the id of the first that is lost, or ""."""
+        for ident in fixtures:
+            offer = self._offers.get(ident)
+            if offer is None:
+                return ident
+            # What the session has once it keeps, also where it was built again.
+            if ident not in self._fetched and not isinstance(offer, FailedFixture):
+                parcel = self.fetch(offer)
+                if parcel is None:
+                    return ident
+                self._fetched[ident] = parcel
+        return ""
+
+    def fetch(self, offer: Any) -> Parcel | None:
+        """Return the value that an offer names; None where it is lost."""
+        assert isinstance(offer, Parcel)
+        return offer
+
+    def shared(self, fixture: str) -> Parcel | FailedFixture | None:
+        """Return the value of a shared fixture, or how it has failed; None where no trial that names it has begun here."""
+        offer = self._offers.get(fixture)
+        return offer if isinstance(offer, FailedFixture) else self._fetched.get(fixture)
 
     def gang(self, trial: Trial) -> Gang:
         """Return the gang of a trial that begins now.
@@ -58,3 +101,15 @@ class Lender:
         """
         __tracebackhide__ = True
         raise SweepError(f"{trial.name} has no gang: ask for one with @pytest.mark.resources(workers=4)")
+
+
+def death_of_builder(fixture: SharedFixture, cause: str, stacks: str) -> FailedFixture:
+    """Return what trials are told of a shared fixture whose process has died of building it."""
+    shown = f"{stacks}\n" if stacks else ""
+    return FailedFixture(f"{shown}{fixture} cannot be had: the process that built it died: {cause}")
+
+
+def unwatched_death(fixture: SharedFixture, cause: str) -> WarningRecorded:
+    """Return what is said of a shared fixture whose process has died after it had built it: its value is there, and used."""
+    text = f"the process that had built {fixture} died ({cause}): it is not torn down"
+    return WarningRecorded(text, "pytest:PytestWarning", fixture.place, 0, "runtest", fixture.sweep, None)

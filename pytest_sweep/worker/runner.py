@@ -22,6 +22,7 @@ from pytest_sweep.worker.building import BuildingClock
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.reports import LOCATION, alike, error_text, serialized, trial_state
+from pytest_sweep.worker.shared import is_of_shared
 from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated
 
 Emit = Callable[[object], None]
@@ -142,7 +143,8 @@ class TrialRunner:
             raised = call.excinfo
             # Not by `str`, which a user's exception may fail at.
             types, text = ((), report.longreprtext) if raised is None else (type_names(raised.type), raised.exconly())
-            self._may_retry = self._task.trial.sweep.retry_on.covers(types, text)
+            may_help = raised is None or not is_of_shared(raised.value)
+            self._may_retry = may_help and self._task.trial.sweep.retry_on.covers(types, text)
         return report
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:

@@ -14,14 +14,16 @@ from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model.events import OutputWritten
+from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.worker.allure import AllureParameters
 from pytest_sweep.worker.blackbox import BlackBox
-from pytest_sweep.worker.hosted import HostedPlugin
+from pytest_sweep.worker.hosted import HostedPlugin, Order
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
 from pytest_sweep.worker.neighbours import Neighbours
 from pytest_sweep.worker.outbox import Outbox
 from pytest_sweep.worker.output import OutputPipe
+from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.setupshow import SetupShow
 from pytest_sweep.worker.spec import SessionSpec, enter
 from pytest_sweep.worker.wire import PackedTask
@@ -68,6 +70,12 @@ class HostedSession:
         """Run a batch of trials, one after the other."""
         self._greenlet.switch(batch)
 
+    def build(self, fixture: SharedFixture) -> Parcel | FailedFixture | None:
+        """Build a shared fixture, which lives on until the session ends; None if that has ended it."""
+        self._greenlet.switch(fixture)
+        built, self._plugin.built = self._plugin.built, None
+        return built
+
     def finish(self) -> None:
         """Tear down all fixtures and end the session."""
         if not self._greenlet.dead:
@@ -110,6 +118,6 @@ class HostedSession:
         except Exception:  # A plugin that fails before the session can report it; the driver says what it was.
             self._plugin.problems.append(f"the worker's pytest session failed:\n{traceback.format_exc()}")
 
-    def _receive(self) -> Sequence[PackedTask] | None:
-        batch: Sequence[PackedTask] | None = getcurrent().parent.switch()
-        return batch
+    def _receive(self) -> Order:
+        order: Order = getcurrent().parent.switch()
+        return order

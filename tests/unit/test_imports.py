@@ -29,14 +29,15 @@ ALLOWED: dict[str, frozenset[str]] = {
         "store": "space model errors",
         "checkpoints": "model errors",
         "hookcalls": "",
-        "worker": "space checkpoints model hookcalls durations errors",
-        "executors": "worker model sizes errors",
+        "sharing": "errors",
+        "worker": "sharing space checkpoints model hookcalls durations sizes errors",
+        "executors": "sharing worker model sizes errors",
         "engine": "executors model durations errors",
         "results": "store space model errors",
         "reporting": "store space model durations errors",
         "decorator": "errors",
         "hookspecs": "",
-        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator durations "
+        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator sharing durations "
         "sizes errors",
         "testing": "plugin engine executors reporting results worker store checkpoints space model hookcalls decorator errors",
         "__init__": "",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pytest_sweep.executors.processes.builders import ProcessBuilders
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
@@ -80,6 +81,7 @@ class ProcessesExecutor:
         self._spare: deque[Future[WorkerProcess]] = deque()
         self._workers: dict[str, _Worker] = {}
         self._spec: SessionSpec | None = None
+        self._builders: ProcessBuilders | None = None
         self._is_prepared = False
 
     def start_ahead(self, most: int = 1) -> None:
@@ -112,9 +114,25 @@ class ProcessesExecutor:
     def open(self, spec: SessionSpec, items: Mapping[str, Any]) -> None:  # noqa: ARG002 - workers collect their own
         """Take the spec of the hosted sessions."""
         self._spec = spec
+        self._builders = ProcessBuilders(
+            spec,
+            start=lambda: self._starter.submit(WorkerProcess),
+            end=lambda process: self._starter.submit(process.end),
+            tell=self._told.put,
+            say=self._happened.put,
+        )
 
-    def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass an order on to a process."""
+        assert self._builders is not None
+        if isinstance(command, commands.BuildShared):
+            self._builders.build(command.fixture)
+        elif isinstance(command, commands.StopShared):
+            self._builders.stop(command.fixture)
+        else:
+            self._execute(command, tasks, self._builders.offers(tasks))
+
+    def _execute(self, command: commands.WorkerCommand, tasks: Sequence[Task], offers: Mapping[str, Any]) -> None:
         if isinstance(command, commands.StartWorker):
             worker = self._workers[command.worker] = _Worker(command.worker, command.resources)
             self._start(worker)
@@ -124,7 +142,8 @@ class ProcessesExecutor:
             if worker.process is not None:  # Else its death is on the way already.
                 self._starter.submit(worker.process.kill)
         elif isinstance(command, commands.RunTrials):
-            self._order(worker, "run", [PackedTask.pack(task) for task in tasks], self._after_run)
+            value = [PackedTask.pack(task) for task in tasks], offers
+            self._order(worker, "run", value, self._after_run)
         elif isinstance(command, commands.RestartWorker):
             self._finish(worker, then=self._start)
         elif not worker.has_started:
@@ -160,6 +179,8 @@ class ProcessesExecutor:
 
     def shutdown(self, *, force: bool) -> None:  # noqa: ARG002 - those that are stopped have ended
         """Begin to end all processes."""
+        if self._builders is not None:
+            self._builders.end()
         for worker in self._workers.values():
             self._leave(worker)
         self._workers.clear()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+from pathlib import Path
 from typing import Any
 
 from pytest_sweep.worker.host import SessionHost
+from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.location import own_location
+from pytest_sweep.worker.parcel import Parcel
 
 
 def serve(channel: Any) -> None:
@@ -34,13 +37,35 @@ def serve(channel: Any) -> None:
             value = pickle.loads(content)
             if word == "start":
                 worker, spec, threads = value
-                host = SessionHost(worker, spec, own_location(), threads, _sender(channel), end_with_driver)
+                host = SessionHost(
+                    worker, spec, own_location(), threads, _sender(channel), end_with_driver, _FileLender()
+                )
             assert host is not None
-            result = host.run(value) if word == "run" else host.start() if word == "start" else host.finish()
-            channel.send(("answer", pickle.dumps(result)))
+            channel.send(("answer", pickle.dumps(_answer(host, word, value))))
     finally:
         if os.getppid() != driver:
             _end_group()
+
+
+def _answer(host: SessionHost, word: str, value: Any) -> Any:
+    if word == "run":
+        return host.run(*value)
+    if word == "build":
+        fixture, offers, path = value
+        result, built = host.build(fixture, offers)
+        if isinstance(built, Parcel):
+            built.write(Path(path))
+            return result, path
+        return result, built
+    return host.start() if word == "start" else host.finish()
+
+
+class _FileLender(Lender):
+    """Lends the values of shared fixtures, which are in files."""
+
+    def fetch(self, offer: str) -> Parcel:
+        """Return what is in the file."""
+        return Parcel.read(Path(offer))
 
 
 def _sender(channel: Any) -> Any:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ray
 from ray.actor import ActorHandle
 
 from pytest_sweep.executors.ray.gang import RayLender
 from pytest_sweep.executors.ray.mailbox import Mailbox
+from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.worker.calls import CallResult
 from pytest_sweep.worker.host import SessionHost
+from pytest_sweep.worker.lending import LostFixture
 from pytest_sweep.worker.location import own_location
+from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.wire import PackedTask
 
@@ -45,9 +49,16 @@ class SessionActor:
         """Start the session, up to the point where it waits for trials; return also the id of the node that it is on."""
         return self._host.start(), ray.get_runtime_context().get_node_id()
 
-    def run(self, batch: Sequence[PackedTask]) -> CallResult:
-        """Run a batch of trials, one after the other."""
-        return self._host.run(batch)
+    def run(self, batch: Sequence[PackedTask], offers: Mapping[str, Any]) -> CallResult:
+        """Run a batch of trials, one after the other; `offers` are the shared fixtures that they use."""
+        return self._host.run(batch, offers)
+
+    def build(
+        self, fixture: SharedFixture, offers: Mapping[str, Any]
+    ) -> tuple[tuple[CallResult, FailedFixture | LostFixture | None], Parcel | None]:
+        """Build a shared fixture, which lives on until `finish`: return how that ended, and, for itself, the value."""
+        result, built = self._host.build(fixture, offers)
+        return ((result, None), built) if isinstance(built, Parcel) else ((result, built), None)
 
     def finish(self) -> CallResult:
         """Tear down all fixtures and end the session."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import authentication
+from pytest_sweep.executors.ray.builders import SharedBuilders
 from pytest_sweep.executors.ray.coroner import Coroner
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief, could_not_begin
 from pytest_sweep.executors.ray.importing import import_ray
@@ -26,6 +27,7 @@ from pytest_sweep.executors.ray.post import Post
 from pytest_sweep.executors.ray.sharing import find_blind_nodes
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Task
 from pytest_sweep.worker.blackbox import Ending
 from pytest_sweep.worker.outbox import Inbox
@@ -138,6 +140,9 @@ class Conductor(threading.Thread):
         self._is_open = True
         helper: Any = self._ray.remote(self._helper_class)
         self._coroner = Coroner(self, helper.options, self._near_node, spec)
+        processes = self._workers, self._start_builder, self._end_process
+        self.shared = SharedBuilders(self, *processes, self._groups, self._post, self._coroner)
+        self.shared.note_nodes(self.nodes)
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
@@ -194,8 +199,17 @@ class Conductor(threading.Thread):
     def run_trials(self, command: commands.RunTrials, tasks: Sequence[Task]) -> None:
         """Send trials to a worker, in one call."""
         worker = self._workers[command.worker]
-        reference = worker.actor.run.remote([PackedTask.pack(task) for task in tasks])
+        packed = [PackedTask.pack(task) for task in tasks]
+        reference = worker.actor.run.remote(packed, self.shared.offers(tasks))
         self.when_done(reference, self._on_ran, worker, worker.births)
+
+    def build_shared(self, fixture: SharedFixture) -> None:
+        """Have a shared fixture built."""
+        self.shared.build(fixture)
+
+    def stop_shared(self, fixture: str) -> None:
+        """Have a shared fixture torn down."""
+        self.shared.stop(fixture)
 
     # Starting
 
@@ -219,6 +233,12 @@ class Conductor(threading.Thread):
         options = {"num_cpus": 0, "num_gpus": gpus, "scheduling_strategy": strategy}
         worker.actor = actor.options(**options).remote(worker.name, self._spec, self._post.mailbox, threads)
         self.when_done(worker.actor.start.remote(), self._on_started, worker, worker.births)
+
+    def _start_builder(self, worker: WorkerHandle, node: str) -> None:
+        actor: Any = self._ray.remote(self._session_class)
+        options = {"num_cpus": 0, "scheduling_strategy": self._near_node(node, soft=False)}
+        threads = max(1, int(worker.resources.cpu))
+        worker.actor = actor.options(**options).remote(worker.name, self._spec, self._post.mailbox, threads)
 
     def _on_started(
         self, worker: WorkerHandle, births: int, started: tuple[CallResult, str] | None, error: Exception | None
@@ -317,6 +337,8 @@ class Conductor(threading.Thread):
         if nodes != self.nodes:
             self.nodes = nodes
             self.happened.put(events.NodesChanged(nodes))
+            if self._is_open:
+                self.shared.note_nodes(nodes)
 
     def when_done(self, reference: Any, message: Callable[..., None], *arguments: Any) -> None:
         """Have `message` called in this thread with the result and the error of `reference`, one of them None."""

@@ -88,7 +88,7 @@ class RayExecutor:
         environ = {name: value for name, value in spec.environ.items() if name not in GRANTED}
         self._conductor.tell(self._conductor.open, replace(spec, environ=environ))
 
-    def execute(self, command: commands.WorkerCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass a command on to the conductor."""
         conductor = self._conductor
         if isinstance(command, commands.RunTrials):
@@ -99,6 +99,10 @@ class RayExecutor:
             conductor.tell(conductor.kill_worker, command)
         elif isinstance(command, commands.RestartWorker):
             conductor.tell(conductor.restart_worker, command)
+        elif isinstance(command, commands.BuildShared):
+            conductor.tell(conductor.build_shared, command.fixture)
+        elif isinstance(command, commands.StopShared):
+            conductor.tell(conductor.stop_shared, command.fixture)
         else:
             conductor.tell(conductor.stop_worker, command)
 

@@ -21,6 +21,7 @@ from pytest_sweep.executors.ray.member import CallOutcome, GangMember
 from pytest_sweep.executors.ray.ranks import environments
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.worker.lending import Gang, Lender
+from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.spec import SessionSpec
 
 T = TypeVar("T")
@@ -47,6 +48,15 @@ class RayLender(Lender):
         """
         __tracebackhide__ = True
         return RayGang(trial, self._spec) if trial.placement.workers is not None else super().gang(trial)
+
+    def fetch(self, offer: Any) -> Parcel | None:
+        """Return the value of a shared fixture, of which `offer` has Ray's reference; None where it is lost."""
+        try:
+            parcel = ray.get(offer[0])
+        except ray.exceptions.ObjectLostError:
+            return None
+        assert isinstance(parcel, Parcel)
+        return parcel
 
 
 class RayGang:
