@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_sweep.model.trials import TrialState
     from pytest_sweep.reporting.columns import Column
     from pytest_sweep.results import Result, ResultGrid, load_results
+    from pytest_sweep.sharing import shared
     from pytest_sweep.space.composition import Space, grid, zip_
     from pytest_sweep.space.functions import derived, sample_from
     from pytest_sweep.space.sampling import (
@@ -58,6 +59,7 @@ __all__ = [
     "report",
     "sample_from",
     "secret",
+    "shared",
     "sweep",
     "uniform",
     "zip_",
@@ -89,6 +91,7 @@ _HOMES = {
     "report": "worker.trial",
     "sample_from": "space.functions",
     "secret": "space.secrets",
+    "shared": "sharing",
     "sweep": "decorator",
     "uniform": "space.sampling",
     "zip_": "space.composition",

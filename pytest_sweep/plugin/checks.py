@@ -32,6 +32,8 @@ def check_executor(
             "--sweep-executor=ray"
         )
     check_feasible(trials, executor.nodes(), executor.future_nodes(), executor.advice)
+    shared = {fixture.id: fixture for trial in trials for fixture in trial.shared}
+    check_feasible(shared.values(), executor.nodes(), executor.future_nodes(), executor.advice)
     if not executor.can_kill and any(policy.timeout or trial.sweep.timeout for trial in trials):
         warn(config, f"the executor {executor.name} is this process, and ends no trial at its timeout: -n 1 would")
     folder = options.results_dir if options.storage is None else local_path(options.storage)

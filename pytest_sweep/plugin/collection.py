@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cloudpickle
@@ -14,9 +14,11 @@ import pytest
 
 from pytest_sweep.errors import DefinitionError, SpaceError, SweepError
 from pytest_sweep.model.request import Request
+from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Sweep, Trial
 from pytest_sweep.plugin.requests import RequestReader
 from pytest_sweep.plugin.reruns import Reruns
+from pytest_sweep.plugin.shared import shared_fixtures
 from pytest_sweep.plugin.spaces import SpaceExpander
 from pytest_sweep.space import Expansion, trial_key, trial_seed
 from pytest_sweep.worker.collect import (
@@ -126,9 +128,11 @@ class SweepCollector:
     def _trials(self, items: list[pytest.Function], sweep: Sweep, definition: SweepDefinition) -> list[Trial]:
         requests, reruns = RequestReader(), self._reruns
         seen: set[str] = set()
+        shared: tuple[SharedFixture, ...] = ()
         for item in items:
             if item is items[0]:
                 check_arguments(item)
+                shared = shared_fixtures(item, sweep.id)
             if item.nodeid in seen:
                 raise DefinitionError(
                     f"two trials have the id {item.name}: give the stacked parametrize ids that differ"
@@ -136,7 +140,8 @@ class SweepCollector:
             seen.add(item.nodeid)
             item.stash[PARAMETERS] = other_parameters(item, definition)
             its = sweep if "retries" in definition.arguments else reruns.applied(sweep, item)
-            item.stash[TRIAL] = self._trial(item, its, definition, requests.read(item))
+            trial = self._trial(item, its, definition, requests.read(item))
+            item.stash[TRIAL] = replace(trial, shared=shared) if shared else trial
         return [item.stash[TRIAL] for item in items]
 
     def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, request: Request) -> Trial:
