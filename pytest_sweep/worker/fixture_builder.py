@@ -33,7 +33,7 @@ class FixtureBuilder:
         self._borrowed = borrowed
         self._keeper = keeper
         self._emit = emit
-        self._reports: list[pytest.TestReport] = []
+        self._reports: list[pytest.TestReport] | None = None
 
     def build(self, fixture: SharedFixture, collector: pytest.Module | pytest.Class | None) -> Parcel | FailedFixture:
         """Build `fixture`, which `collector` sees; it lives on."""
@@ -42,9 +42,10 @@ class FixtureBuilder:
             return FailedFixture(f"{fixture} is not there when a worker collects {fixture.sweep}")
         item = _FixtureItem.of(definition, collector)
         self._keeper.enter(item)
-        self._reports = []
+        reports = self._reports = []
         item.ihook.pytest_runtest_protocol(item=item, nextitem=item.parent)
-        failed = next((report for report in self._reports if not report.passed), None)
+        self._reports = None
+        failed = next((report for report in reports if not report.passed), None)
         if failed is not None:
             return FailedFixture(
                 error_text([failed]) or failed.longreprtext, serialized(item, failed), is_skip=failed.skipped
@@ -57,7 +58,8 @@ class FixtureBuilder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the reports of the fixture that is being built."""
-        self._reports.append(report)
+        if self._reports is not None:
+            self._reports.append(report)
 
     def _pack(self, fixture: SharedFixture, item: pytest.Item, value: object) -> Parcel | FailedFixture:
         parcel = packed(fixture, value)
