@@ -22,7 +22,7 @@ from pytest_sweep.model.shared import (
 )
 from pytest_sweep.testing.driven import make_trials
 from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.host import CallResult
+from pytest_sweep.worker.calls import CallResult
 from pytest_sweep.worker.lending import LostFixture
 
 DATA = SharedFixture("data", "data", "conftest.py", "test_models.py::train", Resources(cpu=2))
