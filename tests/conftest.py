@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 
@@ -26,6 +27,10 @@ from pytest_sweep.executors.ray import authentication
 from tests.sessions import Session
 
 pytest_plugins = ["pytester"]
+
+# An example takes as long as the machine lets it: how long is no claim of any test.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 GONE_SECONDS = 15
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pytest_sweep
@@ -137,7 +137,6 @@ def variants(space: dict[str, Any], num_samples: int) -> list[dict[str, Any]]:
     ]
 
 
-@settings(deadline=None)
 @given(SPACES, st.integers(1, 3))
 def test_the_same_combinations_as_tune(space: dict[str, Any], num_samples: int) -> None:
     """The listed values combine as in Tune, each combination as often, and the configurations are as many."""
@@ -151,7 +150,6 @@ def test_the_same_combinations_as_tune(space: dict[str, Any], num_samples: int) 
     assert all(one.keys() == other.keys() for one, other in zip(expanded, expected, strict=True))
 
 
-@settings(deadline=None)
 @given(SPACES, st.integers(0, 2**32))
 def test_the_same_bounds_as_tune(space: dict[str, Any], seed: int) -> None:
     """Whatever is drawn, here as there, is within the bounds of the domain and of the same type; Tune finds ours valid."""

@@ -302,5 +302,5 @@ class EngineMachine(RuleBasedStateMachine):
 def test_random_runs() -> None:
     """In random runs every trial ends, once, and no resources are granted twice."""
     run_state_machine_as_test(
-        EngineMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
+        EngineMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40)
     )
