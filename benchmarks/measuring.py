@@ -42,7 +42,8 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 def run_process(command: Sequence[str], folder: Path, environ: Mapping[str, str], timeout: float) -> Sample:
     """Run `command` to its end and return its ``seconds``, and the ``cpu`` seconds of it and its descendants.
 
-    The time ends with the process, as it does for who waits for the prompt; the CPU is counted when the last descendant has ended.
+    The time ends with the process, as it does for who waits for the prompt; the CPU is counted when the last descendant has ended. That of
+    Ray's workers is not in it: the raylet does not wait for them, so that nobody is told what they have used.
 
     Raises:
         FailedError: it exits with another status than 0, or not within `timeout` seconds.

@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import ray
+
 
 def train_model(config: dict[str, Any]) -> dict[str, Any]:
     """Do what a trial of the project ``trivial`` does."""
@@ -14,6 +16,8 @@ def train_model(config: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    # Else Tune would join a Ray that somebody else runs on this machine.
+    ray.init(address="local", include_dashboard=False, log_to_driver=False)
     tune: Any = import_module("ray.tune")
     how, count = sys.argv[1], int(sys.argv[2])
     tuner = tune.Tuner(
