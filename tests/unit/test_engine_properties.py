@@ -301,6 +301,4 @@ class EngineMachine(RuleBasedStateMachine):
 
 def test_random_runs() -> None:
     """In random runs every trial ends, once, and no resources are granted twice."""
-    run_state_machine_as_test(
-        EngineMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40)
-    )
+    run_state_machine_as_test(EngineMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40))
