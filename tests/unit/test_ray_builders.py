@@ -43,11 +43,10 @@ class Actor:
 
 
 class Rayless:
-    """Plays Ray, the conductor and the coroner."""
+    """Plays Ray, the conductor, the spawner and the coroner."""
 
     def __init__(self) -> None:
         self.said: list[Event] = []
-        self.happened = SimpleNamespace(put=self.said.append)
         self.promises: dict[str, Callable[[Any, Any], None]] = {}
         self.actors: list[Actor] = []
         self.held: list[object] = []
@@ -56,10 +55,12 @@ class Rayless:
         workers: dict[str, WorkerHandle] = {}
         groups = PlacementGroups(self._make, self.held.remove, self._table, self.when_done)
         post = Post(None, workers, self.said.append, self.when_done)
-        conductor: Any = self
-        coroner: Any = self
-        self.builders = SharedBuilders(conductor, workers, self._start, self._end, groups, post, coroner)
+        itself: Any = self
+        self.builders = SharedBuilders(itself, workers, itself, groups, post, itself)
         self.builders.note_nodes([HERE])
+
+    def say(self, event: Event) -> None:
+        self.said.append(event)
 
     def when_done(self, reference: str, message: Callable[..., None], *arguments: Any) -> None:
         self.promises[reference] = lambda result, error: message(*arguments, result, error)
@@ -88,12 +89,12 @@ class Rayless:
     def _table(self, _: object) -> dict[str, Any]:
         return {"bundles_to_node_id": {0: "node-1"}}
 
-    def _start(self, worker: WorkerHandle, node: str) -> None:
+    def start_on_node(self, worker: WorkerHandle, node: str) -> None:
         assert node == "node-1"
         self.actors.append(Actor(len(self.actors) + 1))
         worker.actor = self.actors[-1]
 
-    def _end(self, worker: WorkerHandle) -> None:
+    def end_process(self, worker: WorkerHandle) -> None:
         self.ended += worker.actor is not None
         worker.actor = None
 

@@ -6,12 +6,13 @@ resources but stands beside a placement group that holds them, so that they can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.executors.ray.coroner import Coroner
+from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief
 from pytest_sweep.executors.ray.placement_groups import Bundle, PlacementGroups
 from pytest_sweep.executors.ray.post import Post
@@ -30,8 +31,8 @@ from pytest_sweep.worker.blackbox import Ending
 from pytest_sweep.worker.lending import LostFixture, death_of_builder, unwatched_death
 from pytest_sweep.worker.outbox import Inbox
 
-if TYPE_CHECKING:
-    from pytest_sweep.executors.ray.conductor import Conductor
+if TYPE_CHECKING:  # Imports Ray.
+    from pytest_sweep.executors.ray.spawner import Spawner
     from pytest_sweep.worker.calls import CallResult
 
 MOST_TRIES = 2
@@ -59,10 +60,9 @@ class SharedBuilders:
     """All shared fixtures of the run.
 
     Args:
-        conductor: who gives Ray orders, and tells the engine of events.
-        workers: those whose letters are read.
-        start: starts the process of a worker on a node, without resources.
-        end: ends the process of a worker at once.
+        desk: the conductor.
+        workers: those whose letters are read; the builders are put in.
+        spawner: starts and ends processes.
         groups: reserves resources.
         post: brings what the processes say.
         coroner: finds out how they died.
@@ -70,22 +70,20 @@ class SharedBuilders:
 
     def __init__(
         self,
-        conductor: Conductor,
+        desk: Desk,
         workers: dict[str, WorkerHandle],
-        start: Callable[[WorkerHandle, str], None],
-        end: Callable[[WorkerHandle], None],
+        spawner: Spawner,
         groups: PlacementGroups,
         post: Post,
         coroner: Coroner,
     ) -> None:
         self._workers = workers
-        self._start_process = start
-        self._end_process = end
+        self._spawner = spawner
         self._groups = groups
         self._post = post
         self._coroner = coroner
-        self._say = conductor.happened.put
-        self._when_done = conductor.when_done
+        self._say = desk.say
+        self._when_done = desk.when_done
         self._builders: dict[str, _Builder] = {}
         self._offers: dict[str, Any] = {}
         self._addresses: dict[str, str] = {}
@@ -144,7 +142,7 @@ class SharedBuilders:
         worker = builder.worker
         worker.births += 1
         worker.inbox = Inbox()
-        self._start_process(worker, worker.home)
+        self._spawner.start_on_node(worker, worker.home)
         self._when_done(worker.actor.start.remote(), self._on_started, builder, worker.births)
 
     def _on_started(
@@ -233,7 +231,7 @@ class SharedBuilders:
         del self._builders[builder.fixture.id]
         self._offers.pop(builder.fixture.id, None)
         self._workers.pop(builder.worker.id, None)
-        self._end_process(builder.worker)
+        self._spawner.end_process(builder.worker)
         self._release(builder)
 
     def _release(self, builder: _Builder) -> None:

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief, is_unavailable
 from pytest_sweep.model.events import Death
 from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.spec import SessionSpec
 
-if TYPE_CHECKING:
-    from pytest_sweep.executors.ray.conductor import Conductor
+if TYPE_CHECKING:  # Imports Ray.
+    from pytest_sweep.executors.ray.spawner import Spawner
 
 HELPER_SECONDS = 20.0
 """How long a helper is waited for: its process has to start, on a node that may be gone."""
@@ -32,19 +32,13 @@ class Coroner:
     """Asks the helpers, which are started where one is needed: most runs need none.
 
     Args:
-        conductor: who gives Ray orders.
-        make_helper: starts a helper with these options of Ray.
-        near_node: makes Ray's strategy for a node.
-        spec: what sessions are like, and so where workers leave what can be known of them.
+        desk: the conductor.
+        spawner: starts and ends helpers.
     """
 
-    def __init__(
-        self, conductor: Conductor, make_helper: Callable[..., Any], near_node: Callable[..., Any], spec: SessionSpec
-    ) -> None:
-        self._conductor = conductor
-        self._make_helper = make_helper
-        self._near_node = near_node
-        self._spec = spec
+    def __init__(self, desk: Desk, spawner: Spawner) -> None:
+        self._desk = desk
+        self._spawner = spawner
         self._helpers: dict[str, Any] = {}
 
     def request_stacks(self, worker: WorkerHandle, then: Callable[[], None]) -> None:
@@ -67,20 +61,19 @@ class Coroner:
         else:
             self._ask(worker, "examine", examined)
 
-    def leave(self, end: Callable[[Any], None]) -> None:
+    def leave(self) -> None:
         """End the helpers."""
         for helper in self._helpers.values():
-            end(helper)
+            self._spawner.kill(helper)
         self._helpers.clear()
 
     def _has_node(self, worker: WorkerHandle) -> bool:
-        return any(node.id == worker.home for node in self._conductor.nodes)
+        return any(node.id == worker.home for node in self._desk.nodes)
 
     def _ask(self, worker: WorkerHandle, question: str, then: Callable[[Any], None]) -> None:
         """Ask the helper of the worker's node, and go on without an answer where none comes."""
         if worker.home not in self._helpers:
-            strategy = self._near_node(worker.home, soft=False)
-            self._helpers[worker.home] = self._make_helper(num_cpus=0, scheduling_strategy=strategy).remote(self._spec)
+            self._helpers[worker.home] = self._spawner.start_helper(worker.home)
         waiting = [then]
 
         def answered(answer: Any, error: Exception | None = None) -> None:
@@ -91,11 +84,11 @@ class Coroner:
             if waiting:
                 waiting.pop()(answer)
 
-        timer = threading.Timer(HELPER_SECONDS, self._conductor.tell, [answered, None])
+        timer = threading.Timer(HELPER_SECONDS, self._desk.tell, [answered, None])
         timer.daemon = True
         timer.start()
         reference = getattr(self._helpers[worker.home], question).remote(worker.pid)
-        self._conductor.when_done(reference, answered)
+        self._desk.when_done(reference, answered)
 
 
 def _ending(error: Exception | None, stacks: str, memory_ran_out: bool) -> Ending:

@@ -90,21 +90,7 @@ class RayExecutor:
 
     def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass a command on to the conductor."""
-        conductor = self._conductor
-        if isinstance(command, commands.RunTrials):
-            conductor.tell(conductor.run_trials, command, tasks)
-        elif isinstance(command, commands.StartWorker):
-            conductor.tell(conductor.start_worker, command)
-        elif isinstance(command, commands.KillWorker):
-            conductor.tell(conductor.kill_worker, command)
-        elif isinstance(command, commands.RestartWorker):
-            conductor.tell(conductor.restart_worker, command)
-        elif isinstance(command, commands.BuildShared):
-            conductor.tell(conductor.build_shared, command.fixture)
-        elif isinstance(command, commands.StopShared):
-            conductor.tell(conductor.stop_shared, command.fixture)
-        else:
-            conductor.tell(conductor.stop_worker, command)
+        self._conductor.tell(self._conductor.execute, command, tasks)
 
     def events(self, timeout: float) -> Sequence[events.Event]:
         """Return what the conductor has heard."""

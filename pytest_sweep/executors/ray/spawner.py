@@ -1,0 +1,75 @@
+"""Starts and ends the processes of a run on Ray. Lives in the conductor's thread, which imports it: importing Ray takes a second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
+
+from pytest_sweep.executors.ray.actors import SessionActor
+from pytest_sweep.executors.ray.handle import WorkerHandle
+from pytest_sweep.executors.ray.helper import NodeHelper
+from pytest_sweep.executors.ray.mailbox import Mailbox
+from pytest_sweep.worker.spec import SessionSpec
+
+
+class Spawner:
+    """Starts actors.
+
+    Args:
+        spec: what sessions are to be like.
+
+    Attributes:
+        mailbox: the actor that holds what workers say until it is taken.
+    """
+
+    def __init__(self, spec: SessionSpec) -> None:
+        self._spec = spec
+        here = ray.get_runtime_context().get_node_id()
+        # Nowhere else: with the node or the link of another machine the mail of the whole run would be lost.
+        self.mailbox = _remote(Mailbox).options(num_cpus=0, scheduling_strategy=_on(here)).remote()
+
+    def start_in_group(self, worker: WorkerHandle) -> None:
+        """Start the process of a worker in its placement group.
+
+        The actor itself holds no CPU: they are for the Ray tasks that a trial may start, which land in the same group.
+        """
+        assert worker.reservation is not None
+        strategy = PlacementGroupSchedulingStrategy(
+            worker.reservation.group, 0, placement_group_capture_child_tasks=True
+        )
+        # In a gang, it is the workers beside this process that hold GPUs.
+        gpus = worker.resources.gpu if worker.placement.workers is None else 0
+        self._start(worker, num_gpus=gpus, scheduling_strategy=strategy)
+
+    def start_on_node(self, worker: WorkerHandle, node: str) -> None:
+        """Start the process of a worker on a node, where it holds nothing."""
+        self._start(worker, scheduling_strategy=_on(node))
+
+    def start_helper(self, node: str) -> Any:
+        """Start a helper on a node and return its handle."""
+        return _remote(NodeHelper).options(num_cpus=0, scheduling_strategy=_on(node)).remote(self._spec)
+
+    def end_process(self, worker: WorkerHandle) -> None:
+        """End the process of a worker at once, if it has one."""
+        if worker.actor is not None:
+            ray.kill(worker.actor)
+            worker.actor = None
+
+    def kill(self, actor: Any) -> None:
+        """End an actor at once; who waits for one of its calls is told."""
+        ray.kill(actor)
+
+    def _start(self, worker: WorkerHandle, **options: Any) -> None:
+        threads = max(1, int(worker.resources.cpu))
+        actor = _remote(SessionActor).options(num_cpus=0, **options)
+        worker.actor = actor.remote(worker.name, self._spec, self.mailbox, threads)
+
+
+def _remote(cls: type) -> Any:
+    return ray.remote(cls)
+
+
+def _on(node: str) -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(node, soft=False)
