@@ -38,6 +38,7 @@ class RayLender(Lender):
     """
 
     def __init__(self, spec: SessionSpec) -> None:
+        super().__init__()
         self._spec = spec
 
     def gang(self, trial: Trial) -> Gang:
