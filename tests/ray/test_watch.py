@@ -21,7 +21,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     import_ray()
     from pytest_sweep.executors.ray import watch as module
 
-    monkeypatch.setattr(module, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(module, "LOST_SECONDS", 0.1)
     made: list[Any] = []
 

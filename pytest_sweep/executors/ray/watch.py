@@ -14,7 +14,12 @@ from collections.abc import Callable
 from pytest_sweep.executors.ray.probing import probe
 from pytest_sweep.model.events import Node
 
+LOOK_SECONDS = 2.0
+"""How often it is asked: a node that joins is to be used within ten seconds, most of which its first process takes to start."""
+
 PROBE_SECONDS = 5.0
+"""How long an answer is waited for."""
+
 LOST_SECONDS = 25.0
 """After how long without an answer the head is given up, so that there is time to store and show what there is."""
 
@@ -51,7 +56,7 @@ class ClusterWatch(threading.Thread):
     def run(self) -> None:
         """Ask until it is stopped, or the head is lost."""
         answered = time.monotonic()
-        while not self._stopped.wait(PROBE_SECONDS):
+        while not self._stopped.wait(LOOK_SECONDS):
             if self._answers():
                 answered = time.monotonic()
                 self._ask_for_nodes()
