@@ -80,7 +80,7 @@ class Chronicle:
         )
         store.add_trials(trials, plan.sources)
         plan.copy_into(store)
-        plan.tidy(trials)
+        plan.tidy(trial for trial in trials if trial.key not in plan.taken)
         self._taken, begun = ends(store.path, plan.taken), starts(store.path, plan.continued)
         self.attempts = {key: start.attempt for key, start in begun.items()}
         self._recorder = Recorder(store, self._tell)

@@ -54,7 +54,9 @@ class Plan:
         """Delete what killed workers have left half done in the folders of earlier runs: nobody looks there any more."""
         for trial in trials:
             outcome = self.continued.get(trial.key)
-            if outcome is not None:
-                place = place_of(str(outcome.folder / trial.path_name / "checkpoints"))
+            attempts, begun_in = (0, None) if outcome is None else (outcome.attempts, outcome.folder)
+            for folder in filter(None, {self.resumed_from, begun_in}):
+                place = place_of(str(folder / trial.path_name / "checkpoints"))
                 with contextlib.suppress(OSError):  # An archive that may not be written is left as it is.
-                    place.delete_incomplete(outcome.attempts + 1)
+                    # One attempt more may have begun than its driver had heard of when it died.
+                    place.delete_incomplete(attempts + 2)

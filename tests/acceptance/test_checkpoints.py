@@ -345,7 +345,10 @@ def test_a_store_that_cannot_be_read_fails_the_attempt(project: Project, monkeyp
 
 
 def test_nodes_that_share_no_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that some node does not see is refused before the first trial, with the nodes and the way out."""
+    """A path that some node does not see is refused before the first trial, with the nodes and the way out.
+
+    Where nothing says that checkpoints will be kept, it is a warning.
+    """
     project.write(RESUMES)
     asked: list[str] = []
 
@@ -354,14 +357,19 @@ def test_nodes_that_share_no_disk(project: Project, monkeypatch: pytest.MonkeyPa
         return ["10.0.0.3", "10.0.0.2"]
 
     monkeypatch.setattr(InlineExecutor, "unshared", unshared)
-    for options, folder in (((), "sweep_results"), (("--sweep-storage=here",), "here")):
-        result = project.sweep(*options)
+    for option, folder in (("--sweep-keep-checkpoints=2", "sweep_results"), ("--sweep-storage=here", "here")):
+        result = project.sweep(option)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         assert_says(result, f"{project.path / folder}, which 10.0.0.2, 10.0.0.3", "--sweep-storage=s3://")
         assert asked.pop() == str(project.path / folder)
         assert not (project.path / "sweep_results").exists()
     assert project.sweep("--sweep-storage=memory://shared").ret == 0
     assert asked == []
+    warned = project.sweep()
+    assert warned.ret == 0
+    assert f"{project.path / 'sweep_results'}, which 10.0.0.2, 10.0.0.3 of the cluster's nodes do not see" in output(
+        warned
+    )
 
 
 def test_an_attempt_with_nothing_left_to_do(project: Project) -> None:

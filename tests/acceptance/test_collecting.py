@@ -554,9 +554,9 @@ def test_help_shows_the_options_in_one_group(project: Project) -> None:
     group = lines[start : lines.index("", start)]
     text = " ".join(line.strip() for line in group)
     options = (
-        "executor=", "address=", "num-cpus=", "num-gpus=", "max-concurrent=", "dir=", "storage=", "keep-checkpoints=", "seed=", "where=",
-        "set=", "max-trials=", "status-interval=", "timeout=", "budget=", "grace=", "abort-after=", "resume=", "retry-failed",
-        "resume-strict", "cache",
+        "executor=", "address=", "num-cpus=", "num-gpus=", "env=", "runtime-env=", "include=", "code-limit=", "max-concurrent=", "dir=",
+        "storage=", "keep-checkpoints=", "seed=", "where=", "set=", "max-trials=", "status-interval=", "timeout=", "budget=", "grace=",
+        "abort-after=", "resume=", "retry-failed", "resume-strict", "cache",
     )  # fmt: skip
     for option in options:
         assert f"--sweep-{option}" in text

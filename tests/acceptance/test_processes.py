@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psutil
 import pytest
@@ -115,6 +116,8 @@ def test_a_process_that_cannot_collect_says_why(project: Project) -> None:
 def test_a_worker_that_is_stopped_while_it_starts_leaves_no_process() -> None:
     """A process whose worker is not wanted any more by the time it is there ends at once, and not with the driver."""
     executor = ProcessesExecutor(1)
+    unread: Any = None  # Nothing is said to a process that is not wanted any more.
+    executor.open(unread, {})
     before = set(psutil.Process().children())
     started: set[psutil.Process] = set()
 
@@ -150,6 +153,7 @@ def test_a_database_that_cannot_be_made_ends_the_run(project: Project, executor:
     project.write(
         """
         from pathlib import Path
+from typing import Any
 
         def pytest_sweep_run_start(run):
             Path(run.path, "run.db").mkdir()

@@ -399,6 +399,7 @@ class TestGoingOn:
                       "        time.sleep(600 if 'HANG' in os.environ else 0)\n")  # fmt: skip
         session = start("--sweep-executor=processes", HANG="1")
         wait_for((project.path / "notes").exists, "the trial")
+        wait_for(project.runs, "its database, which is made while the first trial begins")
         (run,) = project.runs()
         resume = f"--sweep-resume={run.name}" if by_name else "--sweep-resume"
         refused = project.sweep(resume)
@@ -421,6 +422,17 @@ class TestGoingOn:
         (checkpoints / "1-000004").mkdir()
         project.sweep("-k", "n=2", "--sweep-resume", "--sweep-retry-failed")
         assert sorted(checkpoints.iterdir()) == kept
+
+    def test_what_an_attempt_left_that_nobody_had_heard_of(self, project: Project) -> None:
+        """So is what an attempt has left of which the driver had not heard when both died: the run takes the trial for not begun."""
+        project.write("@sweep(grid={'n': [1, 2]})\ndef train(n, trial):\n    assert trial.dir.exists() and n == 2\n")
+        project.sweep()
+        name = project.grid()[1].path.name
+        project.sweep("-x")
+        half = project.runs()[-1] / name / "checkpoints" / ".1-000001.tmp"
+        half.mkdir(parents=True)
+        project.sweep("--sweep-resume").assert_outcomes(passed=1, failed=1)
+        assert not half.exists()
 
     def test_a_driver_that_is_killed_while_it_resumes(self, project: Project) -> None:
         """What a run has not begun, because it was killed before it had copied it, is found where that run went on from."""
