@@ -11,7 +11,7 @@ class Freezer:
     """Has the garbage collector pass over what there is at a moment, until the session has ended.
 
     Made while pytest is being configured: what is cleaned up last was asked for first, and pytest's own look for garbage at its end is
-    to be over by then. It still finds what came after the moment.
+    to be over by then. It still finds what came after the moment. What others have frozen is thawed, too, which costs them time at most.
 
     Args:
         config: the session's configuration.
@@ -22,10 +22,9 @@ class Freezer:
         config.add_cleanup(self._unfreeze)
 
     def freeze(self) -> None:
-        """Pass over all that there is now; not where somebody in this process has done so before, for theirs would be thawed with ours."""
-        if gc.get_freeze_count() == 0:
-            gc.freeze()
-            self._has_frozen = True
+        """Pass over all that there is now."""
+        gc.freeze()
+        self._has_frozen = True
 
     def _unfreeze(self) -> None:
         if self._has_frozen:

@@ -153,7 +153,6 @@ def test_a_database_that_cannot_be_made_ends_the_run(project: Project, executor:
     project.write(
         """
         from pathlib import Path
-from typing import Any
 
         def pytest_sweep_run_start(run):
             Path(run.path, "run.db").mkdir()

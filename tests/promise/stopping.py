@@ -81,8 +81,10 @@ class Stopping(Executor):
         assert not self.hosted or left_of([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]) == []
 
     def test_maxfail(self, project: Project) -> None:
-        """--maxfail=2 ends the session at the second failure."""
-        project.write("@sweep(grid={'n': [1, 2, 3, 4, 5]})\ndef train(n):\n    assert n == 2\n")
+        """--maxfail=2 ends the session at the second failure; what runs then is cut off, and what had ended by then is kept."""
+        project.write(
+            "import time\n@sweep(grid={'n': [1, 2, 3, 4, 5]})\ndef train(n):\n    if n > 3: time.sleep(600)\n    assert n == 2\n"
+        )
         done = self.run(project, "--maxfail=2")
         assert done.status == pytest.ExitCode.TESTS_FAILED
         assert done.outcomes == {"passed": 1, "failed": 2}

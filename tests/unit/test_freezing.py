@@ -22,7 +22,7 @@ class Config:
 
 @pytest.fixture
 def config() -> Iterator[Config]:
-    assert gc.get_freeze_count() == 0
+    gc.unfreeze()  # Python 3.12 starts with some that are frozen.
     yield Config()
     gc.unfreeze()
 
@@ -59,11 +59,9 @@ class TestFreezer:
         gc.collect()
         assert died == [True]
 
-    def test_what_others_have_frozen_stays_frozen(self, config: Config) -> None:
-        """Where somebody froze objects before, nothing is frozen and nothing thawed."""
+    def test_nothing_is_thawed_that_was_not_frozen(self, config: Config) -> None:
+        """Where a session comes to nothing to freeze, what somebody else has frozen stays so."""
+        Freezer(config)  # type: ignore[arg-type]
         gc.freeze()
-        before = gc.get_freeze_count()
-        freezer = Freezer(config)  # type: ignore[arg-type]
-        freezer.freeze()
         config.cleanups[0]()
-        assert gc.get_freeze_count() >= before
+        assert gc.get_freeze_count() > 1000
