@@ -6,19 +6,19 @@ a node never exceed what it has. What became of the trials is the ledger's busin
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from pytest_sweep.durations import duration_words
+from pytest_sweep.engine.dealing import Dealer
 from pytest_sweep.engine.deaths import Reaper
 from pytest_sweep.engine.fleet import Fleet
 from pytest_sweep.engine.ledger import Entry, Ledger
 from pytest_sweep.engine.limits import Budget, Phase, SameFailures
 from pytest_sweep.engine.pacing import Pacing
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.pool import Worker, WorkerState
+from pytest_sweep.engine.pool import WorkerState
 from pytest_sweep.engine.waiting import Explainer
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
@@ -46,6 +46,7 @@ class Scheduler:
         self._budget = Budget(self._policy.budget, self._policy.grace)
         self._failures = SameFailures(self._policy.abort_after)
         self._pacing = Pacing()
+        self._dealer = Dealer(self._ledger, self._fleet, self._pacing, self._failures)
         self._saved: dict[str, int] = {}
         self._ended = False
         self._progressed = 0.0
@@ -172,8 +173,8 @@ class Scheduler:
         self._fleet.idle(worker)
         # It works once before it may have to yield: else, where workers take longer to start than `Policy.patience`, two shapes
         # would stop each other's workers for ever.
-        if (queue := self._ledger.queues.get(worker.shape)) and not self._ended:
-            self._feed(worker, queue)
+        if not self._ended:
+            self._dealer.deal(worker)
         self._dispatch()
 
     def _on_worker_failed(self, event: events.WorkerFailed) -> None:
@@ -313,29 +314,7 @@ class Scheduler:
         for worker in self.pool.in_state(WorkerState.IDLE) if is_called_for else ():
             if self._ended or self._fleet.must_yield(worker):
                 self._fleet.stop(worker)
-            elif queue := self._ledger.queues.get(worker.shape):
-                self._feed(worker, queue)
+            else:
+                self._dealer.deal(worker)
         if not self._ended:
             self._fleet.meet_demand()
-
-    def _feed(self, worker: Worker, queue: deque[str]) -> None:
-        first = self._ledger[queue.popleft()]
-        size = self._batch_size(worker, first, 1 + len(queue))
-        batch = [first]
-        while queue and len(batch) < size:
-            entry = self._ledger[queue[0]]
-            # Of another sweep's trials nothing is known by this one's durations.
-            if entry.alone or entry.trial.sweep.id != first.trial.sweep.id:
-                break
-            queue.popleft()
-            batch.append(entry)
-        for entry in batch:
-            entry.worker = worker
-        self._fleet.run(worker, {entry.trial.key: entry.attempt for entry in batch})
-
-    def _batch_size(self, worker: Worker, first: Entry, waiting: int) -> int:
-        if worker.shape.fresh_process or first.alone:
-            return 1
-        sweep = first.trial.sweep.id
-        wanted = self._pacing.batch_size(sweep, waiting, self.pool.count(worker.shape))
-        return self._failures.most_next(sweep, wanted)

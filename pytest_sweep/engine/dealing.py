@@ -1,0 +1,52 @@
+"""Deals waiting trials to workers: to each as many as travel well in one call."""
+
+from __future__ import annotations
+
+from pytest_sweep.engine.fleet import Fleet
+from pytest_sweep.engine.ledger import Entry, Ledger
+from pytest_sweep.engine.limits import SameFailures
+from pytest_sweep.engine.pacing import Pacing
+from pytest_sweep.engine.pool import Worker
+
+
+class Dealer:
+    """Takes trials from the queues and orders workers to run them.
+
+    Args:
+        ledger: knows what waits.
+        fleet: orders the workers.
+        pacing: knows how long the trials of a sweep last.
+        failures: knows how many of a sweep may still be tried, where all have failed alike.
+    """
+
+    def __init__(self, ledger: Ledger, fleet: Fleet, pacing: Pacing, failures: SameFailures) -> None:
+        self._ledger = ledger
+        self._fleet = fleet
+        self._pacing = pacing
+        self._failures = failures
+
+    def deal(self, worker: Worker) -> None:
+        """Give `worker` the next trials of its shape, if any wait."""
+        queue = self._ledger.queues.get(worker.shape)
+        if not queue:
+            return
+        first = self._ledger[queue.popleft()]
+        size = self._size(worker, first, 1 + len(queue))
+        batch = [first]
+        while queue and len(batch) < size:
+            entry = self._ledger[queue[0]]
+            # Of another sweep's trials nothing is known by this one's durations.
+            if entry.alone or entry.trial.sweep.id != first.trial.sweep.id:
+                break
+            queue.popleft()
+            batch.append(entry)
+        for entry in batch:
+            entry.worker = worker
+        self._fleet.run(worker, {entry.trial.key: entry.attempt for entry in batch})
+
+    def _size(self, worker: Worker, first: Entry, waiting: int) -> int:
+        if worker.shape.fresh_process or first.alone:
+            return 1
+        sweep = first.trial.sweep.id
+        wanted = self._pacing.batch_size(sweep, waiting, self._fleet.pool.count(worker.shape))
+        return self._failures.most_next(sweep, wanted)
