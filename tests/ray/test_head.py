@@ -27,7 +27,7 @@ def test_a_lost_head(pytester: pytest.Pytester, start: Callable[..., Session]) -
     """The run ends itself before Ray would end the process, and says why; what was finished is stored, what ran on meanwhile too."""
     pytester.makepyfile(PROJECT)
     pytester.makeini("[pytest]\n")
-    session = start("-v")
+    session = start("-v", RAY_ADDRESS="")  # One of its own, whatever the tests share.
     wait_for(lambda: len(session.finished()) >= 2, "two finished trials")
     (head,) = [process for process in session.family() if process.name() == "gcs_server"]
     began = time.monotonic()
