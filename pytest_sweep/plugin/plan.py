@@ -1,4 +1,7 @@
-"""What becomes of a session's trials: which are run, and what is taken from earlier runs for the others. Decides nothing."""
+"""What becomes of a session's trials: which are run, and what is taken from earlier runs for the others.
+
+Decides nothing; takes over what earlier runs have stored, and tidies what they have left half done.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ ANSWER_SECONDS = 5.0
 """How long Ray is waited for, which has answered other questions."""
 
 LEAVING_SECONDS = 10.0
-"""How long before a node's deadline what still runs there is ended: nodes are asked for every five seconds, and a process takes some."""
+"""How long before a node's deadline what still runs there is ended: nodes are asked for every two seconds, and a process takes some."""
 
 
 class Cluster:
