@@ -79,7 +79,7 @@ def close_database(connection: Connection, path: Path) -> None:
 
 
 class NotBegunError(StoreError):
-    """A database without a run: it was killed as it began, before it had anything to lose."""
+    """A database without a run: it has just begun, or was killed as it began, before it had anything to lose."""
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _checked(path: Path, how: str) -> sqlite3.Connection:
             (version,) = cursor.fetchone()
         if version == 0:
             raise NotBegunError(
-                f"{path} is not a results database, or its run was killed as it began: delete {path.parent}"
+                f"{path} is not a results database yet: its run has just begun, or was killed as it began, and then delete {path.parent}"
             )
         if version != SCHEMA_VERSION:
             raise SchemaError(_other_version(path, version))

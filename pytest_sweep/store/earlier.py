@@ -19,6 +19,7 @@ from pytest_sweep.store.database import NotBegunError
 from pytest_sweep.store.folders import DATABASE, run_folders
 from pytest_sweep.store.reader import RunReader, listed
 from pytest_sweep.store.records import StoredRun
+from pytest_sweep.store.running import who_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Start:
 def last_run(results_dir: Path) -> Path:
     """Return the folder of the newest run in `results_dir`; one that was killed before it had anything to lose is passed over.
 
+    One that has just begun is not: its driver lives, and has not written anything yet.
+
     Raises:
         NoResultsError: there is none.
         SchemaError, StoreError: its database cannot be read.
@@ -74,7 +77,9 @@ def last_run(results_dir: Path) -> Path:
         try:
             RunReader(folder).run()
         except NotBegunError:
-            continue
+            # Its lock is there before its database.
+            if who_runs(folder) is None:
+                continue
         return folder
     raise NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
 

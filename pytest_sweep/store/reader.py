@@ -44,7 +44,9 @@ class RunReader:
         with self.reading() as connection:
             row = connection.execute(select(schema.run)).one_or_none()
         if row is None:
-            raise NotBegunError(f"{self._database} holds no run: it was killed as it began; delete {self.path}")
+            raise NotBegunError(
+                f"{self._database} holds no run yet: it has just begun, or was killed as it began, and then delete {self.path}"
+            )
         return StoredRun(**row._mapping)
 
     def sweeps(self) -> list[StoredSweep]:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pytest_sweep import TrialState
+from pytest_sweep.errors import StoreError
 from tests.sessions import Session, wait_for
 
 from .project import Project, assert_says, output
@@ -399,7 +400,7 @@ class TestGoingOn:
                       "        time.sleep(600 if 'HANG' in os.environ else 0)\n")  # fmt: skip
         session = start("--sweep-executor=processes", HANG="1")
         wait_for((project.path / "notes").exists, "the trial")
-        wait_for(project.runs, "its database, which is made while the first trial begins")
+        wait_for(lambda: _has_begun(session), "its database, which is made while the first trial begins")
         (run,) = project.runs()
         resume = f"--sweep-resume={run.name}" if by_name else "--sweep-resume"
         refused = project.sweep(resume)
@@ -454,6 +455,13 @@ class TestGoingOn:
         unborn.mkdir()
         (unborn / "run.db").touch()
         project.sweep("--sweep-resume", "-k", "n=1").stdout.fnmatch_lines(["*1 trial: 1 taken"])
+
+
+def _has_begun(session: Session) -> bool:
+    try:
+        return "train" in session.results()
+    except StoreError:
+        return False
 
 
 def _reported(session: Session, iteration: int) -> int:

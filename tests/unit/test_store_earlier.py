@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -213,6 +215,25 @@ class TestRuns:
             connection.execute("DELETE FROM run")
         (tmp_path / "9999-01-01_00-00-00_0000").mkdir()
         (tmp_path / "9999-01-01_00-00-00_0000" / "run.db").touch()
+        assert last_run(tmp_path) == store.path
+
+    def test_a_run_that_begins(self, tmp_path: Path) -> None:
+        """A run whose driver lives is the last one although it has no tables yet; when the driver is dead, it is passed over."""
+        store = make_store(tmp_path)
+        begun = tmp_path / "9999-01-01_00-00-00_0000"
+        begun.mkdir()
+        (begun / "run.db").touch()
+        source = (
+            "import sys; from pathlib import Path; from pytest_sweep.store.running import RunLock\n"
+            "lock = RunLock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", source, begun], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as driver:
+            assert driver.stdout is not None
+            assert driver.stdout.readline() == "locked\n"
+            assert last_run(tmp_path) == begun
+            driver.kill()
         assert last_run(tmp_path) == store.path
 
     def test_no_run(self, tmp_path: Path) -> None:
