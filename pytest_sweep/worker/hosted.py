@@ -12,14 +12,11 @@ from typing import Any
 
 import pytest
 
-from pytest_sweep.errors import SweepError
 from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
-from pytest_sweep.model.trials import Task, TrialState
-from pytest_sweep.space import Point
-from pytest_sweep.worker.collect import class_of_sweeps, generate_items, parametrize
-from pytest_sweep.worker.definition import is_sweep, read_definition, unwrapped
+from pytest_sweep.model.trials import TrialState
 from pytest_sweep.worker.fixture_builder import FixtureBuilder
+from pytest_sweep.worker.items import ItemBuilder
 from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.outbox import Outbox
@@ -76,8 +73,7 @@ class HostedPlugin:
         self._lender = lender
         self._borrowed = BorrowedFixtures(lender)
         self._builder = FixtureBuilder(self._borrowed, self._keeper, emit)
-        self._sweeps: dict[str, tuple[pytest.Module | pytest.Class, str, Callable[..., Any]]] = {}
-        self._building: Task | None = None
+        self._items = ItemBuilder(spec.files, spec.placed)
         self._batch: deque[PackedTask] = deque()
         self._trial_began: float | None = None
         self.built: Parcel | FailedFixture | None = None
@@ -115,6 +111,7 @@ class HostedPlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Register the runner; after pytest has put its debugger in, take it out."""
         refuse_debuggers()
+        config.pluginmanager.register(self._items, "sweep-items")
         config.pluginmanager.register(self._runner, "sweep-runner")
         config.pluginmanager.register(self._borrowed, "sweep-borrowed")
         config.pluginmanager.register(self._builder, "sweep-builder")
@@ -132,9 +129,9 @@ class HostedPlugin:
         gc.freeze()  # What lives as long as the process is not to be walked through with every batch, and at the end.
         while (order := self._receive()) is not None:
             if isinstance(order, SharedFixture):
-                sweep = self._sweeps.get(order.sweep)
-                self.built = self._builder.build(order, None if sweep is None else sweep[0])
+                self.built = self._builder.build(order, self._items.collector(order.sweep))
                 continue
+            self._items.expect(order)
             self._batch.extend(order)
             while (packed := self._next()) is not None:
                 self._run(session, packed)
@@ -156,31 +153,6 @@ class HostedPlugin:
     def pytest_internalerror(self, excrepr: object) -> None:
         """Keep the text of pytest's internal error."""
         self.problems.append(f"pytest's internal error:\n{excrepr}")
-
-    # Collection
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pycollect_makeitem(
-        self, collector: pytest.Module | pytest.Class, name: str, obj: object
-    ) -> pytest.Class | list[pytest.Function] | None:
-        """Remember the sweeps; generate the one trial that is being built; leave out all other functions."""
-        if isinstance(obj, type):
-            return class_of_sweeps(collector, name, obj)
-        if not is_sweep(obj):
-            return []
-        function = unwrapped(obj)
-        if self._building is not None:
-            return generate_items(collector, name, function)
-        self._sweeps[f"{collector.nodeid}::{name}"] = (collector, name, function)
-        return []
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Parametrize the function with the one configuration that is being built."""
-        if self._building is not None:
-            trial = self._building.trial
-            point = Point(dict(trial.config), trial.label, trial.marks, 0, identity=None)
-            parametrize(metafunc, read_definition(metafunc.function), [point], list(trial.config))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what went wrong; the driver has collected the same without an error."""
@@ -215,9 +187,9 @@ class HostedPlugin:
     def _run(self, session: pytest.Session, packed: PackedTask) -> None:
         self._trial_began = time.monotonic()
         try:
-            task = self._spec.placed(packed.unpack())
+            task = self._items.unpack(packed)
             lost = self._lender.prepare(fixture.id for fixture in task.trial.shared)
-            item = self._build(session, task)
+            item = self._items.build(session, task.trial)
         except Exception as error:
             text = f"the worker cannot build this trial: {type(error).__name__}: {error}"
             end = TrialFinished(packed.key, packed.attempt, TrialState.ERROR, None, text, 0.0, time.time())
@@ -229,23 +201,3 @@ class HostedPlugin:
                 self._runner.run(item, task)
         finally:
             self._trial_began = None
-
-    def _build(self, session: pytest.Session, task: Task) -> pytest.Item:
-        """Build the trial's item through the hooks, as the session's own collection would have."""
-        trial = task.trial
-        if trial.sweep.id not in self._sweeps:
-            raise SweepError(f"{trial.sweep.id} is not there when the worker collects {', '.join(self._spec.files)}")
-        collector, name, function = self._sweeps[trial.sweep.id]
-        self._building = task
-        try:
-            made = collector.ihook.pytest_pycollect_makeitem(collector=collector, name=name, obj=function)
-        finally:
-            self._building = None
-        item = next((item for item in made or [] if item.name == trial.name), None)
-        if item is None:
-            raise SweepError(
-                f"{trial.name} is not among {[item.name for item in made or []]}, which the worker collects"
-            )
-        item.ihook.pytest_itemcollected(item=item)
-        session.config.hook.pytest_collection_modifyitems(session=session, config=session.config, items=[item])
-        return item  # type: ignore[no-any-return]
