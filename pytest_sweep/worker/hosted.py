@@ -139,8 +139,6 @@ class HostedPlugin:
                     self.exit_reason = str(session.shouldfail or session.shouldstop)
                     return True
         self._keeper.enter(None)
-        # A summary would be seen by nobody, and plugins import much for theirs. In the workers of pytest-xdist there is no reporter at all.
-        session.config.pluginmanager.unregister(name="terminalreporter")
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -150,9 +148,10 @@ class HostedPlugin:
         else:
             self.problems.append("KeyboardInterrupt")
 
-    def pytest_internalerror(self, excrepr: object) -> None:
-        """Keep the text of pytest's internal error."""
+    def pytest_internalerror(self, excrepr: object) -> bool:
+        """Keep the text of pytest's internal error, which is shown by the driver."""
         self.problems.append(f"pytest's internal error:\n{excrepr}")
+        return True
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what went wrong; the driver has collected the same without an error."""

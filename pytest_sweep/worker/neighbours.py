@@ -100,9 +100,11 @@ class Neighbours:
         warnings.showwarning = self._showwarning
         if self._only_benchmarks:
             session.config._benchmarksession.only = True  # type: ignore[attr-defined]
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        manager = session.config.pluginmanager
+        reporter = manager.unregister(name="terminalreporter")
         if reporter is not None:
             reporter._tw = create_terminal_writer(session.config, _Silence(self._sync_output))
+            manager.register(_StandIn(reporter, session.config), "terminalreporter")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Any:
@@ -112,6 +114,28 @@ class Neighbours:
         values = {name: value for name, value in said.items() if _can_be_sent(value)}
         self._emit(WorkerOutput(self._worker, self._location, values))
         return result
+
+
+class _StandIn:
+    """Stands in for the terminal's reporter, which is there for who asks for it, and is told nothing.
+
+    It would keep every report that this process makes, for a summary that nobody sees.
+
+    Args:
+        reporter: the reporter.
+        config: the session's configuration.
+    """
+
+    def __init__(self, reporter: object, config: pytest.Config) -> None:
+        self._reporter = reporter
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Ask how the report would be shown: in the answer pytest decides that a test with failed subtests has failed."""
+        self._config.hook.pytest_report_teststatus(report=report, config=self._config)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reporter, name)
 
 
 class _Silence(io.StringIO):
