@@ -273,6 +273,18 @@ def train(n):
 """
 
 
+def test_the_ray_of_a_run_starts_no_monitors(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:
+    """A Ray that was started for a run has neither an autoscaler's monitor nor a log monitor: two times a Python that imports Ray."""
+    pytester.makepyfile(WAITS)
+    session = start(RAY_ADDRESS="")
+    wait_for((pytester.path / "address").exists, "the trial")
+    commands = [" ".join(process.cmdline()) for process in session.family()]
+    (pytester.path / "go").touch()
+    assert session.wait() == 0, session.output
+    assert any("gcs_server" in command for command in commands)
+    assert [command for command in commands if "monitor.py" in command] == []
+
+
 def test_the_ray_of_a_run_lets_nobody_in(
     pytester: pytest.Pytester, start: Callable[..., Session], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

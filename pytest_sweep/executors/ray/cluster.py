@@ -17,6 +17,7 @@ from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray.authentication import WANTED
 from pytest_sweep.executors.ray.courier import Courier
 from pytest_sweep.executors.ray.environment import check_environment, try_environment
+from pytest_sweep.executors.ray.local import start_local
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.executors.ray.probing import NobodyThereError, probe
 from pytest_sweep.model.events import Node
@@ -76,15 +77,7 @@ class Cluster:
 
     def _init(self, address: str | None, environment: Mapping[str, Any]) -> None:
         if address is None:
-            ray.init(
-                address="local",
-                num_cpus=self._options.num_cpus,
-                num_gpus=self._options.num_gpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env=dict(environment) or None,
-            )
+            start_local(self._options, environment)
         else:
             self._join(address, environment)
 
