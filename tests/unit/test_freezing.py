@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +68,29 @@ class TestFreezer:
         gc.freeze()
         config.cleanups[0]()
         assert gc.get_freeze_count() > 1000
+
+    def test_the_end_of_the_process_loses_nothing(self, tmp_path: Path) -> None:
+        """Files are written that a module or a cycle holds, and what a module names is finalized, though nothing is looked for any more."""
+        (tmp_path / "conftest.py").write_text(
+            "class Noisy:\n"
+            "    def __del__(self): print('finalized')\n"
+            "class Logger:\n"
+            "    def __init__(self):\n"
+            "        self.file, self.itself = open('of a cycle', 'w'), self\n"
+            "file, logger, noisy = open('of a module', 'w'), Logger(), Noisy()\n"
+            "file.write('kept'), logger.file.write('kept')\n"
+        )
+        source = (
+            "import conftest\n"
+            "from pytest_sweep.plugin.freezing import Freezer\n"
+            "class Config:\n"
+            "    def add_cleanup(self, function): self.cleanup = function\n"
+            "config = Config()\n"
+            "freezer = Freezer(config)\n"
+            "freezer.freeze()\n"
+            "config.cleanup()\n"
+        )
+        command = [sys.executable, "-W", "ignore", "-c", source]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+        assert (done.stdout, done.stderr) == ("finalized\n", "")
+        assert [(tmp_path / name).read_text() for name in ("of a module", "of a cycle")] == ["kept", "kept"]
