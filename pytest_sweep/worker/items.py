@@ -66,10 +66,7 @@ class ItemBuilder:
         Raises:
             SweepError: the session has collected no such sweep, or the sweep makes no such trial.
         """
-        item = self._items.pop(trial.key, None) or self._built(trial)
-        item.ihook.pytest_itemcollected(item=item)
-        session.config.hook.pytest_collection_modifyitems(session=session, config=session.config, items=[item])
-        return item
+        return self._items.pop(trial.key, None) or self._built(session, trial)
 
     # Hooks of collection
 
@@ -98,7 +95,7 @@ class ItemBuilder:
 
     # Building
 
-    def _built(self, trial: Trial) -> pytest.Function:
+    def _built(self, session: pytest.Session, trial: Trial) -> pytest.Function:
         """Build the item of `trial`, and with it those of trials that come after it."""
         sweep, waiting = trial.sweep.id, self._together.get(trial.sweep.id, {})
         waiting.pop(trial.label, None)
@@ -106,18 +103,30 @@ class ItemBuilder:
         room = MOST_AT_ONCE // self._widths.get(sweep, MOST_AT_ONCE) - 1
         others = [waiting.pop(label) for label in list(waiting)[: max(room, 0)]]
         try:
-            made = self._generated([trial, *others])
+            made = self._collected(session, [trial, *others])
         except Exception:
             if not others:
                 raise
-            others = []  # It may be the fault of one of them, which is built by itself, then, in its turn.
-            made = self._generated([trial])
-        self._widths[sweep] = max(1, len(made) // (1 + len(others)))
+            # It may be the fault of one of them, which is built by itself, then, in its turn.
+            made = self._collected(session, [trial])
+        self._items |= made
+        return self._items.pop(trial.key)
+
+    def _collected(self, session: pytest.Session, trials: Sequence[Trial]) -> dict[str, pytest.Function]:
+        """Return the items of `trials` by key, after the hooks of collection; raise SweepError if there is none of the first."""
+        made = self._generated(trials)
+        self._widths[trials[0].sweep.id] = max(1, len(made) // len(trials))
         by_name = {item.name: item for item in made}
-        if trial.name not in by_name:
-            raise SweepError(f"{trial.name} is not among {list(by_name)}, which the worker collects")
-        self._items |= {its.key: by_name[its.name] for its in others if its.name in by_name}
-        return by_name[trial.name]
+        if trials[0].name not in by_name:
+            raise SweepError(f"{trials[0].name} is not among {list(by_name)}, which the worker collects")
+        items = {trial.key: by_name[trial.name] for trial in trials if trial.name in by_name}
+        for item in items.values():
+            item.ihook.pytest_itemcollected(item=item)
+        # What they leave out or reorder was the driver's to decide.
+        session.config.hook.pytest_collection_modifyitems(
+            session=session, config=session.config, items=list(items.values())
+        )
+        return items
 
     def _generated(self, trials: Sequence[Trial]) -> list[pytest.Function]:
         if trials[0].sweep.id not in self._sweeps:
