@@ -43,6 +43,9 @@ class Executor(Protocol):
     can_gang: bool
     """Whether it can give one trial several workers at once."""
 
+    starts_slowly: bool
+    """Whether its workers take a second and more to start: what their first trials need not wait for is done before these, then."""
+
     advice: str
     """What to say beside the error for a trial that asks for more than there is: what this executor has not; may be empty."""
 

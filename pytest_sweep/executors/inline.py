@@ -45,6 +45,7 @@ class InlineExecutor:
     max_concurrent: int | None = 1
     can_kill = False
     can_gang = False
+    starts_slowly = False
     advice = "The executor inline has the CPUs and the memory of this machine; GPUs, custom resources and labels need --sweep-executor=ray."
 
     def __init__(self, config: pytest.Config, keeper: FixtureKeeper) -> None:

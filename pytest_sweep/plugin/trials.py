@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # Imports the database, for which the first trial need not wa
 
 
 QUIET_SECONDS = 1.0
-"""How long there is nothing to say of trials that have not begun."""
+"""How long there is nothing to say of trials that have not begun, where the database would keep them from it."""
 
 
 class TrialPhase:
@@ -90,7 +90,8 @@ class TrialPhase:
         self._has_begun = False
         self._loop: Loop | None = None
         if self._to_run:
-            self._loop = Loop(executor, _OnceNeeded(self._open), policy, self._tasks.make)
+            quiet = 0.0 if executor.starts_slowly else QUIET_SECONDS
+            self._loop = Loop(executor, _OnceNeeded(self._open, quiet), policy, self._tasks.make)
             self._executor.open(self._spec(), self._items)
 
     def run(self, session: pytest.Session) -> None:
@@ -202,13 +203,14 @@ class _OnceNeeded:
 
     Args:
         made: returns it.
+        quiet: for how many seconds there is nothing to say.
     """
 
-    def __init__(self, made: Callable[[], Chronicle]) -> None:
+    def __init__(self, made: Callable[[], Chronicle], quiet: float) -> None:
         self._made = made
         self._audience: Chronicle | None = None
         self._early: list[Accepted] = []
-        self._first_tick = time.monotonic() + QUIET_SECONDS
+        self._first_tick = time.monotonic() + quiet
 
     def persist(self, batch: Sequence[Accepted]) -> None:
         if self._audience is None and all(isinstance(event, SessionStarted) for event in batch):

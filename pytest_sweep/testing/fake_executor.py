@@ -68,6 +68,7 @@ class FakeExecutor:
 
     name = "fake"
     can_gang = True
+    starts_slowly = False
     can_kill = True
     advice = ""
 

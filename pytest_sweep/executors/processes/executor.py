@@ -70,6 +70,7 @@ class ProcessesExecutor:
     name = "processes"
     can_kill = True
     can_gang = False
+    starts_slowly = False
     advice = "The executor processes has the CPUs of this machine; GPUs, memory, custom resources and labels need --sweep-executor=ray."
 
     def __init__(self, count: int) -> None:

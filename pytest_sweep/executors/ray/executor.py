@@ -37,6 +37,7 @@ class RayExecutor:
     name = "ray"
     can_kill = True
     can_gang = True
+    starts_slowly = True
     max_concurrent: int | None = None
     advice = ""
 
