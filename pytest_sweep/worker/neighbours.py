@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -98,6 +99,7 @@ class Neighbours:
         # What a trial says is lost if it ends its process at once; this is not, for the driver hears it before it sends a trial.
         self._emit(SessionStarted(self._worker, self._location))
         warnings.showwarning = self._showwarning
+        _accept_no_coverage()
         if self._only_benchmarks:
             session.config._benchmarksession.only = True  # type: ignore[attr-defined]
         manager = session.config.pluginmanager
@@ -169,6 +171,13 @@ def _can_be_sent(value: object) -> bool:
 
 def _show_nothing(*_: Any, **__: Any) -> None:
     """Take the place of `warnings.showwarning`."""
+
+
+def _accept_no_coverage() -> None:
+    """Have coverage say nothing where a worker came too late for a trial. Whether all together have measured nothing, the driver says."""
+    coverage = sys.modules.get("coverage.exceptions")  # There if it measures.
+    if coverage is not None:
+        warnings.filterwarnings("ignore", "No data was collected", category=coverage.CoverageWarning)
 
 
 def _remove_reruns(config: pytest.Config) -> None:
