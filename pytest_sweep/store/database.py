@@ -79,7 +79,17 @@ def close_database(connection: Connection, path: Path) -> None:
 
 
 class NotBegunError(StoreError):
-    """A database without a run: it has just begun, or was killed as it began, before it had anything to lose."""
+    """A database without a run: it has just begun, or was killed as it began, before it had anything to lose.
+
+    Args:
+        path: the database.
+        problem: what is wrong with it: ``"holds no run"``.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"{path} {problem} yet: its run has just begun, or was killed as it began, and then delete {path.parent}"
+        )
 
 
 @contextmanager
@@ -186,9 +196,7 @@ def _checked(path: Path, how: str) -> sqlite3.Connection:
         with closing(connection.execute("PRAGMA user_version")) as cursor:
             (version,) = cursor.fetchone()
         if version == 0:
-            raise NotBegunError(
-                f"{path} is not a results database yet: its run has just begun, or was killed as it began, and then delete {path.parent}"
-            )
+            raise NotBegunError(path, "is not a results database")
         if version != SCHEMA_VERSION:
             raise SchemaError(_other_version(path, version))
     except BaseException:

@@ -44,9 +44,7 @@ class RunReader:
         with self.reading() as connection:
             row = connection.execute(select(schema.run)).one_or_none()
         if row is None:
-            raise NotBegunError(
-                f"{self._database} holds no run yet: it has just begun, or was killed as it began, and then delete {self.path}"
-            )
+            raise NotBegunError(self._database, "holds no run")
         return StoredRun(**row._mapping)
 
     def sweeps(self) -> list[StoredSweep]:

@@ -49,15 +49,14 @@ class ItemBuilder:
         """Take note of the trials that arrived together."""
         self._tasks, self._items, self._together = {}, {}, {}
         for packed in order:
-            with contextlib.suppress(
-                Exception
-            ):  # It raises again when its turn comes, where it is the trial's own error.
+            # What cannot be unpacked raises again when its turn comes, where it is the trial's own error.
+            with contextlib.suppress(Exception):
                 task = self._tasks[packed.key] = self._place(packed.unpack())
                 # Of those with one label, which something else tells apart, one: each trial has a configuration of its own.
                 self._together.setdefault(task.trial.sweep.id, {}).setdefault(task.trial.label, task.trial)
 
     def unpack(self, packed: PackedTask) -> Task:
-        """Return the task; raises whatever its configuration raises when it is unpickled."""
+        """Return the task, in the turn of its trial; raises whatever its configuration raises when it is unpickled."""
         return self._tasks.pop(packed.key, None) or self._place(packed.unpack())
 
     def build(self, session: pytest.Session, trial: Trial) -> pytest.Function:
