@@ -9,7 +9,7 @@ from pytest_sweep.model.commands import SharedCommand, WorkerCommand
 from pytest_sweep.model.events import Event, Node
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.wire.spec import SessionSpec
 
 
 class Executor(Protocol):

@@ -20,13 +20,13 @@ from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedReady, SharedStopped
 from pytest_sweep.model.trials import Task
 from pytest_sweep.sharing import shared_arguments
+from pytest_sweep.wire.location import own_location
+from pytest_sweep.wire.parcel import Parcel
+from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.fixture_builder import packed
 from pytest_sweep.worker.keeper import FixtureKeeper
-from pytest_sweep.worker.location import own_location
-from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.runner import TrialRunner
 from pytest_sweep.worker.shared import describe_fixture, mark_failed
-from pytest_sweep.worker.spec import SessionSpec
 from pytest_sweep.worker.tracing import PYTESTS_OWN, traced
 
 

@@ -23,10 +23,11 @@ from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.neighbours import Neighbours
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.plan import Plan
+from pytest_sweep.plugin.specs import session_spec
 from pytest_sweep.plugin.tasks import TaskMaker
 from pytest_sweep.store import begin_run
+from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.keeper import FixtureKeeper
-from pytest_sweep.worker.spec import SessionSpec, session_spec
 
 if TYPE_CHECKING:  # Imports the database, for which the first trial need not wait.
     from pytest_sweep.plugin.chronicle import Chronicle

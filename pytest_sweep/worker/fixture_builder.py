@@ -11,8 +11,8 @@ from _pytest.fixtures import FuncFixtureInfo
 from pytest_sweep.model.events import WarningRecorded
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.sizes import size_words
+from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.worker.keeper import FixtureKeeper
-from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.reports import error_text, serialized
 from pytest_sweep.worker.shared import BorrowedFixtures, Definition
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model.shared import SharedFixture
-from pytest_sweep.worker.calls import Built, CallResult
-from pytest_sweep.worker.lending import Lender, LostFixture
-from pytest_sweep.worker.outbox import Numbered, Outbox
+from pytest_sweep.wire.calls import Built, CallResult, LostFixture
+from pytest_sweep.wire.outbox import Numbered, Outbox
+from pytest_sweep.wire.spec import SessionSpec
+from pytest_sweep.wire.task import PackedTask
+from pytest_sweep.wire.versions import difference
+from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.session import HostedSession
-from pytest_sweep.worker.spec import SessionSpec
-from pytest_sweep.worker.versions import difference
-from pytest_sweep.worker.wire import PackedTask
 
 
 class SessionHost:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.model.events import WarningRecorded
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.model.trials import Trial
-from pytest_sweep.worker.parcel import Parcel
+from pytest_sweep.wire.parcel import Parcel
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class LostFixture:
-    """A shared fixture could not be built, because another one, of this id, is lost that it uses."""
-
-    id: str
 
 
 class Gang(Protocol):

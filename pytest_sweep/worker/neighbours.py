@@ -21,8 +21,8 @@ import pytest
 from _pytest.config import create_terminal_writer
 
 from pytest_sweep.model.events import SessionStarted, WorkerOutput
+from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.runner import Emit
-from pytest_sweep.worker.spec import SessionSpec
 
 _DELIVERY_SECONDS = 0.5
 

@@ -15,18 +15,18 @@ from greenlet import getcurrent, greenlet
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model.events import OutputWritten
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
+from pytest_sweep.wire.lastwords import LastWords
+from pytest_sweep.wire.outbox import Outbox
+from pytest_sweep.wire.parcel import Parcel
+from pytest_sweep.wire.spec import SessionSpec, enter
+from pytest_sweep.wire.task import PackedTask
 from pytest_sweep.worker.allure import AllureParameters
-from pytest_sweep.worker.blackbox import BlackBox
 from pytest_sweep.worker.hosted import HostedPlugin, Order
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
 from pytest_sweep.worker.neighbours import Neighbours
-from pytest_sweep.worker.outbox import Outbox
 from pytest_sweep.worker.output import OutputPipe
-from pytest_sweep.worker.parcel import Parcel
 from pytest_sweep.worker.setupshow import SetupShow
-from pytest_sweep.worker.spec import SessionSpec, enter
-from pytest_sweep.worker.wire import PackedTask
 
 
 class HostedSession:
@@ -113,7 +113,7 @@ class HostedSession:
         try:
             neighbours = Neighbours(self._spec, self._worker, self._location, self._emit, self._output.sync)
             logs, setup_show = LogForwarder(self._emit, self._show), SetupShow(self._show)
-            plugins = [self._plugin, neighbours, logs, setup_show, AllureParameters(), BlackBox(self._spec.basetemp)]
+            plugins = [self._plugin, neighbours, logs, setup_show, AllureParameters(), LastWords(self._spec.basetemp)]
             self._status = int(pytest.main(list(self._spec.args), plugins=plugins))
         except Exception:  # A plugin that fails before the session can report it; the driver says what it was.
             self._plugin.problems.append(f"the worker's pytest session failed:\n{traceback.format_exc()}")

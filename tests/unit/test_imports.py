@@ -30,16 +30,17 @@ ALLOWED: dict[str, frozenset[str]] = {
         "checkpoints": "model errors",
         "hookcalls": "",
         "sharing": "errors",
-        "worker": "sharing space checkpoints model hookcalls durations sizes errors",
-        "executors": "sharing worker model sizes errors",
-        "engine": "executors model durations errors",
+        "wire": "model errors",
+        "worker": "sharing wire space checkpoints model hookcalls durations sizes errors",
+        "executors": "sharing worker wire model sizes errors",
+        "engine": "executors wire model durations errors",
         "results": "store space model errors",
         "reporting": "store space model durations errors",
         "decorator": "errors",
         "hookspecs": "",
-        "plugin": "engine executors reporting results worker store checkpoints space model hookspecs hookcalls decorator sharing durations "
-        "sizes errors",
-        "testing": "plugin engine executors reporting results worker store checkpoints space model hookcalls decorator errors",
+        "plugin": "engine executors reporting results worker wire store checkpoints space model hookspecs hookcalls decorator "
+        "sharing durations sizes errors",
+        "testing": "plugin engine executors reporting results worker wire store checkpoints space model hookcalls decorator errors",
         "__init__": "",
     }.items()
 }
@@ -53,6 +54,7 @@ WITHOUT_PYTEST = (
     "results",
     "reporting",
     "checkpoints",
+    "wire",
     "errors",
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_sweep.model.shared import FailedFixture
+from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.worker.lending import Lender
-from pytest_sweep.worker.parcel import Parcel
 
 
 class Fetching(Lender):

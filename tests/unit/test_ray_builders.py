@@ -21,9 +21,8 @@ from pytest_sweep.model.shared import (
     SharedStopped,
 )
 from pytest_sweep.testing.driven import make_trials
-from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.calls import CallResult
-from pytest_sweep.worker.lending import LostFixture
+from pytest_sweep.wire.calls import CallResult, LostFixture
+from pytest_sweep.wire.lastwords import Ending
 
 DATA = SharedFixture("data", "data", "conftest.py", "test_models.py::train", Resources(cpu=2))
 HERE = Node("node-1", "10.0.0.1", Resources(cpu=4))

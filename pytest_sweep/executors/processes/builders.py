@@ -12,10 +12,10 @@ from typing import Any
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.model.shared import SharedBuilding, SharedFixture, SharedReady, SharedStopped
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.calls import Built, CallResult
-from pytest_sweep.worker.lending import LostFixture, death_of_builder, unwatched_death
-from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.wire.calls import Built, CallResult, LostFixture
+from pytest_sweep.wire.lastwords import Ending
+from pytest_sweep.wire.spec import SessionSpec
+from pytest_sweep.worker.lending import death_of_builder, unwatched_death
 
 MOST_TRIES = 2
 """How many processes may die of building a fixture: the first may have been killed by somebody else."""
@@ -117,7 +117,7 @@ class ProcessBuilders:
             self._on_death(builder, Ending(f"a process could not be started: {error}"))
             return
         process = builder.process = future.result()
-        process.has_blackbox_in(self._spec.basetemp)
+        process.keeps_last_words_in(self._spec.basetemp)
         process.hear_by(lambda word, value: self._tell(partial(self._on_word, builder, tries, word, value)))
         threads = max(1, int(builder.fixture.resources.cpu))
         self._order(builder, "start", (builder.id, self._spec, threads), partial(self._after_start, builder))

@@ -19,10 +19,10 @@ from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.calls import CallResult
-from pytest_sweep.worker.spec import SessionSpec
-from pytest_sweep.worker.wire import PackedTask
+from pytest_sweep.wire.calls import CallResult
+from pytest_sweep.wire.lastwords import Ending
+from pytest_sweep.wire.spec import SessionSpec
+from pytest_sweep.wire.task import PackedTask
 
 NODE = "processes"
 
@@ -220,7 +220,7 @@ class ProcessesExecutor:
             return
         worker.process = future.result()
         assert self._spec is not None
-        worker.process.has_blackbox_in(self._spec.basetemp)
+        worker.process.keeps_last_words_in(self._spec.basetemp)
         worker.process.hear_by(lambda word, value: self._told.put(partial(self._on_word, worker, births, word, value)))
         self._order(worker, "start", (worker.id, self._spec, max(1, int(worker.resources.cpu))), self._after_start)
 

@@ -13,7 +13,7 @@ from typing import Any
 import execnet
 
 from pytest_sweep.model.events import Death
-from pytest_sweep.worker.blackbox import Ending, blackbox_path, examine, request_stacks, signal_name
+from pytest_sweep.wire.lastwords import Ending, examine, last_words_path, request_stacks, signal_name
 
 EXIT_SECONDS = 10.0
 
@@ -50,7 +50,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             self._channel.send((word, pickle.dumps(value)))
 
-    def has_blackbox_in(self, folder: str) -> None:
+    def keeps_last_words_in(self, folder: str) -> None:
         """Take note of where the process is told to leave what can be known of it when it is dead."""
         self._folder = folder
 
@@ -67,7 +67,7 @@ class WorkerProcess:
         pid, self._pid = self._pid, None
         self._kill_group(pid)
         if pid is not None and self._folder is not None:
-            blackbox_path(self._folder, pid).unlink(missing_ok=True)
+            last_words_path(self._folder, pid).unlink(missing_ok=True)
         self._group.terminate(timeout=0.0 if pid is None else EXIT_SECONDS)
 
     def _kill_group(self, pid: int | None) -> None:

@@ -8,10 +8,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from pytest_sweep.wire.location import own_location
+from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.worker.host import SessionHost
 from pytest_sweep.worker.lending import Lender
-from pytest_sweep.worker.location import own_location
-from pytest_sweep.worker.parcel import Parcel
 
 
 def serve(channel: Any) -> None:

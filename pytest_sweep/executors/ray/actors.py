@@ -12,13 +12,12 @@ from ray.actor import ActorHandle
 from pytest_sweep.executors.ray.gang import RayLender
 from pytest_sweep.executors.ray.mailbox import Mailbox
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
-from pytest_sweep.worker.calls import CallResult
+from pytest_sweep.wire.calls import CallResult, LostFixture
+from pytest_sweep.wire.location import own_location
+from pytest_sweep.wire.parcel import Parcel
+from pytest_sweep.wire.spec import SessionSpec
+from pytest_sweep.wire.task import PackedTask
 from pytest_sweep.worker.host import SessionHost
-from pytest_sweep.worker.lending import LostFixture
-from pytest_sweep.worker.location import own_location
-from pytest_sweep.worker.parcel import Parcel
-from pytest_sweep.worker.spec import SessionSpec
-from pytest_sweep.worker.wire import PackedTask
 
 
 class SessionActor:

@@ -27,13 +27,14 @@ from pytest_sweep.model.shared import (
     SharedStopped,
 )
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.lending import LostFixture, death_of_builder, unwatched_death
-from pytest_sweep.worker.outbox import Inbox
+from pytest_sweep.wire.calls import LostFixture
+from pytest_sweep.wire.inbox import Inbox
+from pytest_sweep.wire.lastwords import Ending
+from pytest_sweep.worker.lending import death_of_builder, unwatched_death
 
 if TYPE_CHECKING:  # Imports Ray.
     from pytest_sweep.executors.ray.spawner import Spawner
-    from pytest_sweep.worker.calls import CallResult
+    from pytest_sweep.wire.calls import CallResult
 
 MOST_TRIES = 2
 """How many processes may die of building a fixture: the first may have been killed by somebody else."""

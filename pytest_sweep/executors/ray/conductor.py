@@ -28,7 +28,7 @@ from pytest_sweep.executors.ray.sharing import find_blind_nodes
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.wire.spec import SessionSpec
 
 
 class Conductor(threading.Thread):

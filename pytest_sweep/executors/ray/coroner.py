@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief, is_unavailable
 from pytest_sweep.model.events import Death
-from pytest_sweep.worker.blackbox import Ending
+from pytest_sweep.wire.lastwords import Ending
 
 if TYPE_CHECKING:  # Imports Ray.
     from pytest_sweep.executors.ray.spawner import Spawner

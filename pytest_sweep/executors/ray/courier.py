@@ -14,7 +14,7 @@ from pytest_sweep.executors.ray.sharing import ask_nodes, temporary_sign
 from pytest_sweep.executors.ray.shipment import check_size, pack
 from pytest_sweep.model.events import Node
 from pytest_sweep.sizes import size_words
-from pytest_sweep.worker.code import Code, Sign
+from pytest_sweep.wire.code import Code, Sign
 
 ANSWER_SECONDS = 60.0
 """How long nodes may take to say whether they see the rootdir: a process must start there, on a busy node in half a minute."""

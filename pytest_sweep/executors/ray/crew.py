@@ -14,13 +14,13 @@ from pytest_sweep.executors.ray.placement_groups import PlacementGroups, bundles
 from pytest_sweep.executors.ray.post import Post
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.outbox import Inbox
-from pytest_sweep.worker.wire import PackedTask
+from pytest_sweep.wire.inbox import Inbox
+from pytest_sweep.wire.lastwords import Ending
+from pytest_sweep.wire.task import PackedTask
 
 if TYPE_CHECKING:  # Imports Ray.
     from pytest_sweep.executors.ray.spawner import Spawner
-    from pytest_sweep.worker.calls import CallResult
+    from pytest_sweep.wire.calls import CallResult
 
 MOST_STARTS = 5
 """How many processes of a worker in a row may die before their session has started."""

@@ -18,7 +18,7 @@ from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.wire.spec import SessionSpec
 
 GRANTED = frozenset({
     "ASCEND_RT_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "HABANA_VISIBLE_MODULES", "HIP_VISIBLE_DEVICES", "NEURON_RT_VISIBLE_CORES",

@@ -20,9 +20,9 @@ from pytest_sweep.executors.ray.handle import brief
 from pytest_sweep.executors.ray.member import CallOutcome, GangMember
 from pytest_sweep.executors.ray.ranks import environments
 from pytest_sweep.model.trials import Trial
+from pytest_sweep.wire.parcel import Parcel
+from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.lending import Gang, Lender
-from pytest_sweep.worker.parcel import Parcel
-from pytest_sweep.worker.spec import SessionSpec
 
 T = TypeVar("T")
 

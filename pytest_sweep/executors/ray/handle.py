@@ -11,8 +11,8 @@ from typing import Any
 from pytest_sweep.executors.ray.placement_groups import Reservation
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
-from pytest_sweep.worker.blackbox import Ending
-from pytest_sweep.worker.outbox import Inbox
+from pytest_sweep.wire.inbox import Inbox
+from pytest_sweep.wire.lastwords import Ending
 
 
 @dataclass

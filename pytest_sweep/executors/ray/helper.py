@@ -6,8 +6,8 @@ import contextlib
 import os
 import signal
 
-from pytest_sweep.worker.blackbox import examine, request_stacks
-from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.wire.lastwords import examine, request_stacks
+from pytest_sweep.wire.spec import SessionSpec
 
 
 class NodeHelper:

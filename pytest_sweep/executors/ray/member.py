@@ -15,7 +15,7 @@ from typing import Any
 import cloudpickle
 import ray
 
-from pytest_sweep.worker.spec import SessionSpec, enter
+from pytest_sweep.wire.spec import SessionSpec, enter
 
 
 @dataclass(frozen=True)

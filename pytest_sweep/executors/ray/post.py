@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.executors.ray.handle import WorkerHandle, brief
 from pytest_sweep.model import events
-from pytest_sweep.worker.blackbox import Ending
+from pytest_sweep.wire.lastwords import Ending
 
 if TYPE_CHECKING:
     from pytest_sweep.executors.ray.mailbox import Letter
-    from pytest_sweep.worker.calls import CallResult
+    from pytest_sweep.wire.calls import CallResult
 
 MAIL_SECONDS = 0.2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sweep.model.events import Node
-from pytest_sweep.worker.code import Sign
+from pytest_sweep.wire.code import Sign
 
 PROBE_SECONDS = 20.0
 """How long nodes may take to answer."""

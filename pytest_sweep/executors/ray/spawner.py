@@ -11,7 +11,7 @@ from pytest_sweep.executors.ray.actors import SessionActor
 from pytest_sweep.executors.ray.handle import WorkerHandle
 from pytest_sweep.executors.ray.helper import NodeHelper
 from pytest_sweep.executors.ray.mailbox import Mailbox
-from pytest_sweep.worker.spec import SessionSpec
+from pytest_sweep.wire.spec import SessionSpec
 
 
 class Spawner:

@@ -15,9 +15,16 @@ from pytest_sweep.model.events import (
     WorkerStarted,
 )
 from pytest_sweep.model.shared import FailedFixture
-from pytest_sweep.worker.lending import LostFixture
-from pytest_sweep.worker.outbox import Numbered
-from pytest_sweep.worker.parcel import Parcel
+from pytest_sweep.wire.outbox import Numbered
+from pytest_sweep.wire.parcel import Parcel
+
+
+@dataclass(frozen=True, slots=True)
+class LostFixture:
+    """A shared fixture could not be built, because another one, of this id, is lost that it uses."""
+
+    id: str
+
 
 Built = Parcel | FailedFixture | LostFixture | None
 """What came of the building of a shared fixture; None where the session has ended with it."""

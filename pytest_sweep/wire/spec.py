@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model.trials import Task
-from pytest_sweep.worker.code import Code, Copy, scratch_folder
-from pytest_sweep.worker.versions import essential_versions
-
-if TYPE_CHECKING:
-    import pytest
+from pytest_sweep.wire.code import Code, Copy, scratch_folder
 
 
 @dataclass(frozen=True)
@@ -82,39 +78,6 @@ class SessionSpec:
         return replace(task, directory=str(Path(self.scratch, task.trial.path_name)), unseen=self.results)
 
 
-def session_spec(
-    config: pytest.Config,
-    files: Sequence[Path],
-    run: str,
-    results: Path,
-    environ: Mapping[str, str],
-    workerinput: Mapping[str, Any],
-) -> SessionSpec:
-    """Return the spec of sessions like the driver's own, whose `config` is given."""
-    root, cwd = config.rootpath, Path(config.invocation_params.dir)
-    given = [str(arg) for arg in config.invocation_params.args]
-    if not cwd.is_relative_to(root):  # There is no such folder in a copy of the rootdir.
-        given = [_absolute(arg, cwd) for arg in given]
-    args = [*given, f"--rootdir={root}"]
-    if config.inipath is not None:
-        args.append(f"--config-file={config.inipath}")
-    # In a worker's process much is imported before pytest starts, plugins too, so that their assertions cannot be rewritten.
-    args += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    return SessionSpec(
-        args=tuple(args),
-        cwd=str(cwd),
-        files=tuple(map(str, files)),
-        basetemp=str(config._tmp_path_factory.getbasetemp()),  # type: ignore[attr-defined]
-        sys_path=tuple(sys.path),
-        environ=dict(environ),
-        run=run,
-        results=str(results.absolute()),
-        workerinput=dict(workerinput),
-        code=Code(str(root)),
-        versions=essential_versions(),
-    )
-
-
 def enter(spec: SessionSpec) -> None:
     """Make this process like the driver's: working directory, import path, environment.
 
@@ -142,9 +105,3 @@ def _missing(file: str) -> str:
         f"{file} is not there for this worker: what is outside the rootdir does not travel to nodes that do not see it, nor does what "
         f".gitignore names, unless sweep_include brings it back"
     )
-
-
-def _absolute(argument: str, cwd: Path) -> str:
-    path, colons, name = argument.partition("::")
-    exists = not argument.startswith("-") and path and (cwd / path).exists()
-    return f"{cwd / path}{colons}{name}" if exists else argument

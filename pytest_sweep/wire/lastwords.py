@@ -24,7 +24,12 @@ DUMP_SECONDS = 2.0
 
 # A real-time signal, which a trial's own code hardly uses; where there is none, as on macOS, the last of the ordinary ones.
 _SIGNAL: int = signal.SIGRTMAX - 2 if hasattr(signal, "SIGRTMAX") else getattr(signal, "SIGUSR2", 0)
-_OUR_THREADS = ("pytest_sweep/worker/out", "execnet/gateway_base.py", "ray/_private/")
+_OUR_THREADS = (
+    "pytest_sweep/wire/outbox.py",
+    "pytest_sweep/worker/output.py",
+    "execnet/gateway_base.py",
+    "ray/_private/",
+)
 _END_OF_USERS_CODE = ("pytest_sweep/worker/body.py", "_pytest/python.py", "_pytest/fixtures.py")
 _MOST_STACK_CHARACTERS = 20_000
 
@@ -44,19 +49,19 @@ class Ending:
     stacks: str = ""
 
 
-def blackbox_path(folder: str, pid: int) -> Path:
+def last_words_path(folder: str, pid: int) -> Path:
     """Return the file of the process `pid` of this machine; `folder` is the run's folder for temporary files."""
-    return Path(folder, f"{socket.gethostname()}-{pid}.blackbox")
+    return Path(folder, f"{socket.gethostname()}-{pid}.lastwords")
 
 
-class BlackBox:
+class LastWords:
     """The process's side, a plugin of its session: opened once at its start, and never closed, since it is for its end.
 
     A session that comes to its end deletes the file: nobody will ask what became of it. Else whoever ends the process does.
     """
 
     def __init__(self, folder: str) -> None:
-        self._path = blackbox_path(folder, os.getpid())
+        self._path = last_words_path(folder, os.getpid())
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file: TextIO = self._path.open("w")
         self._file.write(f"{oom_kills()}\n")
@@ -78,7 +83,7 @@ class BlackBox:
 
 def request_stacks(folder: str, pid: int) -> None:
     """Have a process of this machine show the stacks of its threads, and wait until it has, `DUMP_SECONDS` at the most."""
-    path = blackbox_path(folder, pid)
+    path = last_words_path(folder, pid)
     with contextlib.suppress(OSError):
         before = path.stat().st_size
         os.kill(pid, _SIGNAL)
@@ -94,7 +99,7 @@ def request_stacks(folder: str, pid: int) -> None:
 
 def examine(folder: str, pid: int) -> tuple[str, bool]:
     """Return what a process of this machine has left, and delete it: its stacks, and whether memory ran out while it lived."""
-    path = blackbox_path(folder, pid)
+    path = last_words_path(folder, pid)
     try:
         first, _, stacks = path.read_text(errors="replace").partition("\n")
     except OSError:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.worker.code import Code, Copy, Sign, scratch_folder
-from pytest_sweep.worker.spec import SessionSpec, enter
-from pytest_sweep.worker.versions import difference, essential_versions
+from pytest_sweep.wire.code import Code, Copy, Sign, scratch_folder
+from pytest_sweep.wire.spec import SessionSpec, enter
+from pytest_sweep.wire.versions import difference, essential_versions
 
 
 class TestSign:

@@ -89,26 +89,3 @@ class Outbox:
         else:
             with self._lock:
                 self._behind_since = began if self._waiting else None
-
-
-class Inbox:
-    """Puts the events of one worker process in order again, whichever way they came."""
-
-    def __init__(self) -> None:
-        self._next = 1
-        self._early: dict[int, Any] = {}
-
-    def put(self, numbered: Sequence[Numbered]) -> list[Any]:
-        """Take events and return those whose turn has come; what came twice is dropped."""
-        for number, event in numbered:
-            if number >= self._next:
-                self._early[number] = event
-        ready = []
-        while self._next in self._early:
-            ready.append(self._early.pop(self._next))
-            self._next += 1
-        return ready
-
-    def complete(self, last: int) -> bool:
-        """Say whether everything up to number `last` has come."""
-        return self._next > last

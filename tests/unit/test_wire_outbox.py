@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_sweep.worker import outbox
-from pytest_sweep.worker.outbox import Inbox, Numbered, Outbox
+from pytest_sweep.wire import outbox
+from pytest_sweep.wire.inbox import Inbox
+from pytest_sweep.wire.outbox import Numbered, Outbox
 
 LIMIT = 10.0
 

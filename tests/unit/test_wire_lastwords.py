@@ -9,13 +9,13 @@ import textwrap
 import time
 from pathlib import Path
 
-from pytest_sweep.worker.blackbox import examine, oom_kills, readable, request_stacks, signal_name
+from pytest_sweep.wire.lastwords import examine, oom_kills, readable, request_stacks, signal_name
 
 HANGS = """
     import sys
-    from pytest_sweep.worker.blackbox import BlackBox
+    from pytest_sweep.wire.lastwords import LastWords
 
-    box = BlackBox(sys.argv[1])
+    box = LastWords(sys.argv[1])
     box.pytest_sessionstart()
 
     def user():
@@ -27,7 +27,7 @@ HANGS = """
 
 
 def start(folder: Path, source: str) -> subprocess.Popen[str]:
-    """Start a process with a black box, and wait until it says that it is ready."""
+    """Start a process with a file for last words, and wait until it says that it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(source), str(folder)], stdout=subprocess.PIPE, text=True
     )
@@ -63,7 +63,7 @@ def test_a_crash(tmp_path: Path) -> None:
 
 
 def test_a_process_that_left_nothing(tmp_path: Path) -> None:
-    """Of a process without a black box nothing is known, and asking it harms nobody."""
+    """Of a process without a file for last words nothing is known, and asking it harms nobody."""
     request_stacks(str(tmp_path), os.getpid())
     assert examine(str(tmp_path), os.getpid()) == ("", False)
 
@@ -72,7 +72,7 @@ def test_readable() -> None:
     """Our own threads and pytest's frames below the user's are left out."""
     raw = textwrap.dedent("""\
         Thread 0x1 (most recent call first):
-          File "/lib/pytest_sweep/worker/outbox.py", line 3 in _run
+          File "/lib/pytest_sweep/wire/outbox.py", line 3 in _run
         Current thread 0x2 (most recent call first):
           File "/home/me/test_models.py", line 9 in train
           File "/lib/pytest_sweep/worker/body.py", line 40 in body

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_sweep.model.trials import Task, Trial
 from pytest_sweep.testing.samples import SWEEP
-from pytest_sweep.worker.wire import PackedTask
+from pytest_sweep.wire.task import PackedTask
 
 
 def task(**config: Any) -> Task:
@@ -54,7 +54,7 @@ class TestPacking:
         script = (
             "from pytest_sweep.testing.samples import SWEEP\n"
             "from pytest_sweep.model.trials import Task, Trial\n"
-            "from pytest_sweep.worker.wire import PackedTask\n"
+            "from pytest_sweep.wire.task import PackedTask\n"
             "class Mine:\n    size = 7\n"
             "task = Task(Trial('k' * 16, 'i', 'n', SWEEP, {'cls': Mine}), 1, '/r')\n"
             f"open({str(tmp_path / 'packed')!r}, 'wb').write(PackedTask.pack(task).content)\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_sweep.worker.parcel import Parcel
+from pytest_sweep.wire.parcel import Parcel
 
 
 def test_buffers_are_not_copied() -> None:

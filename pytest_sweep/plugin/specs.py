@@ -1,0 +1,53 @@
+"""Describes the driver's session to workers, so that their sessions are like it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_sweep.wire.code import Code
+from pytest_sweep.wire.spec import SessionSpec
+from pytest_sweep.wire.versions import essential_versions
+
+
+def session_spec(
+    config: pytest.Config,
+    files: Sequence[Path],
+    run: str,
+    results: Path,
+    environ: Mapping[str, str],
+    workerinput: Mapping[str, Any],
+) -> SessionSpec:
+    """Return the spec of sessions like the driver's own, whose `config` is given."""
+    root, cwd = config.rootpath, Path(config.invocation_params.dir)
+    given = [str(arg) for arg in config.invocation_params.args]
+    if not cwd.is_relative_to(root):  # There is no such folder in a copy of the rootdir.
+        given = [_absolute(arg, cwd) for arg in given]
+    args = [*given, f"--rootdir={root}"]
+    if config.inipath is not None:
+        args.append(f"--config-file={config.inipath}")
+    # In a worker's process much is imported before pytest starts, plugins too, so that their assertions cannot be rewritten.
+    args += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    return SessionSpec(
+        args=tuple(args),
+        cwd=str(cwd),
+        files=tuple(map(str, files)),
+        basetemp=str(config._tmp_path_factory.getbasetemp()),  # type: ignore[attr-defined]
+        sys_path=tuple(sys.path),
+        environ=dict(environ),
+        run=run,
+        results=str(results.absolute()),
+        workerinput=dict(workerinput),
+        code=Code(str(root)),
+        versions=essential_versions(),
+    )
+
+
+def _absolute(argument: str, cwd: Path) -> str:
+    path, colons, name = argument.partition("::")
+    exists = not argument.startswith("-") and path and (cwd / path).exists()
+    return f"{cwd / path}{colons}{name}" if exists else argument

@@ -1,0 +1,1 @@
+"""Everything that travels between driver and worker, and how it is packed. Knows neither pytest nor Ray."""
