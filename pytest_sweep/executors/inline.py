@@ -12,8 +12,11 @@ from typing import Any
 import pluggy
 import psutil
 import pytest
-from _pytest.runner import runtestprotocol
 
+from pytest_sweep.items import private
+from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.shared import describe_fixture, mark_failed
+from pytest_sweep.items.tracing import PYTESTS_OWN, traced
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
@@ -24,10 +27,7 @@ from pytest_sweep.wire.location import own_location
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.fixture_builder import packed
-from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.runner import TrialRunner
-from pytest_sweep.worker.shared import describe_fixture, mark_failed
-from pytest_sweep.worker.tracing import PYTESTS_OWN, traced
 
 
 class InlineExecutor:
@@ -200,6 +200,6 @@ class InlineRunner(TrialRunner):
         """Run a trial's phases; leave ordinary items to pytest."""
         if not self.is_running:
             return None
-        for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        for report in private.run_phases(item, nextitem):
             self.take(report)
         return True

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pytest_sweep.errors import SweepError
+from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.plugin.executor import make_executor
 from pytest_sweep.plugin.options import read_options
-from pytest_sweep.worker.keeper import FixtureKeeper
 
 
 def activate(config: pytest.Config) -> None:

@@ -11,6 +11,8 @@ import pytest
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.executors.base import Executor
+from pytest_sweep.items.allure import AllureParameters
+from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.plugin.collection import SweepCollector
 from pytest_sweep.plugin.keywords import ExactKeywords, asks_for_values
 from pytest_sweep.plugin.neighbours import Neighbours, Replacements
@@ -20,8 +22,6 @@ from pytest_sweep.plugin.run import SweepRun
 from pytest_sweep.plugin.selection import TrialSelection
 from pytest_sweep.plugin.spaces import SpaceExpander
 from pytest_sweep.space import MAX_POINTS, parse_condition, parse_override
-from pytest_sweep.worker.allure import AllureParameters
-from pytest_sweep.worker.keeper import FixtureKeeper
 
 if TYPE_CHECKING:  # Imports the database, which a session that takes nothing of earlier runs does not need that early.
     from pytest_sweep.plugin.resuming import Resumption

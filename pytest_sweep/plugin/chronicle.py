@@ -11,6 +11,7 @@ import pytest
 from pytest_sweep.checkpoints import local_path
 from pytest_sweep.errors import SweepError
 from pytest_sweep.executors.base import Executor
+from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.plugin.backup import Backup
 from pytest_sweep.plugin.collection import TRIAL
@@ -27,7 +28,6 @@ from pytest_sweep.plugin.verdict import exit_status
 from pytest_sweep.reporting import Progress
 from pytest_sweep.results import load_results
 from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
-from pytest_sweep.worker.keeper import FixtureKeeper
 
 if TYPE_CHECKING:
     from pytest_sweep.plugin.debugging import Debugger

@@ -13,15 +13,8 @@ import cloudpickle
 import pytest
 
 from pytest_sweep.errors import DefinitionError, SpaceError, SweepError
-from pytest_sweep.model.request import Request
-from pytest_sweep.model.shared import SharedFixture
-from pytest_sweep.model.trials import Sweep, Trial
-from pytest_sweep.plugin.requests import RequestReader
-from pytest_sweep.plugin.reruns import Reruns
-from pytest_sweep.plugin.shared import shared_fixtures
-from pytest_sweep.plugin.spaces import SpaceExpander
-from pytest_sweep.space import Expansion, trial_key, trial_seed
-from pytest_sweep.worker.collect import (
+from pytest_sweep.items.definition import SweepDefinition, is_sweep, read_definition, unwrapped
+from pytest_sweep.items.parametrization import (
     SWEEPS_ONLY,
     check_arguments,
     class_of_sweeps,
@@ -30,7 +23,14 @@ from pytest_sweep.worker.collect import (
     parametrize,
     point_of,
 )
-from pytest_sweep.worker.definition import SweepDefinition, is_sweep, read_definition, unwrapped
+from pytest_sweep.model.request import Request
+from pytest_sweep.model.shared import SharedFixture
+from pytest_sweep.model.trials import Sweep, Trial
+from pytest_sweep.plugin.requests import RequestReader
+from pytest_sweep.plugin.reruns import Reruns
+from pytest_sweep.plugin.shared import shared_fixtures
+from pytest_sweep.plugin.spaces import SpaceExpander
+from pytest_sweep.space import Expansion, trial_key, trial_seed
 
 TRIAL = pytest.StashKey[Trial]()
 """Where an item keeps its trial's record."""

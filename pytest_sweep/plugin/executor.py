@@ -6,15 +6,15 @@ import os
 import traceback
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.executors.base import Executor
+from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.private import cache_folder
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions
 from pytest_sweep.plugin.runtime_env import read_runtime_env, refuse_runtime_env
-from pytest_sweep.worker.keeper import FixtureKeeper
 
 
 def make_executor(config: pytest.Config, options: SweepOptions, keeper: FixtureKeeper) -> Executor:
@@ -70,11 +70,11 @@ def _ray(config: pytest.Config, options: SweepOptions) -> Executor:
     from pytest_sweep.executors.ray.executor import RayExecutor
     from pytest_sweep.executors.ray.options import CodeOptions, RayOptions
 
-    cache: pytest.Cache | None = getattr(config, "cache", None)  # Not there with -p no:cacheprovider.
+    cache = cache_folder(config)
     code = CodeOptions(
         config.rootpath,
         options.results_dir,
-        left_out=() if cache is None else (Path(cache._cachedir),),
+        left_out=() if cache is None else (cache,),
         include=options.include,
     )
     if options.code_limit is not None:

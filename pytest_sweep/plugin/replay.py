@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_sweep.items.private import write_log_file
+from pytest_sweep.items.reports import CACHED, rebuild_warning
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collection import TRIAL
 from pytest_sweep.plugin.ending import raise_if_ended
@@ -21,7 +23,6 @@ from pytest_sweep.plugin.turns import Turns
 from pytest_sweep.reporting import Progress, junit_properties
 from pytest_sweep.results import Result, path_or_url
 from pytest_sweep.store import RunReader, Start
-from pytest_sweep.worker.reports import CACHED, rebuild_warning
 
 if TYPE_CHECKING:
     from pytest_sweep.plugin.debugging import Debugger
@@ -210,8 +211,7 @@ class Replayer:
     def _write_log(self, event: events.LogWritten) -> None:
         logging_plugin = self._config.pluginmanager.get_plugin("logging-plugin")
         if logging_plugin is not None:
-            logging_plugin.log_file_handler.stream.write(event.text)
-            logging_plugin.log_file_handler.flush()
+            write_log_file(logging_plugin, event.text)
 
     def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
         if event.reports:

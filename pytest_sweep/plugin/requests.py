@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from pytest_sweep.errors import ResourcesError
+from pytest_sweep.items.parametrization import point_of
 from pytest_sweep.model.request import Request
-from pytest_sweep.worker.collect import point_of
 
 
 class RequestReader:

@@ -11,6 +11,8 @@ import pytest
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import SweepError
 from pytest_sweep.executors.base import Executor
+from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.reports import CACHED, LOCATION
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector
 from pytest_sweep.plugin.ending import raise_if_ended
 from pytest_sweep.plugin.freezing import Freezer
@@ -21,12 +23,8 @@ from pytest_sweep.plugin.sources import SourceReader
 from pytest_sweep.plugin.spread import OrdinaryTests
 from pytest_sweep.plugin.trials import TrialPhase
 from pytest_sweep.plugin.warned import warn
-from pytest_sweep.worker.keeper import FixtureKeeper
-from pytest_sweep.worker.reports import CACHED, LOCATION
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
-    from _pytest.fixtures import SubRequest
-
     from pytest_sweep.plugin.resuming import Resumption
     from pytest_sweep.results import SessionResults
 
@@ -87,7 +85,7 @@ class SweepRun:
     # A wrapper of the old style, because one of the new stands in the traceback of every fixture that fails.
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[object], request: SubRequest
+        self, fixturedef: pytest.FixtureDef[object], request: Any
     ) -> Generator[None, pluggy.Result[object], None]:
         """Forget that ``sweep_results`` was asked for too early, so that the tests after the trials do not fail with the same."""
         outcome = yield

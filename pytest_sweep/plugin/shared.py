@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import DefinitionError, ResourcesError
-from pytest_sweep.model.shared import SharedFixture, shared_request
-from pytest_sweep.sharing import shared_arguments
-from pytest_sweep.worker.shared import (
+from pytest_sweep.items.shared import (
     Definition,
     describe_fixture,
     fixture_id,
@@ -17,6 +15,8 @@ from pytest_sweep.worker.shared import (
     place_of,
     shared_definitions,
 )
+from pytest_sweep.model.shared import SharedFixture, shared_request
+from pytest_sweep.sharing import shared_arguments
 
 
 def shared_fixtures(item: pytest.Function, sweep: str) -> tuple[SharedFixture, ...]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep.items.definition import unwrapped
+from pytest_sweep.items.private import fixture_info
 from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.worker.definition import unwrapped
 
 _OF_THE_KEY = frozenset({"configs", "grid", "ids", "num_samples", "repeats", "space", "where"})
 """The arguments of a sweep that say what is tried: each trial's key holds that, so that a space may grow without being other code."""
@@ -56,7 +57,7 @@ class SourceReader:
     def _fixture(self, name: str, item: pytest.Function) -> str | None:
         """Return the digest of a fixture: of all functions of its name that it may call, and of their files."""
         texts = []
-        for definition in item._fixtureinfo.name2fixturedefs[name]:
+        for definition in fixture_info(item).name2fixturedefs[name]:
             function = inspect.unwrap(unwrapped(definition.func))
             file = self._file_of(function)
             if file is None:
@@ -75,7 +76,7 @@ class SourceReader:
 
 def _fixture_names(item: pytest.Function) -> Iterator[str]:
     """Yield the fixtures that an item uses, but for pytest's own and ours: those come with versions, which are stored."""
-    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+    for name, definitions in fixture_info(item).name2fixturedefs.items():
         modules = [getattr(unwrapped(definition.func), "__module__", None) or "" for definition in definitions]
         if not all(f"{module}.".startswith(_OWN) for module in modules):
             yield name

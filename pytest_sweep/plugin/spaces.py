@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.items.definition import SweepDefinition
 from pytest_sweep.space import Expansion, Override, Space, axis_keys, expand
-from pytest_sweep.worker.definition import SweepDefinition
 
 
 class SpaceExpander:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep.items.private import temporary_root
 from pytest_sweep.wire.code import Code
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.versions import essential_versions
@@ -36,7 +37,7 @@ def session_spec(
         args=tuple(args),
         cwd=str(cwd),
         files=tuple(map(str, files)),
-        basetemp=str(config._tmp_path_factory.getbasetemp()),  # type: ignore[attr-defined]
+        basetemp=str(temporary_root(config)),
         sys_path=tuple(sys.path),
         environ=dict(environ),
         run=run,

@@ -16,6 +16,7 @@ from pytest_sweep.engine.loop import Loop, SessionExit
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import ExecutorError, StoreError
 from pytest_sweep.executors.base import Executor
+from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import Accepted, SessionStarted, TrialNotRun
 from pytest_sweep.plugin.checks import check_executor
 from pytest_sweep.plugin.collection import TRIAL
@@ -27,7 +28,6 @@ from pytest_sweep.plugin.specs import session_spec
 from pytest_sweep.plugin.tasks import TaskMaker
 from pytest_sweep.store import begin_run
 from pytest_sweep.wire.spec import SessionSpec
-from pytest_sweep.worker.keeper import FixtureKeeper
 
 if TYPE_CHECKING:  # Imports the database, for which the first trial need not wait.
     from pytest_sweep.plugin.chronicle import Chronicle

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep.items.private import report_as_data
 from pytest_sweep.model import events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.trials import Task, TrialState
@@ -73,7 +74,7 @@ class Outcome:
             if when == "call" and self.state is TrialState.SKIPPED:
                 result, longrepr = "skipped", (location[0], 1, f"Skipped: {self.error or 'by the test'}")
             report = pytest.TestReport(node_id, location, {}, result, longrepr, when, duration=duration)  # type: ignore[arg-type]
-            made.append({**report._to_json(), "$report_type": "TestReport"})
+            made.append(report_as_data(report))
         return tuple(made)
 
 

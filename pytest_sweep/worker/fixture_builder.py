@@ -6,15 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from _pytest.fixtures import FuncFixtureInfo
 
+from pytest_sweep.items import private
+from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.reports import error_text, serialized
+from pytest_sweep.items.shared import Definition
 from pytest_sweep.model.events import WarningRecorded
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.sizes import size_words
 from pytest_sweep.wire.parcel import Parcel
-from pytest_sweep.worker.keeper import FixtureKeeper
-from pytest_sweep.worker.reports import error_text, serialized
-from pytest_sweep.worker.shared import BorrowedFixtures, Definition
+from pytest_sweep.worker.borrowing import BorrowedFixtures
 
 MOST_COPIED = 50_000_000
 """How many bytes of a shared value may be copied into each worker before somebody is warned of it."""
@@ -91,9 +92,9 @@ class _FixtureItem(pytest.Function):
     @classmethod
     def of(cls, definition: Definition, collector: pytest.Module | pytest.Class) -> _FixtureItem:
         name = definition.argname
-        chain = list(collector.session._fixturemanager.getfixturedefs(name, collector) or ())
+        chain = private.fixture_chain(collector, name)
         chain = chain[: chain.index(definition) + 1]
-        info = FuncFixtureInfo((name,), (name,), [name], {name: chain})
+        info = private.lone_fixture_info(name, chain)
         # Its function is the fixture's, so that pytest shows where that is written, and cuts tracebacks there.
         item: _FixtureItem = cls.from_parent(collector, name=name, callobj=_function(definition), fixtureinfo=info)
         return item

@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep.items.building import ItemBuilder
+from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.reports import plain_warning, serialized
+from pytest_sweep.items.tracing import refuse_debuggers
 from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.model.trials import TrialState
@@ -19,14 +23,10 @@ from pytest_sweep.wire.outbox import Outbox
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.task import PackedTask
+from pytest_sweep.worker.borrowing import BorrowedFixtures
 from pytest_sweep.worker.fixture_builder import FixtureBuilder
-from pytest_sweep.worker.items import ItemBuilder
-from pytest_sweep.worker.keeper import FixtureKeeper
 from pytest_sweep.worker.lending import Lender
-from pytest_sweep.worker.reports import plain_warning, serialized
 from pytest_sweep.worker.runner import TrialRunner
-from pytest_sweep.worker.shared import BorrowedFixtures
-from pytest_sweep.worker.tracing import refuse_debuggers
 
 PATIENCE_SECONDS = 1.0
 """How long a trial may run before those behind it in its batch are given back."""

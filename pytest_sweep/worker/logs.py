@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep.items import private
 from pytest_sweep.model.events import LogWritten
 from pytest_sweep.worker.runner import Emit
 
@@ -40,10 +41,9 @@ class LogForwarder:
         plugin: Any = config.pluginmanager.get_plugin("logging-plugin")
         if plugin is None:
             return
-        if plugin._log_cli_enabled():
-            plugin.log_cli_handler.stream = _LineStream(self._show)
+        private.set_live_log(plugin, _LineStream(self._show))
         if self._has_file:
-            plugin.log_file_handler.setStream(_LineStream(lambda text: self._emit(LogWritten(text)))).close()
+            private.set_log_file(plugin, _LineStream(lambda text: self._emit(LogWritten(text))))
 
 
 class _LineStream:

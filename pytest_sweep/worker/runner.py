@@ -14,15 +14,16 @@ import pytest
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.hookcalls import call_each
+from pytest_sweep.items import private
+from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state
+from pytest_sweep.items.shared import is_of_shared
 from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.worker.body import wrap_body
-from pytest_sweep.worker.building import BuildingClock
-from pytest_sweep.worker.keeper import FixtureKeeper
+from pytest_sweep.worker.buildtime import BuildingClock
 from pytest_sweep.worker.lending import Lender
-from pytest_sweep.worker.reports import LOCATION, alike, error_text, serialized, trial_state
-from pytest_sweep.worker.shared import is_of_shared
 from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated
 
 Emit = Callable[[object], None]
@@ -219,7 +220,7 @@ class TrialRunner:
         if self._task is None or not self._task.is_continued:
             return  # Nothing can be there: most trials neither look for it nor need a folder.
         # In the folder that pytest clears away, in case this process is killed.
-        above = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        above = private.temporary_root(item.config)
         self._scratch = above / f"checkpoint-{trial.key}-{trial.attempt}"
         self._unrestored = None
         try:

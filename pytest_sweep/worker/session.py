@@ -13,6 +13,7 @@ import pytest
 from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.items.allure import AllureParameters
 from pytest_sweep.model.events import OutputWritten
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.lastwords import LastWords
@@ -20,11 +21,10 @@ from pytest_sweep.wire.outbox import Outbox
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec, enter
 from pytest_sweep.wire.task import PackedTask
-from pytest_sweep.worker.allure import AllureParameters
+from pytest_sweep.worker.guests import Neighbours
 from pytest_sweep.worker.hosted import HostedPlugin, Order
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
-from pytest_sweep.worker.neighbours import Neighbours
 from pytest_sweep.worker.output import OutputPipe
 from pytest_sweep.worker.setupshow import SetupShow
 

@@ -6,7 +6,8 @@ import io
 from collections.abc import Callable
 
 import pytest
-from _pytest.config import create_terminal_writer
+
+from pytest_sweep.items import private
 
 
 class SetupShow:
@@ -23,7 +24,7 @@ class SetupShow:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Put the terminal in. Nothing else writes to what the configuration says is the terminal: the reporter has its own."""
         if config.option.setupshow:
-            writer = create_terminal_writer(config, _Lines(self._show))
+            writer = private.terminal_writer(config, _Lines(self._show))
             config.get_terminal_writer = lambda: writer  # type: ignore[method-assign]
 
 

@@ -31,16 +31,17 @@ ALLOWED: dict[str, frozenset[str]] = {
         "hookcalls": "",
         "sharing": "errors",
         "wire": "model errors",
-        "worker": "sharing wire space checkpoints model hookcalls durations sizes errors",
-        "executors": "sharing worker wire model sizes errors",
+        "items": "sharing wire space model durations errors",
+        "worker": "items sharing wire space checkpoints model hookcalls durations sizes errors",
+        "executors": "sharing worker items wire model sizes errors",
         "engine": "executors wire model durations errors",
         "results": "store space model errors",
         "reporting": "store space model durations errors",
         "decorator": "errors",
         "hookspecs": "",
-        "plugin": "engine executors reporting results worker wire store checkpoints space model hookspecs hookcalls decorator "
-        "sharing durations sizes errors",
-        "testing": "plugin engine executors reporting results worker wire store checkpoints space model hookcalls decorator errors",
+        "plugin": "engine executors reporting results worker items wire store checkpoints space model hookspecs hookcalls "
+        "decorator sharing durations sizes errors",
+        "testing": "plugin engine executors reporting results worker items wire store checkpoints space model hookcalls decorator errors",
         "__init__": "",
     }.items()
 }
@@ -212,6 +213,13 @@ class TestDirections:
             )
             == []
         )
+
+    @pytest.mark.parametrize(("package", "home"), [("_pytest", "items/private.py")])
+    def test_one_home_for_private_names(self, package: str, home: str) -> None:
+        """What is private to another package is imported in one module only."""
+        users = [found for found in all_imports() if f"{found.module}.".startswith(f"{package}.")]
+        assert users
+        assert texts(found for found in users if found.file != home) == []
 
     def test_imports_inside_functions(self) -> None:
         """An import inside a function has its reason in the table of this file, and the table has no more than there are."""

@@ -13,7 +13,7 @@ from pytest_sweep.model.placement import Placement
 from pytest_sweep.plugin.rebuilding import RebuildingWatch
 from pytest_sweep.testing.driven import make_trials
 from pytest_sweep.testing.samples import SWEEP
-from pytest_sweep.worker.building import BuildingClock
+from pytest_sweep.worker.buildtime import BuildingClock
 
 GPU = Resources(gpu=1)
 

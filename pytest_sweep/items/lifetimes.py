@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
-from _pytest.warnings import catch_warnings_for_item
+
+from pytest_sweep.items import private
 
 
 class FixtureKeeper:
@@ -28,9 +29,8 @@ class FixtureKeeper:
         previous, self._previous = self._previous, item
         if previous is None or (item is not None and item.parent is previous.parent):
             return
-        state = previous.session._setupstate
         with _watched(previous):
-            call = pytest.CallInfo.from_call(lambda: state.teardown_exact(item), when="teardown")
+            call = pytest.CallInfo.from_call(lambda: private.tear_down_to(previous.session, item), when="teardown")
         if call.excinfo is not None:
             report = previous.ihook.pytest_runtest_makereport(item=previous, call=call)
             self._on_error(previous, report)
@@ -41,7 +41,7 @@ def _watched(item: pytest.Item) -> Iterator[None]:
     """Capture what is written, and record what is warned of, as pytest does while it tears an item down."""
     capture = item.config.pluginmanager.get_plugin("capturemanager")
     with contextlib.ExitStack() as stack:
-        stack.enter_context(catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item))
+        stack.enter_context(private.recorded_warnings(item))
         if capture is not None:
             stack.enter_context(capture.item_capture("teardown", item))
         yield

@@ -18,8 +18,8 @@ from typing import Any
 
 import execnet
 import pytest
-from _pytest.config import create_terminal_writer
 
+from pytest_sweep.items import private
 from pytest_sweep.model.events import SessionStarted, WorkerOutput
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.runner import Emit
@@ -105,7 +105,7 @@ class Neighbours:
         manager = session.config.pluginmanager
         reporter = manager.unregister(name="terminalreporter")
         if reporter is not None:
-            reporter._tw = create_terminal_writer(session.config, _Silence(self._sync_output))
+            private.set_terminal(reporter, session.config, _Silence(self._sync_output))
             manager.register(_StandIn(reporter, session.config), "terminalreporter")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,8 +1,4 @@
-"""Makes pytest items of a sweep's points, on the driver for all of them and in a worker for one.
-
-The one place that uses pytest's private way of generating functions: there is no public one for functions whose names do not
-match ``python_functions``.
-"""
+"""Makes pytest items of a sweep's points, on the driver for all of them and in a worker for one."""
 
 from __future__ import annotations
 
@@ -13,8 +9,9 @@ from typing import Any
 import pytest
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.items import private
+from pytest_sweep.items.definition import SweepDefinition, is_sweep, unwrapped
 from pytest_sweep.space import Point
-from pytest_sweep.worker.definition import SweepDefinition, is_sweep, unwrapped
 
 POINT = "_sweep_point"
 """The private parameter of every trial: a function that takes none of the configuration has nothing else to hang on."""
@@ -27,8 +24,7 @@ def generate_items(
     collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any]
 ) -> list[pytest.Function]:
     """Return the items of `function`, whatever its name, through ``pytest_generate_tests`` as for any test."""
-    items: list[pytest.Function] = list(collector._genfunctions(name, unwrapped(function)))
-    return items
+    return private.generate_functions(collector, name, unwrapped(function))
 
 
 def parametrize(
@@ -52,7 +48,7 @@ def parametrize(
 
 def check_arguments(item: pytest.Function) -> None:
     """Raise DefinitionError if the item's function takes an argument that nothing provides."""
-    fixtures = item._fixtureinfo
+    fixtures = private.fixture_info(item)
     for name in fixtures.argnames:
         if name != "request" and name not in item.callspec.params and name not in fixtures.name2fixturedefs:
             point = point_of(item)
@@ -78,7 +74,7 @@ def other_parameters(item: pytest.Function, definition: SweepDefinition) -> dict
 def _wanted_names(metafunc: pytest.Metafunc, definition: SweepDefinition, keys: Sequence[str]) -> list[str]:
     """Return the names that the function, or a fixture that it uses, takes from the configuration."""
     taken = {param.name: param for param in inspect.signature(definition.function).parameters.values()}
-    fixtures: Mapping[str, Sequence[Any]] = metafunc.definition._fixtureinfo.name2fixturedefs
+    fixtures: Mapping[str, Sequence[Any]] = private.fixture_info(metafunc.definition).name2fixturedefs
     wanted = []
     for name in (definition.config_arg, *keys):
         if name in taken and taken[name].default is not inspect.Parameter.empty:

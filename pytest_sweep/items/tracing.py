@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
-from _pytest.debugging import pytestPDB
+
+from pytest_sweep.items import private
 
 PYTESTS_OWN = "pdbtrace"
 """The name of pytest's plugin for this. It would stop in what we call the body with, and lose what the body returns."""
@@ -40,6 +41,6 @@ def traced(function: Callable[..., Any], config: pytest.Config) -> Callable[...,
 
     @functools.wraps(function)
     def stopping(**arguments: Any) -> Any:
-        return pytestPDB._init_pdb("runcall").runcall(function, **arguments)  # type: ignore[no-untyped-call]
+        return private.call_in_debugger(function, arguments)
 
     return stopping

@@ -9,8 +9,8 @@ from typing import Any
 import pluggy
 import pytest
 
+from pytest_sweep.items.parametrization import POINT
 from pytest_sweep.space import Point
-from pytest_sweep.worker.collect import POINT
 
 _hookimpl = pluggy.HookimplMarker("allure")
 """As allure-pytest's own, which may not be installed."""

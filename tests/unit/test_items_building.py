@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from pytest_sweep.items.building import MOST_AT_ONCE, ItemBuilder
 from pytest_sweep.model.trials import Sweep, Task, Trial
 from pytest_sweep.wire.task import PackedTask
-from pytest_sweep.worker.items import MOST_AT_ONCE, ItemBuilder
 
 PLAIN = """
     from pytest_sweep import sweep

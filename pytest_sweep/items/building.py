@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from pytest_sweep.errors import SweepError
+from pytest_sweep.items.definition import is_sweep, read_definition, unwrapped
+from pytest_sweep.items.parametrization import class_of_sweeps, generate_items, parametrize
 from pytest_sweep.model.trials import Task, Trial
 from pytest_sweep.space import Point
 from pytest_sweep.wire.task import PackedTask
-from pytest_sweep.worker.collect import class_of_sweeps, generate_items, parametrize
-from pytest_sweep.worker.definition import is_sweep, read_definition, unwrapped
 
 MOST_AT_ONCE = 64
 """How many items are made at once; where something else is parametrized, too, each trial makes several, and one of them is taken."""

@@ -1,0 +1,138 @@
+"""All private names of pytest in use, each with what it is for. No other module may use one.
+
+pytest has no public way to do these things. When a new pytest drops a name, ``tests/unit/test_items_private.py`` says which one, and
+what it was needed for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TextIO
+
+import pytest
+from _pytest.config import create_terminal_writer
+from _pytest.debugging import pytestPDB
+from _pytest.fixtures import FuncFixtureInfo
+from _pytest.runner import runtestprotocol
+from _pytest.warnings import catch_warnings_for_item
+
+ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "pytest.Module": {
+            "_genfunctions": "generate the items of a function whose name does not match python_functions"
+        },
+        "pytest.Function": {"_fixtureinfo": "know which fixtures an item uses"},
+        "pytest.Session": {
+            "_fixturemanager": "find the shared fixtures of a session",
+            "_setupstate": "tear fixtures down when the next item does not share them",
+        },
+        "pytest.Config": {"_tmp_path_factory": "know the folder for temporary folders"},
+        "pytest.Cache": {"_cachedir": "leave pytest's cache behind when code is shipped to nodes"},
+        "terminal reporter": {"_tw": "silence the terminal of a worker's session"},
+        "logging plugin": {
+            "_log_cli_enabled": "send live logs to the driver",
+            "log_cli_handler": "send live logs to the driver",
+            "log_file_handler": "send what is for --log-file to the driver",
+        },
+        "pytest.TestReport": {"_to_json": "make reports for a fake executor as a worker would"},
+        "pytestPDB": {"_init_pdb": "stop at the first line of a body, for --trace"},
+    }
+)
+"""The private attributes by the object that has them, each with what we need it to do."""
+
+
+def generate_functions(
+    collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any]
+) -> list[pytest.Function]:
+    """Return the items of `function`, whatever its name, through ``pytest_generate_tests`` as for any test."""
+    return list(collector._genfunctions(name, function))
+
+
+def fixture_info(item: pytest.Function) -> FuncFixtureInfo:
+    """Return which fixtures an item uses, and what their names stand for."""
+    return item._fixtureinfo
+
+
+def lone_fixture_info(name: str, chain: Sequence[pytest.FixtureDef[Any]]) -> FuncFixtureInfo:
+    """Return the fixtures of an item that uses the fixture `name` and no other, not those with autouse either."""
+    return FuncFixtureInfo((name,), (name,), [name], {name: chain})
+
+
+def fixture_chain(collector: pytest.Module | pytest.Class, name: str) -> list[pytest.FixtureDef[Any]]:
+    """Return the fixtures of this name that `collector` sees, the one that counts last."""
+    return list(collector.session._fixturemanager.getfixturedefs(name, collector) or ())
+
+
+def fixture_definitions(session: pytest.Session) -> list[pytest.FixtureDef[Any]]:
+    """Return all fixtures that a session knows."""
+    manager: Any = session._fixturemanager
+    if hasattr(manager, "_get_all_fixture_defs"):
+        return list(manager._get_all_fixture_defs())
+    return [one for several in manager._arg2fixturedefs.values() for one in several]  # Before pytest 9.1.
+
+
+def tear_down_to(session: pytest.Session, item: pytest.Item | None) -> None:
+    """Tear down what `item`, the next one, does not need; all if it is None."""
+    session._setupstate.teardown_exact(item)
+
+
+def recorded_warnings(item: pytest.Item) -> AbstractContextManager[None]:
+    """Return a context in which warnings are recorded as those of `item`."""
+    return catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item)
+
+
+def run_phases(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+    """Run the phases of an item and return their reports, without logging them."""
+    return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
+def temporary_root(config: pytest.Config) -> Path:
+    """Return the folder in which the temporary folders of a session are, which is made if it is not there."""
+    root: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    return root
+
+
+def cache_folder(config: pytest.Config) -> Path | None:
+    """Return the folder of pytest's cache; None with ``-p no:cacheprovider``."""
+    cache: pytest.Cache | None = getattr(config, "cache", None)
+    return None if cache is None else Path(cache._cachedir)
+
+
+def terminal_writer(config: pytest.Config, file: TextIO) -> Any:
+    """Return a writer of terminal text into `file`, as the configuration wants it."""
+    return create_terminal_writer(config, file)
+
+
+def set_terminal(reporter: Any, config: pytest.Config, file: TextIO) -> None:
+    """Have a terminal reporter write into `file`."""
+    reporter._tw = terminal_writer(config, file)
+
+
+def set_live_log(plugin: Any, stream: object) -> None:
+    """Have pytest's logging plugin write live logs (``log_cli``) into `stream`, where they are turned on."""
+    if plugin._log_cli_enabled():
+        plugin.log_cli_handler.stream = stream
+
+
+def set_log_file(plugin: Any, stream: Any) -> None:
+    """Have pytest's logging plugin write what is for ``--log-file`` into `stream`, and close the file it has opened."""
+    plugin.log_file_handler.setStream(stream).close()
+
+
+def write_log_file(plugin: Any, text: str) -> None:
+    """Write formatted text into the file of ``--log-file``."""
+    plugin.log_file_handler.stream.write(text)
+    plugin.log_file_handler.flush()
+
+
+def report_as_data(report: pytest.TestReport) -> dict[str, Any]:
+    """Return a report as pytest serializes it, without the hook that needs a configuration."""
+    return {**report._to_json(), "$report_type": "TestReport"}
+
+
+def call_in_debugger(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Call `function` in pytest's debugger, which stops at its first line."""
+    return pytestPDB._init_pdb("runcall").runcall(function, **arguments)  # type: ignore[no-untyped-call]
