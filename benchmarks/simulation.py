@@ -1,4 +1,4 @@
-"""The scheduler with simulated workers: ``python -m benchmarks.simulation NODES TRIALS`` writes what it took to simulation.json."""
+"""The controller with simulated workers: ``python -m benchmarks.simulation NODES TRIALS`` writes what it took to simulation.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from pytest_sweep.engine.scheduler import Scheduler
+from pytest_sweep.engine.controller import Controller
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState, commands, events
 
 CPUS = 8
@@ -21,7 +21,7 @@ _SECONDS = 0.2
 
 
 class Simulation:
-    """Runs trials to their ends on workers that are as fast as they say; measures the scheduler only.
+    """Runs trials to their ends on workers that are as fast as they say; measures the controller only.
 
     Args:
         nodes: how many, of `CPUS` each.
@@ -36,7 +36,7 @@ class Simulation:
         self._nodes = tuple(
             events.Node(f"node-{n}", f"10.0.{n // 250}.{n % 250}", Resources(float(CPUS))) for n in range(nodes)
         )
-        self.scheduler = Scheduler()
+        self.controller = Controller()
         self.events = 0
         self.seconds = 0.0
         self._now = 0.0
@@ -48,7 +48,7 @@ class Simulation:
         self._tell(events.Tick(0.0))
         self._tell(events.NodesChanged(self._nodes))
         self._tell(events.TrialsAdded(tuple(self.trials)))
-        while not self.scheduler.done:
+        while not self.controller.done:
             self._now, _, event = heapq.heappop(self._due)
             self._tell(event)
             if self.events % TICKS_EVERY == 0:
@@ -56,7 +56,7 @@ class Simulation:
 
     def _tell(self, event: events.Event) -> None:
         before = time.process_time()  # Of the CPU: what others do meanwhile is not measured.
-        decided = self.scheduler.handle(event)
+        decided = self.controller.handle(event)
         self.seconds += time.process_time() - before
         self.events += 1
         self._obey(decided)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:  # The plugin loads these specs at every start of pytest: they must cost nothing.
-    from pytest_sweep.executors.base import Executor
+    from pytest_sweep.engine.port import Executor
     from pytest_sweep.model.trials import Run, Trial
     from pytest_sweep.reporting import Column
     from pytest_sweep.results import Result, SweepResults

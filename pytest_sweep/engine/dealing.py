@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pytest_sweep.engine.fleet import Fleet
-from pytest_sweep.engine.ledger import Entry, Ledger
+from pytest_sweep.engine.capacity import Worker
 from pytest_sweep.engine.limits import SameFailures
 from pytest_sweep.engine.pacing import Pacing
-from pytest_sweep.engine.pool import Worker
+from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.workers import Workers
 
 
 class Dealer:
@@ -14,16 +14,16 @@ class Dealer:
 
     Args:
         ledger: knows what waits.
-        fleet: orders the workers.
+        workers: orders the workers.
         pacing: knows how long the trials of a sweep last.
         failures: knows how many of a sweep may still be tried, where all have failed alike.
     """
 
-    def __init__(self, ledger: Ledger, fleet: Fleet, pacing: Pacing, failures: SameFailures) -> None:
+    def __init__(self, ledger: Ledger, workers: Workers, pacing: Pacing, failures: SameFailures) -> None:
         self._ledger = ledger
-        self._fleet = fleet
+        self._workers = workers
         self._pacing = pacing
-        self._failures = failures
+        self._same_failures = failures
 
     def deal(self, worker: Worker) -> None:
         """Give `worker` the next trials of its shape, if any wait."""
@@ -42,11 +42,11 @@ class Dealer:
             batch.append(entry)
         for entry in batch:
             entry.worker = worker
-        self._fleet.run(worker, {entry.trial.key: entry.attempt for entry in batch})
+        self._workers.run(worker, {entry.trial.key: entry.attempt for entry in batch})
 
     def _size(self, worker: Worker, first: Entry, waiting: int) -> int:
         if worker.shape.fresh_process or first.alone:
             return 1
         sweep = first.trial.sweep.id
-        wanted = self._pacing.batch_size(sweep, waiting, self._fleet.pool.count(worker.shape))
-        return self._failures.most_next(sweep, wanted)
+        wanted = self._pacing.batch_size(sweep, waiting, self._workers.capacity.count(worker.shape))
+        return self._same_failures.most_next(sweep, wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pytest_sweep.engine.pool import Pool, Shape
+from pytest_sweep.engine.capacity import Capacity, Shape
 from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.placement import Placement
@@ -25,30 +25,30 @@ def check_feasible(
         future: the node types that an autoscaler could add, as many as are needed.
         advice: ends the text of the error: what the executor has not.
     """
-    pool = Pool(future)
-    pool.set_nodes(nodes)
+    capacity = Capacity(future)
+    capacity.set_nodes(nodes)
     checked: set[Shape] = set()
     for trial in trials:
         shape = Shape(trial.resources, placement=trial.placement)
         if shape in checked:
             continue
         checked.add(shape)
-        if pool.place_when_empty(shape) is None and not pool.could_scale_to(shape):
+        if capacity.place_when_empty(shape) is None and not capacity.could_scale_to(shape):
             who, how = (trial.id, "@pytest.mark.resources") if isinstance(trial, Trial) else (str(trial), "@shared")
             raise InfeasibleError(f"{who} asks for {_problem(shape, nodes, future, how)} {advice}".rstrip())
 
 
 def most_at_once(requests: Mapping[Shape, int], nodes: Sequence[Node]) -> int:
     """Return how many of `requests`, each there that many times, fit on `nodes` at once, small ones first."""
-    pool = Pool()
-    pool.set_nodes(nodes)
+    capacity = Capacity()
+    capacity.set_nodes(nodes)
     for shape, count in sorted(requests.items(), key=lambda pair: _size(pair[0].resources)):
         for _ in range(count):
-            place = pool.place(shape)
+            place = capacity.place(shape)
             if place is None:
                 break
-            pool.add(shape, place)
-    return len(pool.workers)
+            capacity.add(shape, place)
+    return len(capacity.workers)
 
 
 def _problem(shape: Shape, nodes: Sequence[Node], future: Sequence[Resources], how: str) -> str:

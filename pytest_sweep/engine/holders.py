@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from pytest_sweep.durations import duration_words
-from pytest_sweep.engine.pool import Worker, WorkerState
+from pytest_sweep.engine.capacity import Worker, WorkerState
 from pytest_sweep.model.resources import Resources
 
 MOST_NAMES = 3

@@ -1,4 +1,4 @@
-"""The one loop that drives the engine: takes events, asks the scheduler, orders the executor, stores and shows. Knows no pytest."""
+"""The one loop that drives the engine: takes events, asks the controller, orders the executor, stores and shows. Knows no pytest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.scheduler import Scheduler
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.executors.base import Executor
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task, Trial
@@ -54,7 +54,7 @@ class Loop:
     def __init__(
         self, executor: Executor, audience: Audience, policy: Policy, make_task: Callable[[str, int], Task]
     ) -> None:
-        self._scheduler = Scheduler(policy, executor.future_nodes())
+        self._controller = Controller(policy, executor.future_nodes())
         self._executor = executor
         self._audience = audience
         self._make_task = make_task
@@ -73,33 +73,33 @@ class Loop:
         """
         nodes = events.NodesChanged(tuple(self._executor.nodes()))
         self._handle([events.Tick(time.monotonic()), nodes, events.TrialsAdded(tuple(trials), attempts or {})])
-        while not self._scheduler.done:
+        while not self._controller.done:
             self._step()
-        self._apply(self._scheduler.stop_workers())
-        while self._scheduler.pool.workers:
+        self._apply(self._controller.stop_workers())
+        while self._controller.capacity.workers:
             self._step()
-        self._apply(self._scheduler.stop_shared())
-        while self._scheduler.has_shared:
+        self._apply(self._controller.stop_shared())
+        while self._controller.has_shared:
             self._step()
 
     @property
     def out_of_time(self) -> bool:
         """Whether the run's budget was spent before all trials had run."""
-        return self._scheduler.out_of_time
+        return self._controller.out_of_time
 
     @property
     def resources(self) -> Resources:
         """What all nodes have together."""
-        return self._scheduler.pool.total
+        return self._controller.capacity.total
 
     @property
     def stalled(self) -> float | None:
         """For how many seconds nothing has happened; None while that is not worth a word."""
-        return self._scheduler.stalled
+        return self._controller.stalled
 
     def waiting(self) -> Waiting:
         """Return what waits now, for what, and who has it: found out when it is asked for."""
-        return self._scheduler.waiting()
+        return self._controller.waiting()
 
     def abort(self, reason: str) -> None:
         """Note everything that is not finished as not run; what has arrived by now, or was accepted but not stored yet, is stored."""
@@ -116,7 +116,7 @@ class Loop:
         self._apply([command for event in arrived for command in self._decide(event)])
 
     def _decide(self, event: events.Event) -> Sequence[commands.Command]:
-        decided = self._scheduler.handle(event)
+        decided = self._controller.handle(event)
         # Noted at once, so that `abort` stores it whatever comes between.
         self._unstored += [command.event for command in decided if isinstance(command, commands.Record)]
         return decided

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from pytest_sweep.engine.fleet import Fleet
+from pytest_sweep.engine.capacity import Shape, Worker, WorkerState
 from pytest_sweep.engine.holders import amount_text, amounts_text, holding, joined, missing, named, seconds_text
-from pytest_sweep.engine.ledger import Entry, Ledger
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.pool import Shape, Worker, WorkerState
 from pytest_sweep.engine.shared import SharedEntry
+from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import TrialState
 from pytest_sweep.model.waiting import Wait, Waiting, WaitingGroup
@@ -29,14 +29,14 @@ class Explainer:
 
     Args:
         ledger: the trials.
-        fleet: the workers.
+        workers: the workers.
         policy: the engine's settings.
     """
 
-    def __init__(self, ledger: Ledger, fleet: Fleet, policy: Policy) -> None:
+    def __init__(self, ledger: Ledger, workers: Workers, policy: Policy) -> None:
         self._ledger = ledger
-        self._fleet = fleet
-        self._pool = fleet.pool
+        self._workers = workers
+        self._capacity = workers.capacity
         self._policy = policy
         self._of_shape: dict[Shape, Wait] = {}
         self._delayed = {entry.trial.key: until for until, entry in ledger.delayed()}
@@ -61,7 +61,7 @@ class Explainer:
         if (missing := self._ledger.shared.missing(entry.trial.shared)) is not None:
             return self._shared(missing)
         if key in self._delayed:
-            rest = seconds_text(self._delayed[key] - self._fleet.now)
+            rest = seconds_text(self._delayed[key] - self._workers.now)
             return Wait(f"a retry in {rest}", f"it has failed, and is tried again in {rest}")
         first, wait = self._first(entry.shape)
         return wait if key in first and wait is not None else self._shape(entry.shape)
@@ -74,11 +74,11 @@ class Explainer:
             if more := len(queue) - len(first):
                 yield self._shape(shape), islice(queue, len(first), None) if more <= MOST_LOOKED_AT else (), more
         if self._delayed:
-            rest = seconds_text(min(self._delayed.values()) - self._fleet.now)
+            rest = seconds_text(min(self._delayed.values()) - self._workers.now)
             who = "it has failed, and" if len(self._delayed) == 1 else "they have failed; the first of them"
             yield Wait("another attempt", f"{who} is tried again in {rest}"), self._delayed, len(self._delayed)
         yield from self._held_back()
-        for worker in self._pool.workers.values():
+        for worker in self._capacity.workers.values():
             for key in worker.batch:
                 entry = self._ledger[key]
                 if entry.state is TrialState.PENDING:
@@ -93,7 +93,7 @@ class Explainer:
             yield wait, keys, len(keys)
 
     def _shared(self, missing: SharedEntry) -> Wait:
-        since, fixture = seconds_text(self._fleet.now - missing.since), missing.fixture
+        since, fixture = seconds_text(self._workers.now - missing.since), missing.fixture
         if missing.place:
             why = f"it is being built on node {missing.place}, for {since}"
         else:
@@ -104,14 +104,14 @@ class Explainer:
     def _handed(self, entry: Entry, worker: Worker) -> Wait:
         if next(iter(worker.batch)) != entry.trial.key:
             return _BEHIND
-        since = seconds_text(self._fleet.now - worker.since)
+        since = seconds_text(self._workers.now - worker.since)
         return Wait(
             "its worker", f"the worker on {self._addresses(worker.nodes)} has had it for {since}, and has not begun it"
         )
 
     def _first(self, shape: Shape) -> tuple[Sequence[str], Wait | None]:
         """Return the keys of those that will have the workers of `shape` which are starting, and what they wait for."""
-        starting = self._pool.in_state(WorkerState.STARTING, shape)
+        starting = self._capacity.in_state(WorkerState.STARTING, shape)
         keys = list(islice(self._ledger.queues.get(shape, ()), len(starting)))
         return keys, self._starting(min(starting, key=lambda worker: worker.since)) if keys else None
 
@@ -121,16 +121,16 @@ class Explainer:
         return self._of_shape[shape]
 
     def _explain(self, shape: Shape) -> Wait:
-        if self._fleet.is_full:
-            workers = named(list(self._pool.workers.values()), self._fleet.now, self._trial_of)
+        if self._workers.is_full:
+            workers = named(list(self._capacity.workers.values()), self._workers.now, self._trial_of)
             why = f"as many run as --sweep-max-concurrent or the executor allows, {self._policy.max_concurrent}: {workers}"
             return Wait("other trials to end", why)
-        if self._pool.place_when_empty(shape) is None:
+        if self._capacity.place_when_empty(shape) is None:
             return self._too_large(shape)
-        if self._fleet.place(shape) is not None:
+        if self._workers.place(shape) is not None:
             return _NO_WORKER
-        reserved = self._fleet.reserved
-        if reserved is not None and reserved[1] != shape and self._pool.place(shape) is not None:
+        reserved = self._workers.reserved
+        if reserved is not None and reserved[1] != shape and self._capacity.place(shape) is not None:
             nodes, owner = reserved
             trial = (
                 self._ledger[self._ledger.queues[owner][0]].trial.name
@@ -142,7 +142,7 @@ class Explainer:
         return self._held(shape)
 
     def _starting(self, worker: Worker) -> Wait:
-        since, request = seconds_text(self._fleet.now - worker.since), _request(worker.shape)
+        since, request = seconds_text(self._workers.now - worker.since), _request(worker.shape)
         if not worker.nodes:
             return Wait("a node of the autoscaler", f"it was asked {since} ago for one that holds {request}")
         where = self._addresses(worker.nodes)
@@ -153,25 +153,25 @@ class Explainer:
 
     def _too_large(self, shape: Shape) -> Wait:
         """Explain a shape that no node that is there could hold: it was let in, so that one must be missing."""
-        if not self._pool.could_scale_to(shape):
-            leaving = [node for node in self._pool.node_ids if self._pool.is_leaving(node)]
+        if not self._capacity.could_scale_to(shape):
+            leaving = [node for node in self._capacity.node_ids if self._capacity.is_leaving(node)]
             drained = f" ({self._addresses(leaving)} is drained)" if leaving else ""
-            empty = ", even if empty" if self._pool.suitable(shape) else ""
+            empty = ", even if empty" if self._capacity.suitable(shape) else ""
             why = f"no node that is there can hold it{empty}{drained}: it waits for one to join"
             return Wait(_request(shape), why)
-        asked = next((worker for worker in self._pool.workers.values() if not worker.nodes), None)
+        asked = next((worker for worker in self._capacity.workers.values() if not worker.nodes), None)
         if asked is None:
             return _NO_WORKER
-        since = seconds_text(self._fleet.now - asked.since)
+        since = seconds_text(self._workers.now - asked.since)
         return Wait(
             "a node of the autoscaler", f"it is asked for one node at a time, since {since} for {_request(asked.shape)}"
         )
 
     def _held(self, shape: Shape) -> Wait:
         """Explain a shape for which there is no room: which resource is missing where, and who holds it."""
-        free = self._pool.suitable(shape)
-        if self._fleet.reserved is not None and self._fleet.reserved[1] == shape:
-            free = {node: room for node, room in free.items() if node in self._fleet.reserved[0]}
+        free = self._capacity.suitable(shape)
+        if self._workers.reserved is not None and self._workers.reserved[1] == shape:
+            free = {node: room for node, room in free.items() if node in self._workers.reserved[0]}
         whole = {node: self._whole(node) for node in free}
         free = {node: room for node, room in free.items() if shape.resources.fits(whole[node])}
         if not free:
@@ -201,21 +201,21 @@ class Explainer:
         return Wait(_request(shape), f"{found}; {self._holding(free, lacking)} the rest")
 
     def _holding(self, nodes: Iterable[str], kinds: Iterable[str]) -> str:
-        return holding(self._pool.workers.values(), set(nodes), set(kinds), self._fleet.now, self._trial_of)
+        return holding(self._capacity.workers.values(), set(nodes), set(kinds), self._workers.now, self._trial_of)
 
     def _trial_of(self, worker: Worker) -> str:
         key = next(iter(worker.batch), None)
         return "" if key is None else self._ledger[key].trial.name
 
     def _load(self, node: str) -> int:
-        return sum(node in worker.holds for worker in self._pool.workers.values())
+        return sum(node in worker.holds for worker in self._capacity.workers.values())
 
     def _whole(self, node: str) -> Resources:
-        known = self._pool.node(node)
+        known = self._capacity.node(node)
         return Resources(cpu=0.0) if known is None else known.resources
 
     def _addresses(self, nodes: Iterable[str]) -> str:
-        known = [self._pool.node(node) for node in dict.fromkeys(nodes)]
+        known = [self._capacity.node(node) for node in dict.fromkeys(nodes)]
         names = [node.address for node in known if node is not None]
         return f"node{'' if len(names) == 1 else 's'} {joined(names)}" if names else "a node that is gone"
 

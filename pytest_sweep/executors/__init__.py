@@ -1,1 +1,1 @@
-"""Where to do it: places that run trials, interchangeable by the contract in `base`. Ray is imported in `ray` only."""
+"""Where to do it: places that run trials, interchangeable by the contract in `engine.port`. Ray is imported in `ray` only."""

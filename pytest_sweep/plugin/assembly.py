@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from pytest_sweep.engine.policy import Policy
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.executors.base import Executor
 from pytest_sweep.items.allure import AllureParameters
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.plugin.collection import SweepCollector

@@ -9,8 +9,8 @@ import pytest
 from pytest_sweep.checkpoints import local_path
 from pytest_sweep.engine.feasible import check_feasible
 from pytest_sweep.engine.policy import Policy
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError, InfeasibleError
-from pytest_sweep.executors.base import Executor
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.warned import warn

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_sweep.checkpoints import local_path
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
-from pytest_sweep.executors.base import Executor
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.plugin.backup import Backup

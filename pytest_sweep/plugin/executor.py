@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
-from pytest_sweep.executors.base import Executor
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.private import cache_folder
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions

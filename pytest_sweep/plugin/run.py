@@ -9,8 +9,8 @@ import pluggy
 import pytest
 
 from pytest_sweep.engine.policy import Policy
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
-from pytest_sweep.executors.base import Executor
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.reports import CACHED, LOCATION
 from pytest_sweep.plugin.collection import TRIAL, SweepCollector

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from pytest_sweep.executors.base import Executor
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.model import Run
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.plugin.hooks import HookCaller

@@ -14,8 +14,8 @@ import pytest
 
 from pytest_sweep.engine.loop import Loop, SessionExit
 from pytest_sweep.engine.policy import Policy
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError, StoreError
-from pytest_sweep.executors.base import Executor
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import Accepted, SessionStarted, TrialNotRun
 from pytest_sweep.plugin.checks import check_executor

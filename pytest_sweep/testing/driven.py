@@ -1,12 +1,12 @@
-"""Drives a scheduler by hand, without a loop and an executor: events told, commands returned. For tests that assert on them."""
+"""Drives a controller by hand, without a loop and an executor: events told, commands returned. For tests that assert on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
+from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.scheduler import Scheduler
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.testing.samples import SWEEP
@@ -43,18 +43,18 @@ def make_trials(
 
 
 class Engine:
-    """A scheduler with what it has been told: short to drive, and it keeps all commands by kind."""
+    """A controller with what it has been told: short to drive, and it keeps all commands by kind."""
 
     def __init__(
         self, nodes: Sequence[events.Node] = (), policy: Policy | None = None, future: Sequence[Resources] = ()
     ) -> None:
-        self.scheduler = Scheduler(policy, future)
+        self.controller = Controller(policy, future)
         self.given: list[commands.Command] = []
         self.tell(events.NodesChanged(tuple(nodes or [node()])))
 
     def tell(self, *happened: events.Event) -> list[commands.Command]:
         """Tell what happened and return the commands."""
-        decided = [command for event in happened for command in self.scheduler.handle(event)]
+        decided = [command for event in happened for command in self.controller.handle(event)]
         self.given += decided
         return decided
 

@@ -6,7 +6,7 @@ import collections
 
 import pytest
 
-from pytest_sweep.executors.base import Executor
+from pytest_sweep.engine.port import Executor
 from pytest_sweep.model import Resources, Task, commands, events
 from pytest_sweep.results import load_results
 from pytest_sweep.testing.driven import ONE_CPU, make_trials, node, run

@@ -1,4 +1,4 @@
-"""The scheduler finishes every trial once: attempts, retries, crashes and the end of a run."""
+"""The controller finishes every trial once: attempts, retries, crashes and the end of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from pytest_sweep.engine.scheduler import Scheduler
+from pytest_sweep.engine.controller import Controller
 from pytest_sweep.model import TrialState, commands, events
 from pytest_sweep.testing.driven import ONE_CPU, Engine, ended, make_trials, node, only, records, run
 from pytest_sweep.testing.samples import SWEEP
@@ -24,9 +24,9 @@ class TestAttempts:
             events.TrialReported(trial.key, 1, {"loss": 0.5}),
             ended(trial),
         ]
-        assert not engine.scheduler.done
+        assert not engine.controller.done
         assert records(engine.tell(*happened)) == happened
-        assert engine.scheduler.done
+        assert engine.controller.done
 
     def test_events_of_the_session_pass(self) -> None:
         """Output, warnings, late reports and failed hooks are let pass whenever they come, also after the end."""
@@ -43,7 +43,7 @@ class TestAttempts:
     def test_an_unknown_event(self) -> None:
         """What is no event is a mistake of the caller, not ignored."""
         with pytest.raises(TypeError, match="knows no event"):
-            Scheduler().handle("nonsense")  # type: ignore[arg-type]
+            Controller().handle("nonsense")  # type: ignore[arg-type]
 
     def test_a_failed_trial_is_retried(self) -> None:
         """A trial fails as often as its sweep's retries allow, each attempt recorded as such; then it is ERROR."""
@@ -58,7 +58,7 @@ class TestAttempts:
             assert engine.tell(events.BatchDone("worker-1")) == [run("worker-1", trial, attempt=attempt + 1)]
         last = ended(trial, TrialState.ERROR, attempt=3)
         assert records(engine.tell(last)) == [last]
-        assert engine.scheduler.done
+        assert engine.controller.done
 
     @pytest.mark.parametrize("state", [TrialState.TERMINATED, TrialState.SKIPPED, TrialState.STOPPED])
     def test_only_failures_are_retried(self, state: TrialState) -> None:
@@ -68,7 +68,7 @@ class TestAttempts:
         engine.add([trial])
         engine.start("worker-1")
         assert records(engine.finish(trial, state)) == [ended(trial, state)]
-        assert engine.scheduler.done
+        assert engine.controller.done
 
     def test_an_older_attempt_is_refused(self) -> None:
         """Whatever an attempt sends after it was given up is refused, its end included."""
@@ -96,7 +96,7 @@ class TestAttempts:
         assert (
             engine.tell(ended(trial), events.TrialReported(trial.key, 1, {}), events.TrialReturned(trial.key, 1)) == []
         )
-        assert not engine.scheduler.done
+        assert not engine.controller.done
 
     def test_a_trial_that_nobody_has(self) -> None:
         """What is said of a trial that waits in its queue is refused: else it would be finished and still run."""
@@ -133,7 +133,7 @@ class TestCrashes:
             commands.StopWorker("worker-1"),
             commands.Record(dataclasses.replace(died, attempt=2)),
         ]
-        assert engine.scheduler.done
+        assert engine.controller.done
 
     def test_without_worker_retries(self) -> None:
         """With worker_retries=0 the first death is the end."""
@@ -238,7 +238,7 @@ class TestEnding:
         assert engine.tell(events.RunEnding("interrupted")) == [
             commands.Record(events.TrialNotRun(trial.key, "interrupted")) for trial in (trials[0], trials[2], trials[3])
         ]
-        assert engine.scheduler.done
+        assert engine.controller.done
         assert engine.tell(events.RunEnding("again")) == []
 
     @pytest.mark.parametrize("death", [True, False])
@@ -277,12 +277,12 @@ class TestEnding:
         engine.finish(trials[0])
         engine.tell(events.BatchDone("worker-1"))
         stops = [commands.StopWorker(f"worker-{number}") for number in (1, 2, 3)]
-        assert engine.scheduler.stop_workers() == stops
-        assert engine.scheduler.stop_workers() == []
+        assert engine.controller.stop_workers() == stops
+        assert engine.controller.stop_workers() == []
         assert engine.start("worker-3") == []
         assert engine.tell(events.BatchDone("worker-2")) == []
         assert engine.tell(*(events.WorkerStopped(stop.worker) for stop in stops)) == []
-        assert not engine.scheduler.pool.workers
+        assert not engine.controller.capacity.workers
 
     def test_trials_may_be_added_later(self) -> None:
         """A run that is done goes on when there is more to do."""
@@ -291,12 +291,12 @@ class TestEnding:
         engine.start("worker-1")
         engine.finish(trials[0])
         engine.tell(events.BatchDone("worker-1"))
-        assert engine.scheduler.done
+        assert engine.controller.done
         assert engine.add(trials[1:]) == [run("worker-1", trials[1])]
-        assert not engine.scheduler.done
+        assert not engine.controller.done
 
     def test_the_record_of_a_trial(self) -> None:
-        """The scheduler gives back the trial of a key."""
+        """The controller gives back the trial of a key."""
         engine, (trial,) = Engine(), make_trials(1)
         engine.add([trial])
-        assert engine.scheduler.trial(trial.key) is trial
+        assert engine.controller.trial(trial.key) is trial

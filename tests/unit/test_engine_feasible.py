@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from pytest_sweep.engine.capacity import Shape
 from pytest_sweep.engine.feasible import check_feasible, most_at_once
-from pytest_sweep.engine.pool import Shape
 from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model import Resources, events
 from pytest_sweep.model.placement import Placement

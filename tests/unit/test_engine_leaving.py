@@ -1,4 +1,4 @@
-"""What the scheduler does about nodes that are drained: nothing new begins there, and what runs goes on elsewhere."""
+"""What the controller does about nodes that are drained: nothing new begins there, and what runs goes on elsewhere."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TestLeavingNodes:
         engine = running(trial)
         engine.tell(reported(trial), ended(trial))
         assert engine.tell(events.Tick(1.0)) == []
-        assert engine.scheduler.done
+        assert engine.controller.done
 
     def test_an_end_before_a_checkpoint(self) -> None:
         """A trial that comes to its end on a leaving node has ended; its worker gets no other one."""
@@ -75,7 +75,7 @@ class TestLeavingNodes:
         given = engine.tell(events.BatchDone("worker-1"))
         assert given == [commands.StopWorker("worker-1")]
         assert engine.tell(events.WorkerStopped("worker-1")) == []
-        assert "drained" in engine.scheduler.waiting().groups[0].wait.why
+        assert "drained" in engine.controller.waiting().groups[0].wait.why
 
     def test_the_deadline(self) -> None:
         """What still runs when a leaving node is as good as gone is ended, as drained, and goes on elsewhere."""

@@ -1,4 +1,4 @@
-"""What the scheduler does when time runs out, when failures wait, and when a sweep fails as a whole."""
+"""What the controller does when time runs out, when failures wait, and when a sweep fails as a whole."""
 
 from __future__ import annotations
 
@@ -186,8 +186,8 @@ class TestBudget:
             events.TrialNotRun(trial.key, reason) for trial in trials[1:]
         ]
         engine.finish(trials[0])
-        assert engine.scheduler.done
-        assert engine.scheduler.out_of_time
+        assert engine.controller.done
+        assert engine.controller.out_of_time
         assert engine.tell(events.BatchDone("worker-1")) == []
 
     def test_a_checkpoint_is_enough(self) -> None:
@@ -200,7 +200,7 @@ class TestBudget:
         reason = events.TrialNotRun(trial.key, "the budget of 1 min is spent")
         assert engine.tell(report) == [commands.Record(report)]
         assert engine.tell(events.Tick(61.2)) == [KILL, commands.Record(reason)]
-        assert engine.scheduler.done
+        assert engine.controller.done
         assert engine.tell(killed()) == [commands.StopWorker("worker-1")]
 
     def test_its_end_comes_with_its_checkpoint(self) -> None:
@@ -236,7 +236,7 @@ class TestBudget:
         engine.begin(trial)
         engine.tell(events.Tick(61.0), events.TrialReported(trial.key, 1, {"a": 1}))
         assert KILL in engine.tell(events.Tick(90.0))
-        assert engine.scheduler.done
+        assert engine.controller.done
         assert [type(event) for event in records(engine.given)][-1] is events.TrialNotRun
 
     def test_a_failure_in_the_time_of_grace(self) -> None:

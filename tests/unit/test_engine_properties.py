@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.scheduler import Scheduler
 from pytest_sweep.model import Resources, Sweep, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.testing.driven import ended, make_trials, node
@@ -63,13 +63,13 @@ class Process:
 
 
 class EngineMachine(RuleBasedStateMachine):
-    """A scheduler, and an executor that hypothesis plays."""
+    """A controller, and an executor that hypothesis plays."""
 
     @initialize(
         limit=st.sampled_from([None, 1, 3]), abort_after=st.sampled_from([0, 3]), timeout=st.sampled_from([None, 20.0])
     )
     def begin(self, limit: int | None, abort_after: int, timeout: float | None) -> None:
-        self.scheduler = Scheduler(Policy(max_concurrent=limit, abort_after=abort_after, timeout=timeout))
+        self.controller = Controller(Policy(max_concurrent=limit, abort_after=abort_after, timeout=timeout))
         self.limit = limit
         self.now = 0.0
         self.processes: dict[str, Process] = {}
@@ -80,7 +80,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.tell(events.NodesChanged(NODES))
 
     def tell(self, event: events.Event) -> None:
-        for command in self.scheduler.handle(event):
+        for command in self.controller.handle(event):
             self.obey(command)
 
     def obey(self, command: commands.Command) -> None:
@@ -179,7 +179,7 @@ class EngineMachine(RuleBasedStateMachine):
             return
         process.batch.pop(0)
         process.runs = False
-        self.tell(dataclasses.replace(ended(self.scheduler.trial(key), state, attempt), duration=duration))
+        self.tell(dataclasses.replace(ended(self.controller.trial(key), state, attempt), duration=duration))
         self.free(name, process)
 
     def free(self, name: str, process: Process) -> None:
@@ -238,7 +238,7 @@ class EngineMachine(RuleBasedStateMachine):
         """What no attempt that counts has sent is refused."""
         key = data.draw(st.sampled_from(sorted(self.added)))
         before = self.finished[key]
-        self.tell(ended(self.scheduler.trial(key), attempt=attempt))
+        self.tell(ended(self.controller.trial(key), attempt=attempt))
         assert self.finished[key] == before
 
     @invariant()
@@ -259,7 +259,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_is_explained(self) -> None:
-        waiting = self.scheduler.waiting()
+        waiting = self.controller.waiting()
         why = [wait.why for key in self.added if (wait := waiting.of(key)) is not None]
         assert all(why)
         assert sum(group.trials for group in waiting.groups) == len(why)
@@ -271,12 +271,12 @@ class EngineMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let everything run to its end, and find every trial finished once."""
-        if not hasattr(self, "scheduler"):
+        if not hasattr(self, "controller"):
             return
         self.nodes = NODES
         self.tell(events.NodesChanged(NODES))
         for _ in range(5000):
-            if self.scheduler.done:
+            if self.controller.done:
                 break
             for name in self.starting:
                 self.processes[name].is_ready = True
@@ -290,13 +290,13 @@ class EngineMachine(RuleBasedStateMachine):
                 self.step(name, TrialState.TERMINATED, 0.01)
             self.now += 5.0
             self.tell(events.Tick(self.now))
-        assert self.scheduler.done, f"{sorted(self.added - set(self.finished))} were forgotten"
+        assert self.controller.done, f"{sorted(self.added - set(self.finished))} were forgotten"
         assert set(self.finished) == self.added
-        for command in self.scheduler.stop_workers():
+        for command in self.controller.stop_workers():
             self.obey(command)
         for name in list(self.processes):
             self.tell(events.WorkerStopped(name))
-        assert not self.scheduler.pool.workers
+        assert not self.controller.capacity.workers
 
 
 def test_random_runs() -> None:

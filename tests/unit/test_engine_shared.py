@@ -57,11 +57,11 @@ def test_one_that_uses_another_is_built_after_it() -> None:
     engine.begin(trial)
     engine.finish(trial)
     engine.tell(events.BatchDone("worker-1"))
-    assert engine.scheduler.has_shared
-    assert orders(engine.scheduler.stop_shared()) == ["stop total"]
+    assert engine.controller.has_shared
+    assert orders(engine.controller.stop_shared()) == ["stop total"]
     assert orders(engine.tell(SharedStopped("total"))) == ["stop data"]
     assert orders(engine.tell(SharedStopped("data"))) == []
-    assert not engine.scheduler.has_shared
+    assert not engine.controller.has_shared
 
 
 def test_one_whose_node_is_lost_is_built_again() -> None:
@@ -73,7 +73,7 @@ def test_one_whose_node_is_lost_is_built_again() -> None:
     assert orders(engine.tell(SharedLost("data"))) == ["build data"]
     assert orders(engine.start("worker-1", "worker-2")) == []
     assert orders(engine.tell(SharedReady("data"))) == ["run", "run"]
-    assert engine.scheduler.waiting().of(trials[3].key) is not None
+    assert engine.controller.waiting().of(trials[3].key) is not None
 
 
 def test_a_trial_that_finds_it_lost_waits_for_it() -> None:
@@ -106,11 +106,11 @@ def test_waiting_for_it_is_explained() -> None:
     engine = Engine()
     trials = using(DATA)
     engine.add(trials)
-    (group,) = engine.scheduler.waiting().groups
+    (group,) = engine.controller.waiting().groups
     assert (group.trials, group.wait.what) == (2, "the shared fixture data")
     assert group.wait.why == "2 CPUs were asked for 0 s ago, to build it with"
     engine.tell(SharedBuilding("data", "10.0.0.1"), events.Tick(12.0))
-    wait = engine.scheduler.waiting().of(trials[0].key)
+    wait = engine.controller.waiting().of(trials[0].key)
     assert wait is not None
     assert wait.why == "it is being built on node 10.0.0.1, for 12 s"
 
@@ -125,7 +125,7 @@ def test_the_end_of_the_run_gives_up_who_waits_for_it() -> None:
         for command in given_up
         if isinstance(command, commands.Record) and isinstance(command.event, events.TrialNotRun)
     ] == ["0" * 16, "0" * 15 + "1"]
-    assert engine.scheduler.done
-    assert orders(engine.scheduler.stop_shared()) == ["stop data"]  # The other one has no process yet.
+    assert engine.controller.done
+    assert orders(engine.controller.stop_shared()) == ["stop data"]  # The other one has no process yet.
     assert orders(engine.tell(SharedReady("data"), SharedStopped("data"))) == []
-    assert not engine.scheduler.has_shared
+    assert not engine.controller.has_shared

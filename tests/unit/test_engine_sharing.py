@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.scheduler import Scheduler
 from pytest_sweep.model import Resources, Trial, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.testing.driven import ONE_CPU, make_trials, node
@@ -41,7 +41,7 @@ class Simulation:
     def __init__(self, nodes: Sequence[events.Node], durations: Mapping[str, float]) -> None:
         self.spans: dict[str, Span] = {}
         self._durations = durations
-        self._scheduler = Scheduler()
+        self._controller = Controller()
         self._nodes: dict[str, tuple[str, ...]] = {}
         self._agenda: list[tuple[float, int, events.Event]] = []
         self._numbers = itertools.count()
@@ -52,7 +52,7 @@ class Simulation:
         """Run the trials, and return when and where each ran, by key."""
         self._tell(events.TrialsAdded(tuple(trials)))
         self._at(TICK, events.Tick(TICK))
-        while not self._scheduler.done:
+        while not self._controller.done:
             self._now, _, event = heapq.heappop(self._agenda)
             assert self._now < 10_000, "the run hangs"
             if isinstance(event, events.Tick):
@@ -62,7 +62,7 @@ class Simulation:
 
     def _tell(self, *happened: events.Event) -> None:
         for event in happened:
-            for command in self._scheduler.handle(event):
+            for command in self._controller.handle(event):
                 self._obey(command)
 
     def _at(self, time: float, event: events.Event) -> None:

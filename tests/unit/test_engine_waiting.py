@@ -19,7 +19,7 @@ TWO_CPUS = Resources(cpu=2)
 
 def busy(engine: Engine, trials: list[Trial], resources: Resources) -> None:
     """Add trials, and have the workers of all of them run."""
-    before = len(engine.scheduler.pool.workers)
+    before = len(engine.controller.capacity.workers)
     engine.add([dataclasses.replace(trial, resources=resources) for trial in trials])
     for number in range(before + 1, before + len(trials) + 1):
         engine.start(f"worker-{number}")
@@ -29,12 +29,12 @@ def busy(engine: Engine, trials: list[Trial], resources: Resources) -> None:
 
 def only_wait(engine: Engine) -> Wait:
     """Return what all that waits waits for."""
-    (group,) = engine.scheduler.waiting().groups
+    (group,) = engine.controller.waiting().groups
     return group.wait
 
 
 def waits(engine: Engine) -> list[tuple[int, str, str]]:
-    return [(group.trials, group.wait.what, group.wait.why) for group in engine.scheduler.waiting().groups]
+    return [(group.trials, group.wait.what, group.wait.why) for group in engine.controller.waiting().groups]
 
 
 class TestRoom:
@@ -43,7 +43,7 @@ class TestRoom:
         engine = Engine([node(cpu=4)])
         busy(engine, make_trials(1, first=50), Resources(cpu=3))
         engine.add(make_trials(12, TWO_CPUS))
-        (group,) = engine.scheduler.waiting().groups
+        (group,) = engine.controller.waiting().groups
         assert (group.trials, group.sweeps) == (12, (SWEEP.name,))
         assert group.wait == Wait("2 CPUs", "node 10.0.0.1 has 1 of 4 CPUs free; train[a=50] (3 CPUs) holds the rest")
 
@@ -136,7 +136,7 @@ class TestWorkers:
         trials = make_trials(5)
         engine.add(trials)
         engine.tell(events.Tick(70.0))
-        waiting = engine.scheduler.waiting()
+        waiting = engine.controller.waiting()
         why = "its worker on node 10.0.0.1 has been starting for 1 min 10 s"
         room = "2 workers that have been starting for 1 min 10 s hold the rest"
         assert waits(engine) == [
@@ -179,7 +179,7 @@ class TestWorkers:
         engine.start("worker-1")
         engine.finish(trials[0], duration=0.0)
         engine.tell(events.BatchDone("worker-1"), events.Tick(8.0))
-        of = engine.scheduler.waiting().of
+        of = engine.controller.waiting().of
         assert of(trials[0].key) is None
         assert of(trials[1].key) == Wait(
             "its worker", "the worker on node 10.0.0.1 has had it for 8 s, and has not begun it"
@@ -211,12 +211,12 @@ class TestOtherReasons:
         engine, trials = Engine([node(cpu=2)]), make_trials(2, sweep=sweep)
         busy(engine, trials, ONE_CPU)
         engine.finish(trials[0], TrialState.ERROR)
-        of = engine.scheduler.waiting().of(trials[0].key)
+        of = engine.controller.waiting().of(trials[0].key)
         assert of is not None
         assert of.what.startswith("a retry in ")
         assert only_wait(engine).why.startswith("it has failed, and is tried again in ")
         engine.finish(trials[1], TrialState.ERROR)
-        (group,) = engine.scheduler.waiting().groups
+        (group,) = engine.controller.waiting().groups
         assert (group.trials, group.wait.what) == (2, "another attempt")
         assert group.wait.why.startswith("they have failed; the first of them is tried again in ")
 
@@ -288,12 +288,12 @@ class TestStall:
         now = 1000.0
         for event in happens:
             engine.tell(events.Tick(now + 59.0))
-            assert engine.scheduler.stalled is None
+            assert engine.controller.stalled is None
             engine.tell(event)
             now += 59.0
         engine.tell(events.Tick(now + 60.0))
-        assert engine.scheduler.stalled == 60.0
-        assert engine.scheduler.waiting().stalled == 60.0
+        assert engine.controller.stalled == 60.0
+        assert engine.controller.waiting().stalled == 60.0
 
     def test_what_does_not_count(self) -> None:
         """That workers start, nodes come and time passes is no progress."""
@@ -302,14 +302,14 @@ class TestStall:
             events.Tick(1059.0), events.NodesChanged((node(1, 1), node(2, 1))), events.WorkerStarted("worker-2", "x")
         )
         engine.tell(events.Tick(1061.0))
-        assert engine.scheduler.stalled == 61.0
+        assert engine.controller.stalled == 61.0
 
     def test_a_run_that_is_over(self) -> None:
         """Where nothing is left to run, nothing stalls."""
         engine, _ = self.engine()
         engine.tell(events.RunEnding("interrupted"), events.Tick(2000.0))
-        assert engine.scheduler.stalled is None
-        assert engine.scheduler.waiting().groups == ()
+        assert engine.controller.stalled is None
+        assert engine.controller.waiting().groups == ()
 
 
 def test_sweeps_are_named() -> None:
@@ -318,15 +318,15 @@ def test_sweeps_are_named() -> None:
     engine = Engine([node(cpu=1)])
     engine.add([*make_trials(3), *make_trials(2, sweep=other, first=3)])
     engine.start("worker-1")
-    group = engine.scheduler.waiting().groups[0]
+    group = engine.controller.waiting().groups[0]
     assert (group.trials, group.sweeps) == (4, ("train_model", "tune"))
     engine.add(make_trials(10_001, first=10))
-    assert engine.scheduler.waiting().groups[0].sweeps == ()
+    assert engine.controller.waiting().groups[0].sweeps == ()
 
 
 def test_nothing_waits() -> None:
     """An engine without trials has nothing to explain."""
-    assert Engine().scheduler.waiting().groups == ()
+    assert Engine().controller.waiting().groups == ()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Decides what runs when and where: events in, commands out, no input or output, no clock of its own.
 
 Its promises: a trial is finished once, and never lost; what an older attempt sends is refused; the resources of all workers on
-a node never exceed what it has. What became of the trials is the ledger's business, which workers there are the fleet's.
+a node never exceed what it has. What became of the trials is the ledger's business, which workers there are the workers's.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_sweep.durations import duration_words
+from pytest_sweep.engine.capacity import WorkerState
 from pytest_sweep.engine.dealing import Dealer
-from pytest_sweep.engine.deaths import Reaper
-from pytest_sweep.engine.fleet import Fleet
-from pytest_sweep.engine.ledger import Entry, Ledger
+from pytest_sweep.engine.failures import Failures
 from pytest_sweep.engine.limits import Budget, Phase, SameFailures
 from pytest_sweep.engine.pacing import Pacing
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.pool import WorkerState
+from pytest_sweep.engine.trials import Entry, Ledger
 from pytest_sweep.engine.waiting import Explainer
+from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedBuilding, SharedEvent, SharedLost, SharedReady, SharedStopped
@@ -29,7 +29,7 @@ from pytest_sweep.model.waiting import Waiting
 DRAINED = "its node was drained: the trial goes on elsewhere"
 
 
-class Scheduler:
+class Controller:
     """The decisions of one run.
 
     Args:
@@ -40,13 +40,13 @@ class Scheduler:
     def __init__(self, policy: Policy | None = None, future: Iterable[Resources] = ()) -> None:
         self._policy = policy or Policy()
         self._ledger = Ledger()
-        self._fleet = Fleet(self._policy, self._ledger.queues, future)
-        self.pool = self._fleet.pool
-        self._reaper = Reaper(self._ledger, self._policy)
+        self._workers = Workers(self._policy, self._ledger.queues, future)
+        self.capacity = self._workers.capacity
+        self._failures = Failures(self._ledger, self._policy)
         self._budget = Budget(self._policy.budget, self._policy.grace)
-        self._failures = SameFailures(self._policy.abort_after)
+        self._same_failures = SameFailures(self._policy.abort_after)
         self._pacing = Pacing()
-        self._dealer = Dealer(self._ledger, self._fleet, self._pacing, self._failures)
+        self._dealer = Dealer(self._ledger, self._workers, self._pacing, self._same_failures)
         self._saved: dict[str, int] = {}
         self._ended = False
         self._progressed = 0.0
@@ -86,12 +86,12 @@ class Scheduler:
     @property
     def stalled(self) -> float | None:
         """For how many seconds no trial has begun, reported or ended; None while that is less than `Policy.stall`."""
-        seconds = self._fleet.now - self._progressed
+        seconds = self._workers.now - self._progressed
         return None if seconds < self._policy.stall or self.done else seconds
 
     def waiting(self) -> Waiting:
         """Return what waits now, for what, and who has it."""
-        return Explainer(self._ledger, self._fleet, self._policy).waiting(self.stalled)
+        return Explainer(self._ledger, self._workers, self._policy).waiting(self.stalled)
 
     def trial(self, key: str) -> Trial:
         """Return the trial of this key."""
@@ -105,15 +105,15 @@ class Scheduler:
         elif isinstance(event, events.SessionEvent):
             self._ledger.record(event)
         else:
-            raise TypeError(f"the scheduler knows no event {event!r}")
+            raise TypeError(f"the controller knows no event {event!r}")
         return self._take_commands()
 
     def stop_workers(self) -> list[commands.Command]:
         """Return the commands that end every worker, for the end of the run."""
         self._ended = True
-        for worker in list(self.pool.workers.values()):
+        for worker in list(self.capacity.workers.values()):
             if worker.state is not WorkerState.KILLED:  # It is stopped when it is dead.
-                self._fleet.stop(worker)
+                self._workers.stop(worker)
         return self._take_commands()
 
     def stop_shared(self) -> list[commands.Command]:
@@ -129,26 +129,26 @@ class Scheduler:
     def _take_commands(self) -> list[commands.Command]:
         endings, self._endings = self._endings, []
         shared = self._ledger.shared.take_orders()
-        return [*shared, *self._fleet.take_orders(), *self._ledger.take_records(), *endings]
+        return [*shared, *self._workers.take_orders(), *self._ledger.take_records(), *endings]
 
     # What comes from the driver
 
     def _on_trials_added(self, event: events.TrialsAdded) -> None:
-        self._ledger.add(event.trials, event.attempts, self._fleet.now)
-        self._progressed = self._fleet.now
+        self._ledger.add(event.trials, event.attempts, self._workers.now)
+        self._progressed = self._workers.now
         self._dispatch()
 
     def _on_nodes_changed(self, event: events.NodesChanged) -> None:
-        self._fleet.set_nodes(event.nodes)
+        self._workers.set_nodes(event.nodes)
         self._dispatch()
 
     def _on_tick(self, event: events.Tick) -> None:
-        has_room = self._fleet.tick(event.now)
+        has_room = self._workers.tick(event.now)
         if self._ledger.release_delayed(event.now) or has_room:
             self._dispatch()
-        for worker in self.pool.in_state(WorkerState.BUSY) if self._reaper.has_limits else ():
-            if (key := self._reaper.overdue(worker, event.now)) is not None:
-                self._fleet.kill(worker, timed_out=key)
+        for worker in self.capacity.in_state(WorkerState.BUSY) if self._failures.has_limits else ():
+            if (key := self._failures.overdue(worker, event.now)) is not None:
+                self._workers.kill(worker, timed_out=key)
         if self._budget.tick(event.now):
             self._close()
         self._cut_off_saved()
@@ -160,17 +160,17 @@ class Scheduler:
     # What comes from workers
 
     def _on_worker_starting(self, event: events.WorkerStarting) -> None:
-        worker = self.pool.workers.get(event.worker)
+        worker = self.capacity.workers.get(event.worker)
         if worker is not None and worker.state is WorkerState.STARTING:
-            worker.is_granted, worker.since = event.is_granted, self._fleet.now
+            worker.is_granted, worker.since = event.is_granted, self._workers.now
 
     def _on_worker_started(self, event: events.WorkerStarted) -> None:
-        worker = self.pool.workers.get(event.worker)
+        worker = self.capacity.workers.get(event.worker)
         if worker is None or worker.state is not WorkerState.STARTING:
             return
         if not worker.nodes and event.nodes:
-            self.pool.locate(worker, event.nodes)
-        self._fleet.idle(worker)
+            self.capacity.locate(worker, event.nodes)
+        self._workers.idle(worker)
         # It works once before it may have to yield: else, where workers take longer to start than `Policy.patience`, two shapes
         # would stop each other's workers for ever.
         if not self._ended:
@@ -184,13 +184,13 @@ class Scheduler:
         self._endings.append(commands.EndRun(event.reason, event.status))
 
     def _on_worker_stopped(self, event: events.WorkerStopped) -> None:
-        worker = self.pool.workers.get(event.worker)
+        worker = self.capacity.workers.get(event.worker)
         if worker is not None:
-            self.pool.remove(worker)
+            self.capacity.remove(worker)
             self._dispatch()
 
     def _on_worker_died(self, event: events.WorkerDied) -> None:
-        worker = self.pool.workers.get(event.worker)
+        worker = self.capacity.workers.get(event.worker)
         if worker is None:
             return
         if worker.state is WorkerState.STOPPING:
@@ -198,27 +198,27 @@ class Scheduler:
             return
         if worker.moves:
             event = replace(event, kind=events.Death.NODE_LOST, cause=DRAINED)
-        elif self._fleet.is_stranded(worker):
+        elif self._workers.is_stranded(worker):
             event = replace(event, kind=events.Death.NODE_LOST)
-        for finished in self._reaper.bury(worker, event, self._fleet.now):
+        for finished in self._failures.bury(worker, event, self._workers.now):
             self._finish(finished)
-        self._fleet.restart(worker)
+        self._workers.restart(worker)
         self._dispatch()
 
     def _on_batch_done(self, event: events.BatchDone) -> None:
-        worker = self.pool.workers.get(event.worker)
+        worker = self.capacity.workers.get(event.worker)
         if worker is None or worker.state not in (WorkerState.BUSY, WorkerState.KILLED):
             return
         for key in reversed(list(worker.batch)):
             self._ledger.requeue(self._ledger[key])
         if worker.state is WorkerState.KILLED:
             # It has ended its call while it was being killed, so that nobody will see it die in one.
-            self._fleet.restart(worker)
+            self._workers.restart(worker)
             self._dispatch()
         elif worker.shape.fresh_process:
-            self._fleet.restart(worker)
+            self._workers.restart(worker)
         else:
-            self._fleet.idle(worker)
+            self._workers.idle(worker)
             self._dispatch()
 
     def _on_trial_started(self, event: events.TrialStarted) -> None:
@@ -231,9 +231,9 @@ class Scheduler:
         entry = self._ledger.current(event.key, event.attempt)
         if entry is None:
             return
-        self._progressed = self._fleet.now
+        self._progressed = self._workers.now
         self._ledger.record(event)
-        is_leaving = entry.worker is not None and self._fleet.is_leaving(entry.worker)
+        is_leaving = entry.worker is not None and self._workers.is_leaving(entry.worker)
         if event.checkpoint is not None and (self.out_of_time or is_leaving):
             # It can go on from here another time, or elsewhere; if its end has arrived, too, by the next tick, so much the better.
             self._saved[event.key] = event.attempt
@@ -244,7 +244,7 @@ class Scheduler:
             return
         self._mark_progress(entry)
         self._pacing.measure(entry.trial.sweep.id, event.duration)
-        if self._ledger.retry_after_failure(entry, event, self._fleet.now):
+        if self._ledger.retry_after_failure(entry, event, self._workers.now):
             self._dispatch()
         else:
             self._finish(event)
@@ -254,27 +254,27 @@ class Scheduler:
         if entry is None:
             return
         if event.lost:
-            self._ledger.note_shared(SharedLost(event.lost, is_built=True), self._fleet.now)
+            self._ledger.note_shared(SharedLost(event.lost, is_built=True), self._workers.now)
         self._ledger.requeue(entry)
         self._dispatch()
 
     def _on_shared(self, event: SharedEvent) -> None:
-        if self._ledger.note_shared(event, self._fleet.now):
-            self._progressed = self._fleet.now
+        if self._ledger.note_shared(event, self._workers.now):
+            self._progressed = self._workers.now
             self._dispatch()
 
     # Trials
 
     def _mark_progress(self, entry: Entry) -> None:
-        self._progressed = self._fleet.now
+        self._progressed = self._workers.now
         if entry.worker is not None:
-            entry.worker.since = self._fleet.now
+            entry.worker.since = self._workers.now
 
     def _finish(self, finished: events.TrialFinished) -> None:
         entry = self._ledger[finished.key]
         self._ledger.finish(entry, finished)
         sweep = entry.trial.sweep
-        error = self._failures.note(sweep.id, finished)
+        error = self._same_failures.note(sweep.id, finished)
         if error is not None:
             reason = f"the first {self._policy.abort_after} trials of {sweep.name} all failed with: {error}"
             self._ledger.give_up_waiting(reason, sweep.id)
@@ -297,24 +297,24 @@ class Scheduler:
             if self.out_of_time:
                 self._cut_off(entry)
             else:
-                self._fleet.kill(entry.worker, moves=True)
+                self._workers.kill(entry.worker, moves=True)
 
     def _cut_off(self, entry: Entry) -> None:
         worker = entry.worker
         self._ledger.give_up(entry, self._ledger.closed_because or "")
         if worker is not None:
-            self._fleet.kill(worker)
+            self._workers.kill(worker)
 
     # Workers
 
     def _dispatch(self) -> None:
         """Give work to idle workers, and see that there are workers for the rest."""
         # Towards the end thousands idle, and every trial that ends comes by here.
-        is_called_for = self._ended or self._fleet.is_restless or any(self._ledger.queues.values())
-        for worker in self.pool.in_state(WorkerState.IDLE) if is_called_for else ():
-            if self._ended or self._fleet.must_yield(worker):
-                self._fleet.stop(worker)
+        is_called_for = self._ended or self._workers.is_restless or any(self._ledger.queues.values())
+        for worker in self.capacity.in_state(WorkerState.IDLE) if is_called_for else ():
+            if self._ended or self._workers.must_yield(worker):
+                self._workers.stop(worker)
             else:
                 self._dealer.deal(worker)
         if not self._ended:
-            self._fleet.meet_demand()
+            self._workers.meet_demand()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pytest_sweep.durations import duration_words
-from pytest_sweep.engine.ledger import Entry, Ledger
+from pytest_sweep.engine.capacity import Worker, WorkerState
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.pool import Worker, WorkerState
+from pytest_sweep.engine.trials import Entry, Ledger
 from pytest_sweep.model.events import Death, TrialFinished, WorkerDied
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import TrialState
 
 
-class Reaper:
+class Failures:
     """Judges deaths, and which workers are to be killed because a trial takes too long.
 
     Args:

@@ -1,4 +1,4 @@
-"""Who holds what: nodes, and the workers that hold resources on them. Bookkeeping only, the scheduler decides."""
+"""Who holds what: nodes, and the workers that hold resources on them. Bookkeeping only, the controller decides."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Worker:
     moves: bool = False
 
 
-class Pool:
+class Capacity:
     """The nodes with what is free on them, and the workers.
 
     Args:

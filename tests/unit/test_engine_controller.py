@@ -1,4 +1,4 @@
-"""The scheduler starts, feeds and stops workers as its policy says: events in, commands out."""
+"""The controller starts, feeds and stops workers as its policy says: events in, commands out."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_sweep.engine.pool import Shape, Worker
+from pytest_sweep.engine.capacity import Shape, Worker
 from pytest_sweep.engine.shared import Change, SharedFixtures
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.retry import backoff_seconds

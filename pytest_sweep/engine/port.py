@@ -1,4 +1,4 @@
-"""What an executor promises. Knows no Ray, and of pytest only that its items are passed through."""
+"""The port that executors implement: what an executor promises the engine. Knows no Ray, and of pytest only that items pass through."""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
 
+from pytest_sweep.engine.capacity import Capacity, Shape, Worker, WorkerState
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.pool import Pool, Shape, Worker, WorkerState
 from pytest_sweep.model import commands
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 
 
-class Fleet:
+class Workers:
     """The workers of one run, and the orders to the executor about them.
 
     Args:
@@ -24,13 +24,13 @@ class Fleet:
         future: the node types that an autoscaler could add.
 
     Attributes:
-        pool: the workers and the nodes that they are on.
+        capacity: the workers and the nodes that they are on.
         now: the time of the last tick, in seconds.
         reserved: the nodes that are being emptied and the shape that they are emptied for; None while there are none.
     """
 
     def __init__(self, policy: Policy, queues: Mapping[Shape, Sized], future: Iterable[Resources] = ()) -> None:
-        self.pool = Pool(future)
+        self.capacity = Capacity(future)
         self._policy = policy
         self._queues = queues
         self.now = 0.0
@@ -46,11 +46,11 @@ class Fleet:
 
     def set_nodes(self, nodes: Iterable[Node]) -> None:
         """Take note of the nodes that there are now: what waits for one that is gone, waits no more."""
-        drained = {node for node in self.pool.node_ids if self.pool.is_leaving(node)}
-        self.pool.set_nodes(nodes)
+        drained = {node for node in self.capacity.node_ids if self.capacity.is_leaving(node)}
+        self.capacity.set_nodes(nodes)
         if self.reserved is not None and not all(map(self._may_use, self.reserved[0])):
             self.reserved = None
-        for worker in list(self.pool.workers.values()):
+        for worker in list(self.capacity.workers.values()):
             if worker.state is WorkerState.BUSY:
                 # Its process may live on: behind a cut link, on a node that was drained, or with one of its gang on a lost one.
                 if self.is_stranded(worker):
@@ -64,7 +64,7 @@ class Fleet:
         Return whether a node that was being emptied is wanted no more, so that there is room for others.
         """
         self.now = now
-        for worker in self.pool.in_state(WorkerState.IDLE):
+        for worker in self.capacity.in_state(WorkerState.IDLE):
             if now - worker.since >= self._policy.idle_release:
                 self.stop(worker)
         return self._reserve()
@@ -72,23 +72,23 @@ class Fleet:
     def meet_demand(self) -> None:
         """Start workers for what waits, or clear idle ones away to make room."""
         for shape, queue in self._queues.items():
-            while len(queue) > self.pool.count(shape, WorkerState.STARTING):
+            while len(queue) > self.capacity.count(shape, WorkerState.STARTING):
                 if not self._grow(shape):
                     break
-            if len(queue) and not self.pool.count(shape):
+            if len(queue) and not self.capacity.count(shape):
                 self._waiting_since.setdefault(shape, self.now)
 
     def run(self, worker: Worker, batch: dict[str, int]) -> None:
         """Order `worker` to run `batch`, keys and attempts."""
         worker.batch = batch
         worker.idled = self.now - worker.since
-        self.pool.move(worker, WorkerState.BUSY)
+        self.capacity.move(worker, WorkerState.BUSY)
         worker.since, worker.timed_out, worker.moves = self.now, None, False
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items())))
 
     def idle(self, worker: Worker) -> None:
         """Take note that `worker` waits for work."""
-        self.pool.move(worker, WorkerState.IDLE)
+        self.capacity.move(worker, WorkerState.IDLE)
         worker.since = self.now
 
     def restart(self, worker: Worker) -> None:
@@ -96,7 +96,7 @@ class Fleet:
         if self.must_yield(worker) or self.is_stranded(worker) or not self._queues.get(worker.shape):
             self.stop(worker)
         else:
-            self.pool.move(worker, WorkerState.STARTING)
+            self.capacity.move(worker, WorkerState.STARTING)
             worker.since = self.now
             self._orders.append(commands.RestartWorker(worker.id))
 
@@ -106,21 +106,21 @@ class Fleet:
         `timed_out` is the key of the trial that takes too long, if that is why; `moves` says that its node leaves.
         """
         if worker.state is WorkerState.BUSY:
-            self.pool.move(worker, WorkerState.KILLED)
+            self.capacity.move(worker, WorkerState.KILLED)
             worker.timed_out, worker.moves = timed_out, moves
             self._orders.append(commands.KillWorker(worker.id))
 
     def stop(self, worker: Worker) -> None:
         """Order `worker` to end, once."""
         if worker.state is not WorkerState.STOPPING:
-            self.pool.move(worker, WorkerState.STOPPING)
+            self.capacity.move(worker, WorkerState.STOPPING)
             worker.since = self.now
             self._orders.append(commands.StopWorker(worker.id))
 
     @property
     def is_restless(self) -> bool:
         """Whether a worker may have to yield."""
-        return self.reserved is not None or self.pool.has_leaving
+        return self.reserved is not None or self.capacity.has_leaving
 
     def must_yield(self, worker: Worker) -> bool:
         """Say whether `worker` stands in the way of a shape that its node is being emptied for, or its node is about to leave."""
@@ -132,11 +132,11 @@ class Fleet:
 
     def is_leaving(self, worker: Worker) -> bool:
         """Say whether a node that holds the worker's resources will be gone soon."""
-        return any(map(self.pool.is_leaving, worker.nodes))
+        return any(map(self.capacity.is_leaving, worker.nodes))
 
     def is_stranded(self, worker: Worker) -> bool:
         """Say whether a node that holds the worker's resources is gone, so that no process can start there."""
-        return not all(map(self.pool.has_node, worker.nodes))
+        return not all(map(self.capacity.has_node, worker.nodes))
 
     def _grow(self, shape: Shape) -> bool:
         """Start one more worker of `shape`, or clear idle ones away for it; return whether one was started."""
@@ -149,7 +149,7 @@ class Fleet:
                 self._clear_idle(shape)
                 return False
             nodes = ()
-        worker = self.pool.add(shape, nodes)
+        worker = self.capacity.add(shape, nodes)
         worker.since = self.now
         if self.reserved is not None and self.reserved[1] == shape:
             self.reserved = None
@@ -159,7 +159,7 @@ class Fleet:
 
     def place(self, shape: Shape, without: Sequence[Worker] = ()) -> tuple[str, ...] | None:
         """Return the nodes that have room for `shape`, among those that it may use."""
-        moment = self.pool.freed, self.reserved
+        moment = self.capacity.freed, self.reserved
         if not without and self._full.get(shape) == moment:
             return None  # A thousand nodes are not looked at again for every trial that ends.
         nodes = self._place(shape, without)
@@ -169,27 +169,27 @@ class Fleet:
 
     def _place(self, shape: Shape, without: Sequence[Worker]) -> tuple[str, ...] | None:
         if self.reserved is None:
-            return self.pool.place(shape, without=without)
+            return self.capacity.place(shape, without=without)
         emptied, owner = self.reserved
         if owner == shape:
-            return self.pool.place(shape, emptied, without)
-        return self.pool.place(shape, [node for node in self.pool.node_ids if node not in emptied], without)
+            return self.capacity.place(shape, emptied, without)
+        return self.capacity.place(shape, [node for node in self.capacity.node_ids if node not in emptied], without)
 
     def _may_use(self, node: str) -> bool:
-        return self.pool.has_node(node) and not self.pool.is_leaving(node)
+        return self.capacity.has_node(node) and not self.capacity.is_leaving(node)
 
     def _asks_autoscaler(self, shape: Shape) -> bool:
         """Whether only nodes that are still to be added can hold `shape`; asked for one worker at a time."""
-        if self.pool.place_when_empty(shape) is not None or not self.pool.could_scale_to(shape):
+        if self.capacity.place_when_empty(shape) is not None or not self.capacity.could_scale_to(shape):
             return False
-        return all(worker.nodes for worker in self.pool.workers.values())
+        return all(worker.nodes for worker in self.capacity.workers.values())
 
     def _clear_idle(self, shape: Shape) -> None:
         """Stop idle workers where that, with what is already stopping, makes room for `shape`."""
-        leaving = self.pool.in_state(WorkerState.STOPPING)
+        leaving = self.capacity.in_state(WorkerState.STOPPING)
         if self.place(shape, leaving) is not None:
             return
-        idle = [w for w in self.pool.in_state(WorkerState.IDLE) if not self._queues.get(w.shape)]
+        idle = [w for w in self.capacity.in_state(WorkerState.IDLE) if not self._queues.get(w.shape)]
         nodes = self.place(shape, idle + leaving) if idle else None
         for worker in idle if nodes is not None else ():
             if not set(worker.nodes).isdisjoint(nodes or ()):
@@ -199,11 +199,11 @@ class Fleet:
     def is_full(self) -> bool:
         """Whether there are as many workers as the policy allows."""
         limit = self._policy.max_concurrent
-        return limit is not None and len(self.pool.workers) >= limit
+        return limit is not None and len(self.capacity.workers) >= limit
 
     def _clear_one_for_limit(self, shape: Shape) -> None:
-        idle = [w for w in self.pool.in_state(WorkerState.IDLE) if w.shape != shape]
-        if idle and not self.pool.in_state(WorkerState.STOPPING):
+        idle = [w for w in self.capacity.in_state(WorkerState.IDLE) if w.shape != shape]
+        if idle and not self.capacity.in_state(WorkerState.STOPPING):
             self.stop(idle[0])
 
     def _reserve(self) -> bool:
@@ -217,11 +217,11 @@ class Fleet:
         if self.reserved is not None or not late:
             return is_given_up
         shape = min(late, key=self._waiting_since.__getitem__)
-        nodes = self.pool.place_when_empty(shape, self.pool.by_load())
+        nodes = self.capacity.place_when_empty(shape, self.capacity.by_load())
         if nodes is None:
             return is_given_up
         self.reserved = (frozenset(nodes), shape)
-        for worker in self.pool.in_state(WorkerState.IDLE):
+        for worker in self.capacity.in_state(WorkerState.IDLE):
             if self.must_yield(worker):
                 self.stop(worker)
         return is_given_up
