@@ -23,7 +23,7 @@ import pytest_sweep.plugin.assembly
 import pytest_sweep.plugin.chronicle
 import pytest_sweep.plugin.leftout
 import pytest_sweep.plugin.trials  # noqa: F401
-from pytest_sweep.executors.ray import authentication
+from pytest_sweep.executors.ray.cluster import authentication
 from tests.sessions import Session
 
 pytest_plugins = ["pytester"]
@@ -43,8 +43,8 @@ def import_ray() -> Any:
         warnings.simplefilter("ignore")  # What Ray's imports deprecate is not ours to judge.
         import ray
 
-        import pytest_sweep.executors.ray.actors
-        import pytest_sweep.executors.ray.cluster  # noqa: F401
+        import pytest_sweep.executors.ray.cluster.connect
+        import pytest_sweep.executors.ray.workers.actors  # noqa: F401
     return ray
 
 

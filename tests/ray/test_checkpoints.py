@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep import load_results
-from pytest_sweep.executors.ray.sharing import find_blind_nodes
+from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
 from pytest_sweep.model import Resources
 from pytest_sweep.model.events import Node
 from tests.conftest import import_ray
@@ -65,6 +65,6 @@ def test_nodes_are_asked_whether_they_see_a_folder(tmp_path: Path, monkeypatch: 
 
     assert ask(tmp_path / "shared") == []
     # As a node of another disk does: it finds nothing there.
-    monkeypatch.setattr("pytest_sweep.executors.ray.sharing._sees", lambda _: False)
+    monkeypatch.setattr("pytest_sweep.executors.ray.code.visibility._sees", lambda _: False)
     assert ask(tmp_path / "shared") == ["10.0.0.2"]
     assert list((tmp_path / "shared").iterdir()) == []

@@ -16,7 +16,7 @@ class Thief:
             raise KeyError(name)
 
 sys.meta_path.insert(0, Thief())
-from pytest_sweep.executors.ray.importing import import_ray
+from pytest_sweep.executors.ray.cluster.importing import import_ray
 ray = import_ray()
 assert sys.modules["ray"] is ray
 assert not any(isinstance(finder, Thief) for finder in sys.meta_path)

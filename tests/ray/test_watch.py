@@ -19,7 +19,7 @@ from tests.conftest import import_ray
 def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Make watches that ask a hundred times a second, and end them."""
     import_ray()
-    from pytest_sweep.executors.ray import watch as module
+    from pytest_sweep.executors.ray.cluster import watch as module
 
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(module, "LOST_SECONDS", 0.1)

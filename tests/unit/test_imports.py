@@ -73,7 +73,7 @@ INSIDE_FUNCTIONS = {
     "plugin/run.py": "imports the database, which a session without trials does not need, and what only --setup-only needs",
     "executors/processes/process.py": "only the death of a process needs it, and the first one is to start early",
     "executors/ray/conductor.py": "importing Ray takes a second or two: done in the conductor's thread, while pytest collects",
-    "executors/ray/sharing.py": "called in the conductor's thread, which has imported Ray",
+    "executors/ray/code/visibility.py": "called in the conductor's thread, which has imported Ray",
     "results/grid.py": "pandas is an extra",
     "space/strategies.py": "hypothesis is an extra",
 }
@@ -213,7 +213,14 @@ class TestDirections:
             == []
         )
 
-    @pytest.mark.parametrize(("package", "home"), [("_pytest", "items/private.py")])
+    @pytest.mark.parametrize(
+        ("package", "home"),
+        [
+            ("_pytest", "items/private.py"),
+            ("ray._private", "executors/ray/private.py"),
+            ("ray._raylet", "executors/ray/private.py"),
+        ],
+    )
     def test_one_home_for_private_names(self, package: str, home: str) -> None:
         """What is private to another package is imported in one module only."""
         users = [found for found in all_imports() if f"{found.module}.".startswith(f"{package}.")]

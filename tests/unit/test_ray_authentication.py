@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.executors.ray.authentication import HINT, turn_on
+from pytest_sweep.executors.ray.cluster.authentication import HINT, turn_on
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_sweep.executors.ray.ranks import environments
+from pytest_sweep.executors.ray.gang.ranks import environments
 
 
 def column(found: list[dict[str, str]], name: str) -> list[str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from pytest_sweep.executors.processes.builders import ProcessBuilders
 from pytest_sweep.executors.processes.process import WorkerProcess
+from pytest_sweep.executors.processes.shared import ProcessBuilders
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources

@@ -69,7 +69,7 @@ class _FileLender(Lender):
 
 
 def _sender(channel: Any) -> Any:
-    return lambda letters: channel.send(("events", pickle.dumps(letters)))
+    return lambda messages: channel.send(("events", pickle.dumps(messages)))
 
 
 def _end_group() -> None:

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.executors.ray import authentication
-from pytest_sweep.executors.ray.builders import SharedBuilders
-from pytest_sweep.executors.ray.coroner import Coroner
-from pytest_sweep.executors.ray.crew import Crew
-from pytest_sweep.executors.ray.handle import WorkerHandle
-from pytest_sweep.executors.ray.importing import import_ray
+from pytest_sweep.executors.ray.cluster import authentication
+from pytest_sweep.executors.ray.cluster.importing import import_ray
+from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
 from pytest_sweep.executors.ray.options import RayOptions
-from pytest_sweep.executors.ray.placement_groups import PlacementGroups
-from pytest_sweep.executors.ray.post import Post
-from pytest_sweep.executors.ray.sharing import find_blind_nodes
+from pytest_sweep.executors.ray.workers.handle import WorkerHandle
+from pytest_sweep.executors.ray.workers.messages import Messages
+from pytest_sweep.executors.ray.workers.postmortem import Postmortem
+from pytest_sweep.executors.ray.workers.reservations import Reservations
+from pytest_sweep.executors.ray.workers.shared import SharedBuilders
+from pytest_sweep.executors.ray.workers.workers import RayWorkers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
@@ -90,12 +90,12 @@ class Conductor(threading.Thread):
         ray = import_ray()
         from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
-        from pytest_sweep.executors.ray.cluster import Cluster
-        from pytest_sweep.executors.ray.spawner import Spawner
-        from pytest_sweep.executors.ray.watch import ClusterWatch
+        from pytest_sweep.executors.ray.cluster.connect import Cluster
+        from pytest_sweep.executors.ray.cluster.watch import ClusterWatch
+        from pytest_sweep.executors.ray.workers.spawn import Spawner
 
         self._spawn = Spawner
-        self._groups = PlacementGroups(placement_group, remove_placement_group, placement_group_table, self.when_done)
+        self._groups = Reservations(placement_group, remove_placement_group, placement_group_table, self.when_done)
         self._cluster = Cluster(self._options)
         self._cluster.connect()
         self.nodes = self._cluster.nodes()
@@ -107,8 +107,8 @@ class Conductor(threading.Thread):
 
     def find_blind_nodes(self, folder: Path, answer: Callable[[Sequence[str]], None]) -> None:
         """Answer with the addresses of the nodes that do not see `folder`."""
-        courier = self._cluster.code
-        known = None if courier is None else courier.known_blind(folder)
+        shipping = self._cluster.code
+        known = None if shipping is None else shipping.known_blind(folder)
         if known is None:
             find_blind_nodes(self.nodes, folder, answer)
         else:
@@ -116,33 +116,33 @@ class Conductor(threading.Thread):
 
     def open(self, spec: SessionSpec) -> None:
         """Take the spec of sessions and open the mailbox."""
-        courier = self._cluster.code
-        spawner = self._spawner = self._spawn(spec if courier is None else replace(spec, code=courier.code))
+        shipping = self._cluster.code
+        spawner = self._spawner = self._spawn(spec if shipping is None else replace(spec, code=shipping.code))
         workers: dict[str, WorkerHandle] = {}
-        post = self._post = Post(spawner.mailbox, workers, self.say, self.when_done)
-        coroner = self._coroner = Coroner(self, spawner)
-        self._crew = Crew(self, workers, spawner, self._groups, post, coroner, self._hint)
-        self._shared = SharedBuilders(self, workers, spawner, self._groups, post, coroner)
+        messages = self._messages = Messages(spawner.mailbox, workers, self.say, self.when_done)
+        postmortem = self._postmortem = Postmortem(self, spawner)
+        self._workers = RayWorkers(self, workers, spawner, self._groups, messages, postmortem, self._hint)
+        self._shared = SharedBuilders(self, workers, spawner, self._groups, messages, postmortem)
         self._shared.note_nodes(self.nodes)
-        post.open()
+        messages.open()
         self._is_open = True
 
     def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task]) -> None:
         """Do what the engine commands."""
         if isinstance(command, commands.RunTrials):
-            self._crew.run(command, tasks, self._shared.offers(tasks))
+            self._workers.run(command, tasks, self._shared.offers(tasks))
         elif isinstance(command, commands.StartWorker):
-            self._crew.start(command)
+            self._workers.start(command)
         elif isinstance(command, commands.KillWorker):
-            self._crew.kill(command)
+            self._workers.kill(command)
         elif isinstance(command, commands.RestartWorker):
-            self._crew.restart(command)
+            self._workers.restart(command)
         elif isinstance(command, commands.BuildShared):
             self._shared.build(command.fixture)
         elif isinstance(command, commands.StopShared):
             self._shared.stop(command.fixture)
         else:
-            self._crew.stop(command)
+            self._workers.stop(command)
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
@@ -150,10 +150,10 @@ class Conductor(threading.Thread):
         if not self._is_open:
             return
         if force:
-            self._crew.end_all()
-        self._post.close()
+            self._workers.end_all()
+        self._messages.close()
         self._spawner.kill(self._spawner.mailbox)
-        self._coroner.leave()
+        self._postmortem.leave()
 
     # Ray
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
+from pytest_sweep.executors.ray.code.visibility import PROBE_SECONDS
 from pytest_sweep.executors.ray.conductor import Conductor
 from pytest_sweep.executors.ray.options import RayOptions
-from pytest_sweep.executors.ray.sharing import PROBE_SECONDS
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.executors.ray.desk import Desk
-from pytest_sweep.executors.ray.handle import WorkerHandle, brief, is_unavailable
+from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief, is_unavailable
 from pytest_sweep.model.events import Death
 from pytest_sweep.wire.lastwords import Ending
 
 if TYPE_CHECKING:  # Imports Ray.
-    from pytest_sweep.executors.ray.spawner import Spawner
+    from pytest_sweep.executors.ray.workers.spawn import Spawner
 
 HELPER_SECONDS = 20.0
 """How long a helper is waited for: its process has to start, on a node that may be gone."""
@@ -28,7 +28,7 @@ _SIGNALS = {
 }
 
 
-class Coroner:
+class Postmortem:
     """Asks the helpers, which are started where one is needed: most runs need none.
 
     Args:

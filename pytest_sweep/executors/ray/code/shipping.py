@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.ray.code.archive import check_size, pack
+from pytest_sweep.executors.ray.code.files import Selection
+from pytest_sweep.executors.ray.code.visibility import ask_nodes, temporary_sign
 from pytest_sweep.executors.ray.options import CodeOptions
-from pytest_sweep.executors.ray.selection import Selection
-from pytest_sweep.executors.ray.sharing import ask_nodes, temporary_sign
-from pytest_sweep.executors.ray.shipment import check_size, pack
 from pytest_sweep.model.events import Node
 from pytest_sweep.sizes import size_words
 from pytest_sweep.wire.code import Code, Sign
@@ -20,7 +20,7 @@ ANSWER_SECONDS = 60.0
 """How long nodes may take to say whether they see the rootdir: a process must start there, on a busy node in half a minute."""
 
 
-class Courier:
+class CodeShipping:
     """Leaves a sign in the rootdir, asks the nodes whether they see it, and packs a copy for those that do not.
 
     The sign stays there as long as the run lasts: workers look for it themselves, on nodes that join later, too.

@@ -6,7 +6,7 @@ import queue
 import socket
 import threading
 
-from ray._raylet import GcsClient  # type: ignore[attr-defined] # compiled, without stubs
+from pytest_sweep.executors.ray import private
 
 
 class NobodyThereError(OSError):
@@ -44,7 +44,7 @@ def probe(address: str, seconds: float) -> None:
 
 def _ask(address: str, seconds: float, answers: queue.SimpleQueue[Exception | None]) -> None:
     try:
-        GcsClient(address=address).check_alive([], timeout=seconds)
+        private.check_alive(address, seconds)
     except Exception as error:  # Whatever it is, the caller says it.
         answers.put(error)
     else:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_sweep.executors.ray.coroner import Coroner
 from pytest_sweep.executors.ray.desk import Desk
-from pytest_sweep.executors.ray.handle import WorkerHandle, brief
-from pytest_sweep.executors.ray.placement_groups import Bundle, PlacementGroups
-from pytest_sweep.executors.ray.post import Post
+from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief
+from pytest_sweep.executors.ray.workers.messages import Messages
+from pytest_sweep.executors.ray.workers.postmortem import Postmortem
+from pytest_sweep.executors.ray.workers.reservations import Bundle, Reservations
 from pytest_sweep.model import events
 from pytest_sweep.model.events import Death
 from pytest_sweep.model.shared import (
@@ -33,7 +33,7 @@ from pytest_sweep.wire.lastwords import Ending
 from pytest_sweep.worker.lending import death_of_builder, unwatched_death
 
 if TYPE_CHECKING:  # Imports Ray.
-    from pytest_sweep.executors.ray.spawner import Spawner
+    from pytest_sweep.executors.ray.workers.spawn import Spawner
     from pytest_sweep.wire.calls import CallResult
 
 MOST_TRIES = 2
@@ -62,11 +62,11 @@ class SharedBuilders:
 
     Args:
         desk: the conductor.
-        workers: those whose letters are read; the builders are put in.
+        workers: those whose messages are read; the builders are put in.
         spawner: starts and ends processes.
         groups: reserves resources.
-        post: brings what the processes say.
-        coroner: finds out how they died.
+        messages: brings what the processes say.
+        postmortem: finds out how they died.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class SharedBuilders:
         desk: Desk,
         workers: dict[str, WorkerHandle],
         spawner: Spawner,
-        groups: PlacementGroups,
-        post: Post,
-        coroner: Coroner,
+        groups: Reservations,
+        messages: Messages,
+        postmortem: Postmortem,
     ) -> None:
         self._workers = workers
         self._spawner = spawner
         self._groups = groups
-        self._post = post
-        self._coroner = coroner
+        self._messages = messages
+        self._postmortem = postmortem
         self._say = desk.say
         self._when_done = desk.when_done
         self._builders: dict[str, _Builder] = {}
@@ -157,7 +157,7 @@ class SharedBuilders:
             return
         result, _ = started
         worker.pid = int(result.location.rpartition(":")[2])
-        self._post.pass_on(worker, result.rest)
+        self._messages.pass_on(worker, result.rest)
         if result.exit is not None or result.failure is not None:
             self._say(result.of_start(worker.id, ()))
             return
@@ -171,10 +171,10 @@ class SharedBuilders:
         if self._is_old(builder, births):
             return
         if answer is None:
-            self._coroner.examine(builder.worker, error, partial(self._after_death, builder, births))
+            self._postmortem.examine(builder.worker, error, partial(self._after_death, builder, births))
         else:
             result, failed = answer
-            self._post.complete(builder.worker, result, partial(self._after_build, builder, result, failed))
+            self._messages.complete(builder.worker, result, partial(self._after_build, builder, result, failed))
 
     def _after_build(self, builder: _Builder, result: CallResult, failed: FailedFixture | LostFixture | None) -> None:
         if result.exit is not None:
@@ -217,7 +217,7 @@ class SharedBuilders:
                 self._say(unwatched_death(builder.fixture, brief(error)))
             self._forget(builder.fixture.id)
         else:
-            self._post.complete(builder.worker, result, partial(self._forget, builder.fixture.id))
+            self._messages.complete(builder.worker, result, partial(self._forget, builder.fixture.id))
 
     def _lose(self, builder: _Builder) -> None:
         self._drop(builder)

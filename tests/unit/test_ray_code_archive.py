@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.executors.ray.courier import Courier
+from pytest_sweep.executors.ray.code.archive import check_size, largest_parts, pack
+from pytest_sweep.executors.ray.code.files import Selection, ShippedFile
+from pytest_sweep.executors.ray.code.shipping import CodeShipping
 from pytest_sweep.executors.ray.options import CodeOptions
-from pytest_sweep.executors.ray.selection import Selection, ShippedFile
-from pytest_sweep.executors.ray.shipment import check_size, largest_parts, pack
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 
@@ -79,20 +79,20 @@ class TestCourier:
         return root
 
     @staticmethod
-    def courier(root: Path, limit: int = MB) -> Courier:
+    def shipping(root: Path, limit: int = MB) -> CodeShipping:
         """Return one for this rootdir."""
-        return Courier(CodeOptions(root, root / "sweep_results", limit=limit))
+        return CodeShipping(CodeOptions(root, root / "sweep_results", limit=limit))
 
     def test_a_copy_for_the_blind(self, root: Path) -> None:
         """The archive has the code without results; the note says how much went where; workers are told; nothing is left in the end."""
-        courier = self.courier(root)
-        courier.find_blind([Node("a", "10.0.0.1", Resources())], "a")
-        archive = Path(courier.pack(["10.0.0.2"]))
+        shipping = self.shipping(root)
+        shipping.find_blind([Node("a", "10.0.0.1", Resources())], "a")
+        archive = Path(shipping.pack(["10.0.0.2"]))
         with zipfile.ZipFile(archive) as opened:
             assert opened.namelist() == ["test_a.py"]
-        assert courier.note == f"code: 2.0 KiB in 1 file shipped to 10.0.0.2, where {root} is not seen"
-        assert (courier.code.root, courier.code.copied) == (str(root), str(root))
-        courier.close()
+        assert shipping.note == f"code: 2.0 KiB in 1 file shipped to 10.0.0.2, where {root} is not seen"
+        assert (shipping.code.root, shipping.code.copied) == (str(root), str(root))
+        shipping.close()
         assert not archive.exists()
         assert sorted(path.name for path in (root / "sweep_results").iterdir()) == ["run.db"]
 
@@ -100,20 +100,20 @@ class TestCourier:
         """While it works there is a file by which workers know the rootdir, in the folder for results, made where that is absent."""
         (root / "sweep_results" / "run.db").unlink()
         (root / "sweep_results").rmdir()
-        courier = self.courier(root)
-        assert courier.find_blind([Node("a", "10.0.0.1", Resources())], "a") == []
-        assert courier.code.is_seen()
+        shipping = self.shipping(root)
+        assert shipping.find_blind([Node("a", "10.0.0.1", Resources())], "a") == []
+        assert shipping.code.is_seen()
         assert len(list((root / "sweep_results").iterdir())) == 1
-        courier.close()
-        assert not courier.code.is_seen()
+        shipping.close()
+        assert not shipping.code.is_seen()
         assert not (root / "sweep_results").exists()
 
     def test_over_the_limit(self, root: Path) -> None:
         """What is too large is refused with the nodes that want it."""
-        courier = self.courier(root, limit=1024)
+        shipping = self.shipping(root, limit=1024)
         with pytest.raises(ExecutorError) as raised:
-            courier.pack(["10.0.0.2", "10.0.0.3"])
-        courier.close()
+            shipping.pack(["10.0.0.2", "10.0.0.3"])
+        shipping.close()
         assert str(raised.value).startswith("10.0.0.2, 10.0.0.3 of the cluster's nodes do not see ")
         assert "--sweep-code-limit is 1.0 KiB" in str(raised.value)
 
@@ -121,7 +121,7 @@ class TestCourier:
         """Within ``ray job submit --working-dir`` the job's own copy is used, of the folder that has its name."""
         copy = root.parent / "_ray_pkg_1234"
         (copy / "ml").mkdir(parents=True)
-        courier = self.courier(copy / "ml")
-        courier.rely_on("gcs://_ray_pkg_1234.zip", ["10.0.0.2"])
-        assert (courier.code.root, courier.code.copied) == (str(copy / "ml"), str(copy))
-        assert "the job's working_dir is used on 10.0.0.2" in courier.note
+        shipping = self.shipping(copy / "ml")
+        shipping.rely_on("gcs://_ray_pkg_1234.zip", ["10.0.0.2"])
+        assert (shipping.code.root, shipping.code.copied) == (str(copy / "ml"), str(copy))
+        assert "the job's working_dir is used on 10.0.0.2" in shipping.note

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_sweep.executors.ray.placement_groups import Reservation
+from pytest_sweep.executors.ray.workers.reservations import Reservation
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.wire.inbox import Inbox
@@ -59,7 +59,7 @@ class WorkerHandle:
 
     @property
     def name(self) -> str:
-        """The name under which the process sends its letters."""
+        """The name under which the process sends its messages."""
         return f"{self.id}#{self.births}"
 
     @property

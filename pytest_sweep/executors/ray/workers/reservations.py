@@ -54,7 +54,7 @@ class Reservation:
     group: Any = None
 
 
-class PlacementGroups:
+class Reservations:
     """All placement groups of the run. One is asked for at a time: of several requests Ray serves the small ones first.
 
     Args:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ray
-from ray._private import parameter
 
+from pytest_sweep.executors.ray import private
 from pytest_sweep.executors.ray.options import RayOptions
 
 UNWANTED: Mapping[str, Any] = {
@@ -28,7 +25,7 @@ def start_local(options: RayOptions, environment: Mapping[str, Any]) -> None:
         options: how many CPUs and GPUs it has.
         environment: the ``runtime_env`` of its workers; {} for none.
     """
-    with _leaving_out(UNWANTED):
+    with private.extra_parameters(UNWANTED):
         ray.init(
             address="local",
             num_cpus=options.num_cpus,
@@ -38,16 +35,3 @@ def start_local(options: RayOptions, environment: Mapping[str, Any]) -> None:
             logging_level=logging.ERROR,
             runtime_env=dict(environment) or None,
         )
-
-
-@contextlib.contextmanager
-def _leaving_out(arguments: Mapping[str, Any]) -> Iterator[None]:
-    """Have Ray's parameters made with `arguments`; a version that does not know one of them starts what it likes."""
-    original = parameter.RayParams
-    known = inspect.signature(original).parameters
-    fixed = {name: value for name, value in arguments.items() if name in known}
-    parameter.RayParams = functools.partial(original, **fixed)  # type: ignore[assignment,misc]
-    try:
-        yield
-    finally:
-        parameter.RayParams = original  # type: ignore[misc]

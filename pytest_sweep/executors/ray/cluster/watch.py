@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from pytest_sweep.executors.ray.probing import probe
+from pytest_sweep.executors.ray.cluster.probe import probe
 from pytest_sweep.model.events import Node
 
 LOOK_SECONDS = 2.0

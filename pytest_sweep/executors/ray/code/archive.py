@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.executors.ray.selection import ShippedFile
+from pytest_sweep.executors.ray.code.files import ShippedFile
 from pytest_sweep.sizes import size_words
 
 _MOST_OF_IT = 0.8

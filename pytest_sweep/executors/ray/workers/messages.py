@@ -9,23 +9,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_sweep.executors.ray.handle import WorkerHandle, brief
+from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief
 from pytest_sweep.model import events
 from pytest_sweep.wire.lastwords import Ending
 
 if TYPE_CHECKING:
-    from pytest_sweep.executors.ray.mailbox import Letter
+    from pytest_sweep.executors.ray.workers.mailbox import Message
     from pytest_sweep.wire.calls import CallResult
 
 MAIL_SECONDS = 0.2
 
 
-class Post:
+class Messages:
     """The mail of one run.
 
     Args:
-        mailbox: the handle of the actor that holds the letters.
-        workers: those whose letters are read.
+        mailbox: the handle of the actor that holds the messages.
+        workers: those whose messages are read.
         say: tells the engine of an event.
         when_done: has a function called, later, with the result and the error of what Ray promises, one of them None.
 
@@ -47,11 +47,11 @@ class Post:
         self._is_open = True
 
     def open(self) -> None:
-        """Take letters from now on, until it is closed."""
+        """Take messages from now on, until it is closed."""
         self._when_done(self.mailbox.take.remote(MAIL_SECONDS), self._on_mail)
 
     def close(self) -> None:
-        """Take no more letters; the mailbox may end."""
+        """Take no more messages; the mailbox may end."""
         self._is_open = False
 
     def pass_on(self, worker: WorkerHandle, numbered: Sequence[Any]) -> None:
@@ -72,14 +72,14 @@ class Post:
         # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
         worker.death, worker.takes_to_wait = ending, 2
 
-    def _on_mail(self, letters: list[Letter] | None, error: Exception | None) -> None:
-        if letters is None:
+    def _on_mail(self, messages: list[Message] | None, error: Exception | None) -> None:
+        if messages is None:
             if self._is_open:
                 self._say(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {brief(error)}"))
             return
         self.open()
         by_name = {worker.name: worker for worker in self._workers.values()}
-        for name, numbered in letters:
+        for name, numbered in messages:
             if name in by_name:
                 self.pass_on(by_name[name], numbered)
         for worker in list(self._workers.values()):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from pytest_sweep.executors.ray.builders import SharedBuilders
-from pytest_sweep.executors.ray.handle import WorkerHandle
-from pytest_sweep.executors.ray.placement_groups import PlacementGroups
-from pytest_sweep.executors.ray.post import Post
+from pytest_sweep.executors.ray.workers.handle import WorkerHandle
+from pytest_sweep.executors.ray.workers.messages import Messages
+from pytest_sweep.executors.ray.workers.reservations import Reservations
+from pytest_sweep.executors.ray.workers.shared import SharedBuilders
 from pytest_sweep.model.events import Death, Event, Node
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import (
@@ -42,7 +42,7 @@ class Actor:
 
 
 class Rayless:
-    """Plays Ray, the conductor, the spawner and the coroner."""
+    """Plays Ray, the conductor, the spawner and the postmortem."""
 
     def __init__(self) -> None:
         self.said: list[Event] = []
@@ -52,10 +52,10 @@ class Rayless:
         self.ended = 0
         self.ending = Ending("killed")
         workers: dict[str, WorkerHandle] = {}
-        groups = PlacementGroups(self._make, self.held.remove, self._table, self.when_done)
-        post = Post(None, workers, self.said.append, self.when_done)
+        groups = Reservations(self._make, self.held.remove, self._table, self.when_done)
+        messages = Messages(None, workers, self.said.append, self.when_done)
         itself: Any = self
-        self.builders = SharedBuilders(itself, workers, itself, groups, post, itself)
+        self.builders = SharedBuilders(itself, workers, itself, groups, messages, itself)
         self.builders.note_nodes([HERE])
 
     def say(self, event: Event) -> None:

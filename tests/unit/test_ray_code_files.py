@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_sweep.executors.ray.selection import Selection
+from pytest_sweep.executors.ray.code.files import Selection
 
 
 def make(root: Path, *names: str) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_sweep.executors.ray.coroner import Coroner
 from pytest_sweep.executors.ray.desk import Desk
-from pytest_sweep.executors.ray.handle import WorkerHandle, brief, could_not_begin
-from pytest_sweep.executors.ray.placement_groups import PlacementGroups, bundles_of, strategy_of
-from pytest_sweep.executors.ray.post import Post
+from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief, could_not_begin
+from pytest_sweep.executors.ray.workers.messages import Messages
+from pytest_sweep.executors.ray.workers.postmortem import Postmortem
+from pytest_sweep.executors.ray.workers.reservations import Reservations, bundles_of, strategy_of
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.trials import Task
 from pytest_sweep.wire.inbox import Inbox
@@ -19,14 +19,14 @@ from pytest_sweep.wire.lastwords import Ending
 from pytest_sweep.wire.task import PackedTask
 
 if TYPE_CHECKING:  # Imports Ray.
-    from pytest_sweep.executors.ray.spawner import Spawner
+    from pytest_sweep.executors.ray.workers.spawn import Spawner
     from pytest_sweep.wire.calls import CallResult
 
 MOST_STARTS = 5
 """How many processes of a worker in a row may die before their session has started."""
 
 
-class Crew:
+class RayWorkers:
     """Does what the engine commands of workers, and tells it what came of that.
 
     Args:
@@ -34,8 +34,8 @@ class Crew:
         workers: all that have a process or wait for one, by id; those that others have put in are left alone.
         spawner: starts and ends processes.
         groups: reserves resources.
-        post: brings what the processes say.
-        coroner: finds out how they died.
+        messages: brings what the processes say.
+        postmortem: finds out how they died.
         hint: what to say beside the error where a worker does not start.
     """
 
@@ -44,17 +44,17 @@ class Crew:
         desk: Desk,
         workers: dict[str, WorkerHandle],
         spawner: Spawner,
-        groups: PlacementGroups,
-        post: Post,
-        coroner: Coroner,
+        groups: Reservations,
+        messages: Messages,
+        postmortem: Postmortem,
         hint: str,
     ) -> None:
         self._desk = desk
         self._workers = workers
         self._spawner = spawner
         self._groups = groups
-        self._post = post
-        self._coroner = coroner
+        self._messages = messages
+        self._postmortem = postmortem
         self._hint = hint
 
     def start(self, command: commands.StartWorker) -> None:
@@ -93,7 +93,7 @@ class Crew:
                 self._spawner.kill(worker.actor)
 
         if any(node.id == worker.home for node in self._desk.nodes):
-            self._coroner.request_stacks(worker, end)
+            self._postmortem.request_stacks(worker, end)
         else:  # Nobody there can be asked.
             end()
 
@@ -140,7 +140,7 @@ class Crew:
         worker.failed_starts = 0
         if result.exit is None and result.failure is None:
             worker.has_started, worker.home, worker.pid = True, node, int(result.location.rpartition(":")[2])
-            self._post.pass_on(worker, result.rest)
+            self._messages.pass_on(worker, result.rest)
         assert worker.reservation is not None
         self._desk.say(result.of_start(worker.id, self._groups.nodes_of(worker.reservation)))
 
@@ -153,9 +153,9 @@ class Crew:
         if self._is_old(worker, births):
             return
         if result is None:
-            self._coroner.examine(worker, error, partial(self._on_examined, worker, births))
+            self._postmortem.examine(worker, error, partial(self._on_examined, worker, births))
         else:
-            self._post.complete(worker, result, partial(self._after_run, worker, result))
+            self._messages.complete(worker, result, partial(self._after_run, worker, result))
 
     def _on_examined(self, worker: WorkerHandle, births: int, ending: Ending) -> None:
         if self._is_old(worker, births):
@@ -163,7 +163,7 @@ class Crew:
         if worker.actor is not None:
             # Where only the connection was lost, it lives: it ends as soon as it is reached again.
             self._spawner.kill(worker.actor)
-        self._post.tell_death(worker, ending)
+        self._messages.tell_death(worker, ending)
 
     def _after_run(self, worker: WorkerHandle, result: CallResult) -> None:
         self._desk.say(result.of_run(worker.id))
@@ -183,7 +183,7 @@ class Crew:
         if result is None:  # It was dead already.
             self._after_finish(worker)
         else:
-            self._post.complete(worker, result, partial(self._after_finish, worker))
+            self._messages.complete(worker, result, partial(self._after_finish, worker))
 
     def _after_finish(self, worker: WorkerHandle) -> None:
         self._spawner.end_process(worker)

@@ -9,25 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
-from ray._private import state as ray_state
-from ray._private import worker as ray_worker
-from ray._raylet import Config  # type: ignore[attr-defined] # compiled, without stubs
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.executors.ray.authentication import WANTED
-from pytest_sweep.executors.ray.courier import Courier
-from pytest_sweep.executors.ray.environment import check_environment, try_environment
-from pytest_sweep.executors.ray.local import start_local
+from pytest_sweep.executors.ray import private
+from pytest_sweep.executors.ray.cluster.authentication import WANTED
+from pytest_sweep.executors.ray.cluster.local import start_local
+from pytest_sweep.executors.ray.cluster.probe import NobodyThereError, probe
+from pytest_sweep.executors.ray.cluster.runtime_env import check_environment, try_environment
+from pytest_sweep.executors.ray.code.shipping import CodeShipping
 from pytest_sweep.executors.ray.options import RayOptions
-from pytest_sweep.executors.ray.probing import NobodyThereError, probe
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 
 CONNECT_SECONDS = 5
 """How long an address is tried: a wrong one is an error within 15 s, where Ray itself would hang for minutes."""
-
-ANSWER_SECONDS = 5.0
-"""How long Ray is waited for, which has answered other questions."""
 
 LEAVING_SECONDS = 10.0
 """How long before a node's deadline what still runs there is ended: nodes are asked for every two seconds, and a process takes some."""
@@ -43,7 +38,7 @@ class Cluster:
     def __init__(self, options: RayOptions) -> None:
         self._options = options
         self._is_ours = False
-        self.code = None if options.address is None or options.code is None else Courier(options.code)
+        self.code = None if options.address is None or options.code is None else CodeShipping(options.code)
 
     def connect(self) -> None:
         """Start or join Ray, so that workers have the code and the environment that they need.
@@ -59,7 +54,7 @@ class Cluster:
             if not ray.is_initialized():  # Else it is somebody's Ray in this process: use it, and leave it running.
                 self._is_ours = True
                 # Ray reads its environment when it is imported, which a test file may have done before tokens were turned on.
-                Config.initialize("")
+                private.read_environment_again()
                 self._init(self._options.address, wanted if self.code is None else {})
             if self.code is not None or not self._is_ours:
                 self._equip(wanted)
@@ -72,8 +67,7 @@ class Cluster:
                 self.code.close()
             raise
         if self._is_ours:
-            # Ray prints "(raylet) A worker died" into our output, whatever log_to_driver says; a death is in the trial's report.
-            ray_worker.print_to_stdstream = lambda *_, **__: None
+            private.silence_raylet()  # A death is in the trial's report.
 
     def _init(self, address: str | None, environment: Mapping[str, Any]) -> None:
         if address is None:
@@ -110,7 +104,7 @@ class Cluster:
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes that are alive, but for those whose deadline to be drained is as good as over."""
-        draining, now = _draining_nodes(), time.time()
+        draining, now = private.draining_nodes(), time.time()
         return tuple(
             Node(
                 node["NodeID"],
@@ -125,9 +119,7 @@ class Cluster:
 
     def future_nodes(self) -> tuple[Resources, ...]:
         """Return the node types that the cluster's autoscaler could add; none where there is no autoscaler."""
-        config = ray_state.state.get_cluster_config()
-        groups = [] if config is None else config.node_group_configs
-        return tuple(_resources(dict(group.resources)) for group in groups if group.max_count)
+        return tuple(map(_resources, private.node_types()))
 
     def _join(self, address: str, environment: Mapping[str, Any]) -> None:
         if address.startswith("ray://"):
@@ -186,17 +178,6 @@ def _refusal(address: str, error: str) -> str:
     if "unauthenticated" in error.lower() or "token" in error.lower():
         return f"the Ray cluster at {address} wants a token that we do not have: {WANTED}"
     return f"what answers at {address} is no Ray cluster that we can use ({error}): is it the port of 'ray start --head --port'?"
-
-
-def _draining_nodes() -> dict[str, float]:
-    """Return when each node that is being drained is to be gone, in seconds since the epoch; infinite where nobody has said when.
-
-    Ray tells it in a private way only. Where a version has that no more, a node is lost without a warning when it goes.
-    """
-    client = getattr(ray_worker.global_worker, "gcs_client", None)
-    ask = getattr(client, "get_draining_nodes", None)
-    deadlines = {} if ask is None else ask(timeout=ANSWER_SECONDS)
-    return {node: deadline / 1000 if deadline else math.inf for node, deadline in deadlines.items()}
 
 
 def _resources(amounts: Mapping[str, Any]) -> Resources:

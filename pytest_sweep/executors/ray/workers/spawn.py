@@ -7,10 +7,10 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
-from pytest_sweep.executors.ray.actors import SessionActor
-from pytest_sweep.executors.ray.handle import WorkerHandle
-from pytest_sweep.executors.ray.helper import NodeHelper
-from pytest_sweep.executors.ray.mailbox import Mailbox
+from pytest_sweep.executors.ray.workers.actors import SessionActor
+from pytest_sweep.executors.ray.workers.handle import WorkerHandle
+from pytest_sweep.executors.ray.workers.helper import NodeHelper
+from pytest_sweep.executors.ray.workers.mailbox import Mailbox
 from pytest_sweep.wire.spec import SessionSpec
 
 

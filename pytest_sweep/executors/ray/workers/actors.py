@@ -9,8 +9,8 @@ from typing import Any
 import ray
 from ray.actor import ActorHandle
 
-from pytest_sweep.executors.ray.gang import RayLender
-from pytest_sweep.executors.ray.mailbox import Mailbox
+from pytest_sweep.executors.ray.gang.gang import RayLender
+from pytest_sweep.executors.ray.workers.mailbox import Mailbox
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.calls import CallResult, LostFixture
 from pytest_sweep.wire.location import own_location
@@ -24,9 +24,9 @@ class SessionActor:
     """Hosts a pytest session. A plain synchronous actor, since only those run on the main thread of their process.
 
     Args:
-        name: the name under which its letters go.
+        name: the name under which its messages go.
         spec: what the session is to be like.
-        mailbox: where its letters go.
+        mailbox: where its messages go.
         threads: how many threads numerical libraries may use; Ray sets 1, because the actor itself holds no CPU.
     """
 
@@ -40,7 +40,7 @@ class SessionActor:
             spec,
             location,
             threads,
-            lambda letters: ray.get(mailbox.put.remote((name, letters))),
+            lambda messages: ray.get(mailbox.put.remote((name, messages))),
             lender=RayLender(spec),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from pytest_sweep.executors.ray.placement_groups import Bundle, PlacementGroups
+from pytest_sweep.executors.ray.workers.reservations import Bundle, Reservations
 from pytest_sweep.model import Resources
 
 
@@ -17,7 +17,7 @@ class Ray:
         self.asked: list[tuple[list[dict[str, float]], list[dict[str, str]] | None]] = []
         self.removed: list[int] = []
         self.pending: list[Callable[..., None]] = []
-        self.groups = PlacementGroups(self._make, self._remove, self._table, self._when_done)
+        self.groups = Reservations(self._make, self._remove, self._table, self._when_done)
 
     def _make(
         self, bundles: list[dict[str, float]], *, bundle_label_selector: list[dict[str, str]] | None, **_: object

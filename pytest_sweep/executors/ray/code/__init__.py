@@ -1,0 +1,1 @@
+"""What a node can see of the driver's code, what is shipped to it, and how."""
