@@ -20,9 +20,9 @@ import pytest_sweep.executors.inline
 import pytest_sweep.executors.processes.executor
 import pytest_sweep.executors.ray.executor
 import pytest_sweep.plugin.assembly
-import pytest_sweep.plugin.chronicle
-import pytest_sweep.plugin.leftout
-import pytest_sweep.plugin.trials  # noqa: F401
+import pytest_sweep.plugin.collect.leftout
+import pytest_sweep.plugin.record.recorder
+import pytest_sweep.plugin.session.trials  # noqa: F401
 from pytest_sweep.executors.ray.cluster import authentication
 from tests.sessions import Session
 

@@ -7,7 +7,7 @@ from copy import copy
 import pytest
 
 from pytest_sweep.plugin.fixtures import sweep_results, trial
-from pytest_sweep.plugin.nodehooks import add_node_hooks
+from pytest_sweep.plugin.guests.nodehooks import add_node_hooks
 from pytest_sweep.plugin.options import add_options, results_dir, separate_files
 
 __all__ = ["sweep_results", "trial"]  # Fixtures, which pytest finds in the plugin's module.
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if workerinput is not None and workerinput.get("sweep"):
         return  # A worker's session of ours: its own plugin sees to everything.
     if workerinput is not None:
-        from pytest_sweep.plugin.leftout import LeftToController
+        from pytest_sweep.plugin.collect.leftout import LeftToController
 
         config.pluginmanager.register(LeftToController(), "sweep-left-out")
     elif config.getoption("sweep"):
@@ -58,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         activate(config)
     else:
-        from pytest_sweep.plugin.leftout import LeftOut
+        from pytest_sweep.plugin.collect.leftout import LeftOut
 
         config.pluginmanager.register(LeftOut(), "sweep-left-out")
 

@@ -21,7 +21,7 @@ def activate(config: pytest.Config) -> None:
         _check_storage(options.storage)
     resumption = None
     if options.may_take:
-        from pytest_sweep.plugin.resuming import resumption as find_resumption
+        from pytest_sweep.plugin.session.resuming import resumption as find_resumption
 
         options, resumption = find_resumption(options, _given_seed(config), config.get_verbosity())
     keeper = FixtureKeeper(_log_late_report)

@@ -13,18 +13,18 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.items.allure import AllureParameters
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.plugin.collection import SweepCollector
-from pytest_sweep.plugin.keywords import ExactKeywords, asks_for_values
-from pytest_sweep.plugin.neighbours import Neighbours, Replacements
+from pytest_sweep.plugin.collect.keywords import ExactKeywords, asks_for_values
+from pytest_sweep.plugin.collect.selection import TrialSelection
+from pytest_sweep.plugin.collect.spaces import SpaceExpander
+from pytest_sweep.plugin.collect.sweeps import SweepCollector
+from pytest_sweep.plugin.guests.others import Guests, Replacements
+from pytest_sweep.plugin.guests.rerunfailures import Reruns
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.reruns import Reruns
-from pytest_sweep.plugin.run import SweepRun
-from pytest_sweep.plugin.selection import TrialSelection
-from pytest_sweep.plugin.spaces import SpaceExpander
+from pytest_sweep.plugin.session.run import SweepRun
 from pytest_sweep.space import MAX_POINTS, parse_condition, parse_override
 
 if TYPE_CHECKING:  # Imports the database, which a session that takes nothing of earlier runs does not need that early.
-    from pytest_sweep.plugin.resuming import Resumption
+    from pytest_sweep.plugin.session.resuming import Resumption
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ def assemble(
     config.pluginmanager.register(reruns, "sweep-reruns")
     config.pluginmanager.register(AllureParameters(), "sweep-allure")
     if not is_inline:
-        config.pluginmanager.register(Neighbours(config, options), "sweep-neighbours")
+        config.pluginmanager.register(Guests(config, options), "sweep-guests")
     if asks_for_values(config):
         config.pluginmanager.register(ExactKeywords(config), "sweep-keywords")
     if options.where is not None:
@@ -63,7 +63,7 @@ def assemble(
             TrialSelection(_read("--sweep-where", parse_condition, options.where)), "sweep-selection"
         )
     if config.option.collectonly:
-        from pytest_sweep.plugin.dryrun import DryRun
+        from pytest_sweep.plugin.collect.dryrun import DryRun
 
         config.pluginmanager.register(DryRun(executor, options.max_concurrent, spaces), "sweep-dry-run")
 

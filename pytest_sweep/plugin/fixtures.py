@@ -30,7 +30,7 @@ def sweep_results(request: pytest.FixtureRequest) -> SessionResults:
     """Results of the session's sweeps, a mapping from sweep to ResultGrid, for tests that judge them; they run after the trials."""
     if not request.config.getoption("sweep"):
         pytest.skip("it judges the results of sweeps: run it with pytest --sweep")
-    from pytest_sweep.plugin.run import SweepRun
+    from pytest_sweep.plugin.session.run import SweepRun
 
     run = request.config.pluginmanager.get_plugin("sweep-run")
     assert isinstance(run, SweepRun)

@@ -46,7 +46,7 @@ def look_like_xdist(spec: SessionSpec, worker: str) -> dict[str, Any]:
     return given
 
 
-class Neighbours:
+class Guests:
     """A plugin of a hosted session that helps the other plugins.
 
     Args:

@@ -21,7 +21,7 @@ from pytest_sweep.wire.outbox import Outbox
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec, enter
 from pytest_sweep.wire.task import PackedTask
-from pytest_sweep.worker.guests import Neighbours
+from pytest_sweep.worker.guests import Guests
 from pytest_sweep.worker.hosted import HostedPlugin, Order
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
@@ -111,9 +111,9 @@ class HostedSession:
 
     def _main(self) -> None:
         try:
-            neighbours = Neighbours(self._spec, self._worker, self._location, self._emit, self._output.sync)
+            guests = Guests(self._spec, self._worker, self._location, self._emit, self._output.sync)
             logs, setup_show = LogForwarder(self._emit, self._show), SetupShow(self._show)
-            plugins = [self._plugin, neighbours, logs, setup_show, AllureParameters(), LastWords(self._spec.basetemp)]
+            plugins = [self._plugin, guests, logs, setup_show, AllureParameters(), LastWords(self._spec.basetemp)]
             self._status = int(pytest.main(list(self._spec.args), plugins=plugins))
         except Exception:  # A plugin that fails before the session can report it; the driver says what it was.
             self._plugin.problems.append(f"the worker's pytest session failed:\n{traceback.format_exc()}")

@@ -11,7 +11,7 @@ import pytest
 
 # Imported once: pytester takes what a session has imported out of sys.modules again, and SQLAlchemy takes a third of a second.
 import pytest_sweep.plugin.assembly
-import pytest_sweep.plugin.chronicle  # noqa: F401
+import pytest_sweep.plugin.record.recorder  # noqa: F401
 from pytest_sweep import Result, ResultGrid, load_results
 
 PREAMBLE = "import pytest\nfrom pytest_sweep import current_trial, report, sweep\n"

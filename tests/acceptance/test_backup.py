@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from pytest_sweep import TrialState
-from pytest_sweep.plugin.backup import Backup
+from pytest_sweep.plugin.record.backup import Backup
 
 from .project import Project, output
 
@@ -95,7 +95,7 @@ def test_the_copy_is_made_while_the_run_goes_on(project: Project, monkeypatch: p
     backup = Backup(run, str(project.path / "bucket"), told.append)
     backup.tick()
     assert not (project.path / "bucket").exists(), "not yet"
-    monkeypatch.setattr("pytest_sweep.plugin.backup.EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("pytest_sweep.plugin.record.backup.EVERY_SECONDS", 0.0)
     backup.tick()
     backup.finish()
     assert told == []

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.plugin.terminal import StatusPrinter
+from pytest_sweep.plugin.show.terminal import StatusPrinter
 
 from .project import Project, output
 
@@ -48,7 +48,7 @@ def test_quiet_is_quiet(project: Project) -> None:
 def test_the_block_says_what_trials_wait_for(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal the block has a column and a line on what waits."""
     monkeypatch.setattr(StatusPrinter, "_has_blocks", True)
-    monkeypatch.setattr("pytest_sweep.plugin.terminal.LINES_A_BLOCK", 1)
+    monkeypatch.setattr("pytest_sweep.plugin.show.terminal.LINES_A_BLOCK", 1)
     project.write(SLOW)
     result = project.plain("--sweep", "--sweep-executor=processes", "--sweep-num-cpus=1", "--sweep-status-interval=1.5")
     text = output(result)

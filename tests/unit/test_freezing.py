@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_sweep.plugin.freezing import Freezer
+from pytest_sweep.plugin.session.freezing import Freezer
 
 
 class Config:
@@ -82,7 +82,7 @@ class TestFreezer:
         )
         source = (
             "import conftest\n"
-            "from pytest_sweep.plugin.freezing import Freezer\n"
+            "from pytest_sweep.plugin.session.freezing import Freezer\n"
             "class Config:\n"
             "    def add_cleanup(self, function): self.cleanup = function\n"
             "config = Config()\n"

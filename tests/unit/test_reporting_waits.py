@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pytest_sweep.model import Resources, Trial, TrialState
 from pytest_sweep.model.events import TrialFinished, TrialRetried, TrialStarted
 from pytest_sweep.model.waiting import Wait, Waiting, WaitingGroup
-from pytest_sweep.plugin.stalls import AGAIN_SECONDS, StallWatch
+from pytest_sweep.plugin.show.stalls import AGAIN_SECONDS, StallWatch
 from pytest_sweep.reporting import Progress, final_table, stalled_lines, status_block
 from pytest_sweep.reporting.waits import waiting_lines
 from pytest_sweep.testing.driven import make_trials

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.model.source import Source
-from pytest_sweep.plugin.sources import read_file
+from pytest_sweep.plugin.collect.sources import read_file
 
 SWEEP = "test_models.py::TestIt::train"
 

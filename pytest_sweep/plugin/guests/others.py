@@ -12,9 +12,9 @@ import pytest
 
 from pytest_sweep.hookcalls import call_each
 from pytest_sweep.model.events import Accepted, SessionStarted, WorkerOutput
-from pytest_sweep.plugin.collection import PARAMETERS, TRIAL
+from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.warned import warn
+from pytest_sweep.plugin.show.warned import warn
 
 
 class Replacements:
@@ -45,7 +45,7 @@ _XDISTS_OWN = "terminaldistreporter"
 """The plugin by which pytest-xdist writes what becomes of its workers; of ours, the table and the failures tell."""
 
 
-class Neighbours:
+class Guests:
     """A plugin that plays pytest-xdist for the other plugins, where trials run in workers.
 
     Their ``pytest_configure_node`` is called once, before the first worker starts, and what it adds to ``workerinput`` is given to

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model.events import Accepted, TrialNotRun, TrialReported
-from pytest_sweep.plugin.recording import Recorder
+from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.store import RunReader, RunStore
 from pytest_sweep.testing.driven import make_trials
 
@@ -41,15 +41,15 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def recorder(store: Unwritable, told: list[str]) -> Recorder:
-    return Recorder(store, told.append)  # type: ignore[arg-type] # it is one, as far as it is asked
+def recorder(store: Unwritable, told: list[str]) -> RetryingStore:
+    return RetryingStore(store, told.append)  # type: ignore[arg-type] # it is one, as far as it is asked
 
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return a function that lets a minute pass."""
     now = [time.monotonic()]
-    monkeypatch.setattr("pytest_sweep.plugin.recording.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pytest_sweep.plugin.record.retrying.time.monotonic", lambda: now[0])
 
     def wait() -> None:
         now[0] += 60
@@ -58,7 +58,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def test_what_waits_is_stored_in_order(
-    store: Unwritable, recorder: Recorder, told: list[str], later: Callable[[], None]
+    store: Unwritable, recorder: RetryingStore, told: list[str], later: Callable[[], None]
 ) -> None:
     """What could not be stored is stored before what came later, and the trouble is told once."""
     recorder.record(EVENTS[:1])
@@ -78,7 +78,7 @@ def test_what_waits_is_stored_in_order(
     assert recorder.summary() == "the disk is full, for a while: everything is stored now"
 
 
-def test_an_interrupt(store: Unwritable, recorder: Recorder) -> None:
+def test_an_interrupt(store: Unwritable, recorder: RetryingStore) -> None:
     """Events that an interrupt has kept from being stored stay with who has handed them in, and do not wait here as well."""
     store.problem = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):

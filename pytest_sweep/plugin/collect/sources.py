@@ -15,7 +15,7 @@ import pytest
 from pytest_sweep.items.definition import unwrapped
 from pytest_sweep.items.private import fixture_info
 from pytest_sweep.model.source import Source
-from pytest_sweep.plugin.collection import TRIAL
+from pytest_sweep.plugin.collect.sweeps import TRIAL
 
 _OF_THE_KEY = frozenset({"configs", "grid", "ids", "num_samples", "repeats", "space", "where"})
 """The arguments of a sweep that say what is tried: each trial's key holds that, so that a space may grow without being other code."""

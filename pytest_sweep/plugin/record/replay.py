@@ -12,20 +12,20 @@ import pytest
 from pytest_sweep.items.private import write_log_file
 from pytest_sweep.items.reports import CACHED, rebuild_warning
 from pytest_sweep.model import TrialState, events
-from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.plugin.ending import raise_if_ended
-from pytest_sweep.plugin.hooks import HookCaller
-from pytest_sweep.plugin.rebuilding import RebuildingWatch
-from pytest_sweep.plugin.recording import Recorder
-from pytest_sweep.plugin.tasks import TaskMaker
-from pytest_sweep.plugin.terminal import write_below
-from pytest_sweep.plugin.turns import Turns
+from pytest_sweep.plugin.collect.sweeps import TRIAL
+from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.record.retrying import RetryingStore
+from pytest_sweep.plugin.record.turns import Turns
+from pytest_sweep.plugin.session.ending import raise_if_ended
+from pytest_sweep.plugin.session.tasks import TaskMaker
+from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
+from pytest_sweep.plugin.show.terminal import write_below
 from pytest_sweep.reporting import Progress, junit_properties
 from pytest_sweep.results import Result, path_or_url
 from pytest_sweep.store import RunReader, Start
 
 if TYPE_CHECKING:
-    from pytest_sweep.plugin.debugging import Debugger
+    from pytest_sweep.plugin.show.debugging import Debugger
 
 
 class Replayer:
@@ -41,7 +41,7 @@ class Replayer:
         self,
         config: pytest.Config,
         items: Mapping[str, pytest.Item],
-        recorder: Recorder,
+        retrying: RetryingStore,
         hooks: HookCaller,
         progress: Progress,
         tasks: TaskMaker,
@@ -52,7 +52,7 @@ class Replayer:
         self.fatal: str | None = None
         self._config = config
         self._items = items
-        self._recorder = recorder
+        self._retrying = retrying
         self._run_name, self._run_folder = tasks.run.name, Path(tasks.run.path)
         self._hooks = hooks
         self._progress = progress
@@ -75,7 +75,7 @@ class Replayer:
 
     def persist(self, batch: Sequence[events.Accepted]) -> None:
         """Store the events, all in one transaction, or keep them until that is possible, and count them."""
-        self._recorder.record(batch)
+        self._retrying.record(batch)
         for event in batch:
             self._progress.update(event)
             if isinstance(event, events.TrialReported):
@@ -178,8 +178,8 @@ class Replayer:
             self._debugger.run_again(item, event.key)
 
     def _tell_of_result(self, item: pytest.Item, key: str) -> None:
-        if self._recorder.is_behind:
-            cause = f"not called while results cannot be stored: {self._recorder.trouble}"
+        if self._retrying.is_behind:
+            cause = f"not called while results cannot be stored: {self._retrying.trouble}"
             self._hooks.note_failure("pytest_sweep_trial_finish", "pytest-sweep", cause)
             return
         (stored,) = RunReader(self._run_folder).trials(keys=[key])

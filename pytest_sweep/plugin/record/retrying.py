@@ -13,7 +13,7 @@ RETRY_SECONDS = 5.0
 """How long a store that could not be written is left alone."""
 
 
-class Recorder:
+class RetryingStore:
     """Writes to a store, patiently.
 
     Args:

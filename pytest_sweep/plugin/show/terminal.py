@@ -11,9 +11,9 @@ import pytest
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.model import Run
 from pytest_sweep.model.waiting import Waiting
-from pytest_sweep.plugin.hooks import HookCaller
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.stalls import Engine, StallWatch
+from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.show.stalls import Engine, StallWatch
 from pytest_sweep.reporting import (
     Column,
     Progress,

@@ -26,10 +26,10 @@ from pytest_sweep.items.parametrization import (
 from pytest_sweep.model.request import Request
 from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Sweep, Trial
-from pytest_sweep.plugin.requests import RequestReader
-from pytest_sweep.plugin.reruns import Reruns
-from pytest_sweep.plugin.shared import shared_fixtures
-from pytest_sweep.plugin.spaces import SpaceExpander
+from pytest_sweep.plugin.collect.requests import RequestReader
+from pytest_sweep.plugin.collect.shared import shared_fixtures
+from pytest_sweep.plugin.collect.spaces import SpaceExpander
+from pytest_sweep.plugin.guests.rerunfailures import Reruns
 from pytest_sweep.space import Expansion, trial_key, trial_seed
 
 TRIAL = pytest.StashKey[Trial]()

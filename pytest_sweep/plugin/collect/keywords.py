@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.plugin.collection import PARAMETERS, TRIAL
+from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.space import flatten, value_text
 
 # A key, one or two equals signs, and a value: in quotes, or up to a space or a parenthesis.

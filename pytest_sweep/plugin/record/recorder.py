@@ -13,27 +13,27 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import Accepted
-from pytest_sweep.plugin.backup import Backup
-from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.plugin.hooks import HookCaller
-from pytest_sweep.plugin.neighbours import Neighbours
+from pytest_sweep.plugin.collect.sweeps import TRIAL
+from pytest_sweep.plugin.guests.others import Guests
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.plan import Plan
-from pytest_sweep.plugin.recording import Recorder
-from pytest_sweep.plugin.replay import Replayer
-from pytest_sweep.plugin.stalls import Engine
-from pytest_sweep.plugin.tasks import TaskMaker
-from pytest_sweep.plugin.terminal import StatusPrinter, write_below, write_summary
-from pytest_sweep.plugin.verdict import exit_status
+from pytest_sweep.plugin.record.backup import Backup
+from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.record.replay import Replayer
+from pytest_sweep.plugin.record.retrying import RetryingStore
+from pytest_sweep.plugin.session.plan import Plan
+from pytest_sweep.plugin.session.tasks import TaskMaker
+from pytest_sweep.plugin.session.verdict import exit_status
+from pytest_sweep.plugin.show.stalls import Engine
+from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_summary
 from pytest_sweep.reporting import Progress
 from pytest_sweep.results import load_results
 from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
 
 if TYPE_CHECKING:
-    from pytest_sweep.plugin.debugging import Debugger
+    from pytest_sweep.plugin.show.debugging import Debugger
 
 
-class Chronicle:
+class Recorder:
     """The audience of one run. It makes the run's database, with all trials in it.
 
     Args:
@@ -83,16 +83,16 @@ class Chronicle:
         plan.tidy(trial for trial in trials if trial.key not in plan.taken)
         self._taken, begun = ends(store.path, plan.taken), starts(store.path, plan.continued)
         self.attempts = {key: start.attempt for key, start in begun.items()}
-        self._recorder = Recorder(store, self._tell)
+        self._retrying = RetryingStore(store, self._tell)
         self._backup = self._backup_to(options)
         self._progress = Progress(trials)
         self._replayer = Replayer(
-            config, items, self._recorder, hooks, self._progress, tasks, _debugger(config, keeper, tasks)
+            config, items, self._retrying, hooks, self._progress, tasks, _debugger(config, keeper, tasks)
         )
         self._replayer.go_on(begun)
         self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine)
         # Not there where trials run in this session.
-        self._neighbours: Neighbours | None = config.pluginmanager.get_plugin("sweep-neighbours")
+        self._guests: Guests | None = config.pluginmanager.get_plugin("sweep-guests")
         self.show = self._replayer.show
 
     # What the engine's loop tells
@@ -100,8 +100,8 @@ class Chronicle:
     def persist(self, batch: Sequence[Accepted]) -> None:
         """Store the events; when this returns they survive a power cut."""
         self._replayer.persist(batch)
-        if self._neighbours is not None:
-            self._neighbours.note(batch)
+        if self._guests is not None:
+            self._guests.note(batch)
 
     def tick(self) -> None:
         """Write the status, and copy the database, if it is time."""
@@ -122,7 +122,7 @@ class Chronicle:
     def end_run(self) -> None:
         """Store what waits, and tell of the results."""
         self._status.finish()
-        self._recorder.flush()
+        self._retrying.flush()
         if not self._hooks.is_implemented("pytest_sweep_run_finish"):
             return  # A million results need not be loaded for nobody.
         try:
@@ -139,21 +139,21 @@ class Chronicle:
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
         copying = None if self._backup is None else self._backup.trouble
-        troubles = [self._replayer.fatal, self._recorder.summary(), copying]
+        troubles = [self._replayer.fatal, self._retrying.summary(), copying]
         write_summary(reporter, self._progress, self._status, self._hooks, troubles)
 
     def store_waiting(self) -> None:
         """Try once more to store what could not be stored."""
-        self._recorder.flush()
+        self._retrying.flush()
 
     def exit_status(self, status: int, failures: int, *, cut_short: bool) -> int:
-        """Return the session's exit status, as `pytest_sweep.plugin.verdict.exit_status` does."""
-        failed, unstored = self._replayer.failed_reports, self._recorder.is_behind
+        """Return the session's exit status, as `pytest_sweep.plugin.session.verdict.exit_status` does."""
+        failed, unstored = self._replayer.failed_reports, self._retrying.is_behind
         return exit_status(status, failures, failed, self._progress, cut_short=cut_short, unstored=unstored)
 
     def close(self, status: int) -> None:
         """Store how the run ended, and close the store."""
-        self._recorder.finish(status)
+        self._retrying.finish(status)
         if self._backup is not None:
             self._backup.finish()
 
@@ -172,6 +172,6 @@ class Chronicle:
 def _debugger(config: pytest.Config, keeper: FixtureKeeper, tasks: TaskMaker) -> Debugger | None:
     if not tasks.remembers:
         return None
-    from pytest_sweep.plugin.debugging import Debugger
+    from pytest_sweep.plugin.show.debugging import Debugger
 
     return Debugger(config, keeper, tasks.remembered.__getitem__)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.plugin.collection import PARAMETERS, TRIAL
+from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.space import AbsentError, Condition, flatten, unknown_name
 
 

@@ -18,19 +18,19 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError, StoreError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import Accepted, SessionStarted, TrialNotRun
-from pytest_sweep.plugin.checks import check_executor
-from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.plugin.hooks import HookCaller
-from pytest_sweep.plugin.neighbours import Neighbours
+from pytest_sweep.plugin.collect.sweeps import TRIAL
+from pytest_sweep.plugin.guests.others import Guests
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.plan import Plan
-from pytest_sweep.plugin.specs import session_spec
-from pytest_sweep.plugin.tasks import TaskMaker
+from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.session.checks import check_executor
+from pytest_sweep.plugin.session.plan import Plan
+from pytest_sweep.plugin.session.specs import session_spec
+from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.store import begin_run
 from pytest_sweep.wire.spec import SessionSpec
 
 if TYPE_CHECKING:  # Imports the database, for which the first trial need not wait.
-    from pytest_sweep.plugin.chronicle import Chronicle
+    from pytest_sweep.plugin.record.recorder import Recorder
 
 
 QUIET_SECONDS = 1.0
@@ -86,7 +86,7 @@ class TrialPhase:
             # Inline, pytest opens the debugger where the trial runs.
             remembers=config.getoption("usepdb", False) and executor.name != "inline",
         )
-        self._chronicle: Chronicle | None = None
+        self._recorder: Recorder | None = None
         self._is_unheard = False
         self._has_begun = False
         self._loop: Loop | None = None
@@ -126,50 +126,50 @@ class TrialPhase:
             if ending and not self._is_unheard:
                 self._abort(ending)
             self._executor.shutdown(force=bool(ending))
-            if self._chronicle is not None:
-                self._chronicle.end_run()
+            if self._recorder is not None:
+                self._recorder.end_run()
 
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
-        if self._chronicle is not None:
-            self._chronicle.write_summary(reporter)
+        if self._recorder is not None:
+            self._recorder.write_summary(reporter)
 
     def store_waiting(self) -> None:
         """Try once more to store what could not be stored."""
-        if self._chronicle is not None:
-            self._chronicle.store_waiting()
+        if self._recorder is not None:
+            self._recorder.store_waiting()
 
     def exit_status(self, status: int, failures: int) -> int:
         """Return the session's exit status, where pytest would say `status` after so many `failures`."""
         cut_short = self._loop is not None and self._loop.out_of_time
-        return status if self._chronicle is None else self._chronicle.exit_status(status, failures, cut_short=cut_short)
+        return status if self._recorder is None else self._recorder.exit_status(status, failures, cut_short=cut_short)
 
     def close(self, status: int) -> None:
         """Store how the run ended, and close the store."""
-        if self._chronicle is not None:
-            self._chronicle.close(status)
+        if self._recorder is not None:
+            self._recorder.close(status)
 
     def _run_all(self) -> None:
         attempts: Mapping[str, int] = {}
         if self._loop is None or self._plan.continued or self._plan.taken:
             attempts = self._open().attempts
         self._hooks.call("pytest_sweep_run_start", run=self._run)
-        if self._chronicle is not None:
-            self._chronicle.show_taken()
+        if self._recorder is not None:
+            self._recorder.show_taken()
         if self._loop is not None:
             self._has_begun = True
             self._loop.run(self._to_run, attempts)
 
-    def _open(self) -> Chronicle:
+    def _open(self) -> Recorder:
         """Return what remembers and tells. It is made when there is something to tell: then the first trials have been handed out.
 
         Raises:
             StoreError: the database cannot be made, or the one of an earlier run not be read.
         """
-        if self._chronicle is None:
-            from pytest_sweep.plugin.chronicle import Chronicle
+        if self._recorder is None:
+            from pytest_sweep.plugin.record.recorder import Recorder
 
-            self._chronicle = Chronicle(
+            self._recorder = Recorder(
                 self._config,
                 self._options,
                 self._executor,
@@ -180,7 +180,7 @@ class TrialPhase:
                 keeper=self._keeper,
                 engine=self._loop,
             )
-        return self._chronicle
+        return self._recorder
 
     def _abort(self, ending: str) -> None:
         """Note what has not run; where a taken failure ends the session, the loop has not heard of anything yet."""
@@ -191,9 +191,9 @@ class TrialPhase:
 
     def _spec(self) -> SessionSpec:
         # Not there where trials run in this session.
-        neighbours: Neighbours | None = self._config.pluginmanager.get_plugin("sweep-neighbours")
+        guests: Guests | None = self._config.pluginmanager.get_plugin("sweep-guests")
         files = sorted({item.path for item in self._items.values()})
-        workerinput = neighbours.workerinput() if neighbours else {}
+        workerinput = guests.workerinput() if guests else {}
         return session_spec(
             self._config, files, self._run.name, Path(self._run.path), _environment(self._options), workerinput
         )
@@ -207,9 +207,9 @@ class _OnceNeeded:
         quiet: for how many seconds there is nothing to say.
     """
 
-    def __init__(self, made: Callable[[], Chronicle], quiet: float) -> None:
+    def __init__(self, made: Callable[[], Recorder], quiet: float) -> None:
         self._made = made
-        self._audience: Chronicle | None = None
+        self._audience: Recorder | None = None
         self._early: list[Accepted] = []
         self._first_tick = time.monotonic() + quiet
 
@@ -228,7 +228,7 @@ class _OnceNeeded:
         if self._audience is not None or time.monotonic() >= self._first_tick:
             self._needed().tick()
 
-    def _needed(self) -> Chronicle:
+    def _needed(self) -> Recorder:
         self._audience = self._audience or self._made()
         return self._audience
 

@@ -13,19 +13,19 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.reports import CACHED, LOCATION
-from pytest_sweep.plugin.collection import TRIAL, SweepCollector
-from pytest_sweep.plugin.ending import raise_if_ended
-from pytest_sweep.plugin.freezing import Freezer
+from pytest_sweep.plugin.collect.sources import SourceReader
+from pytest_sweep.plugin.collect.sweeps import TRIAL, SweepCollector
+from pytest_sweep.plugin.guests.xdist import OrdinaryTests
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.plan import Plan
-from pytest_sweep.plugin.signals import interrupted_by_signals
-from pytest_sweep.plugin.sources import SourceReader
-from pytest_sweep.plugin.spread import OrdinaryTests
-from pytest_sweep.plugin.trials import TrialPhase
-from pytest_sweep.plugin.warned import warn
+from pytest_sweep.plugin.session.ending import raise_if_ended
+from pytest_sweep.plugin.session.freezing import Freezer
+from pytest_sweep.plugin.session.plan import Plan
+from pytest_sweep.plugin.session.signals import interrupted_by_signals
+from pytest_sweep.plugin.session.trials import TrialPhase
+from pytest_sweep.plugin.show.warned import warn
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
-    from pytest_sweep.plugin.resuming import Resumption
+    from pytest_sweep.plugin.session.resuming import Resumption
     from pytest_sweep.results import SessionResults
 
 
@@ -127,7 +127,7 @@ class SweepRun:
         else:
             self._run_items(session, ordinary, following[0])
         if rehearses:
-            from pytest_sweep.plugin.rehearsal import rehearse
+            from pytest_sweep.plugin.session.rehearsal import rehearse
 
             rehearse(session, trials, following[0], self.keeper)
         elif plan is not None:

@@ -13,7 +13,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError, InfeasibleError
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.warned import warn
+from pytest_sweep.plugin.show.warned import warn
 
 
 def check_executor(

@@ -15,7 +15,7 @@ from pytest_sweep.executors.inline import InlineRunner
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import TrialFinished
 from pytest_sweep.model.trials import Task, TrialState
-from pytest_sweep.plugin.terminal import write_below
+from pytest_sweep.plugin.show.terminal import write_below
 from pytest_sweep.wire.location import own_location
 
 _HOOK = "PYTHONBREAKPOINT"

@@ -10,9 +10,9 @@ import pytest
 
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model import Run
-from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.plugin.ending import raise_if_ended
-from pytest_sweep.plugin.tasks import TaskMaker
+from pytest_sweep.plugin.collect.sweeps import TRIAL
+from pytest_sweep.plugin.session.ending import raise_if_ended
+from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.worker.trial import ActiveTrial, activated
 
 

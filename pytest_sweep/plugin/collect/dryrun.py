@@ -12,8 +12,8 @@ from pytest_sweep.engine.feasible import most_at_once
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
-from pytest_sweep.plugin.collection import TRIAL
-from pytest_sweep.plugin.spaces import SpaceExpander
+from pytest_sweep.plugin.collect.spaces import SpaceExpander
+from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.reporting.text import counted
 
 

@@ -11,10 +11,10 @@ import pytest
 from pytest_sweep.errors import StoreError, SweepError
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.source import Source
-from pytest_sweep.plugin.backup import fetch_run
-from pytest_sweep.plugin.comparing import CacheComparison, OtherCode
 from pytest_sweep.plugin.options import LAST, SweepOptions
-from pytest_sweep.plugin.plan import Plan
+from pytest_sweep.plugin.record.backup import fetch_run
+from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode
+from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.store import Outcome, last_run, origins, outcomes, run_folder, run_folders, who_runs
 
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)

@@ -1,0 +1,1 @@
+"""Other plugins on the driver: pytest-xdist, pytest-rerunfailures and those that know their workers."""

@@ -1,0 +1,1 @@
+"""What a run remembers and tells: the store first, then pytest and our hooks."""

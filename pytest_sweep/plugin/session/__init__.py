@@ -1,0 +1,1 @@
+"""The order of a session with ``--sweep``: what runs when, what is resumed, and how it ends."""
