@@ -24,7 +24,7 @@ import pytest_sweep.plugin.collect.leftout
 import pytest_sweep.plugin.record.recorder
 import pytest_sweep.plugin.session.trials  # noqa: F401
 from pytest_sweep.executors.ray.cluster import authentication
-from tests.sessions import Session
+from tests.support.sessions import Session
 
 pytest_plugins = ["pytester"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_sweep.testing.assorted import FIELDS, ITEMS, AssortedSession, assert_alike, run_assorted
-from pytest_sweep.testing.assorted_known import INLINE, WORKERS
 from pytest_sweep.testing.sessions import run_session
+from tests.support.assorted import FIELDS, ITEMS, AssortedSession, assert_alike, run_assorted
+from tests.support.assorted_known import INLINE, WORKERS
 
 ODD = """
 from pytest_sweep import sweep

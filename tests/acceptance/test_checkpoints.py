@@ -13,7 +13,7 @@ import pytest
 from pytest_sweep import Result, SweepError
 from pytest_sweep.errors import NoResultsError
 from pytest_sweep.executors.inline import InlineExecutor
-from tests.sessions import Session
+from tests.support.sessions import Session
 
 from .project import Project, assert_says, output
 

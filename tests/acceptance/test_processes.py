@@ -15,7 +15,7 @@ from pytest_sweep import TrialState
 from pytest_sweep.executors.processes.executor import ProcessesExecutor
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
-from tests.sessions import Session, wait_for
+from tests.support.sessions import Session, wait_for
 
 from .project import Project, assert_says, output
 

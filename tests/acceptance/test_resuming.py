@@ -15,7 +15,7 @@ import pytest
 
 from pytest_sweep import TrialState
 from pytest_sweep.errors import StoreError
-from tests.sessions import Session, wait_for
+from tests.support.sessions import Session, wait_for
 
 from .project import Project, assert_says, output
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.sessions import Session, wait_for
+from tests.support.sessions import Session, wait_for
 
 from .project import Project
 

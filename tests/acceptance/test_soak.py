@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.crashes import CrashingSweep
+from tests.support.crashes import CrashingSweep
 
 from .project import Project
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep import TrialState
-from tests.sessions import Session, wait_for
+from tests.support.sessions import Session, wait_for
 
 from .project import Project, output
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from pytest_sweep import TrialState
-from tests.sessions import Session, kill, wait_for
+from tests.support.sessions import Session, kill, wait_for
 
 from .project import Project
 

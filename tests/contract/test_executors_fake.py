@@ -9,8 +9,8 @@ import pytest
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.model import Resources, Task, commands, events
 from pytest_sweep.results import load_results
-from pytest_sweep.testing.driven import ONE_CPU, make_trials, node, run
 from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome
+from tests.support.driven import ONE_CPU, make_trials, node, run
 
 CONFTEST = """
 from pytest_sweep import TrialState

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_sweep import ResultGrid, load_results
 from tests.acceptance.project import Project, output
-from tests.sessions import Session
+from tests.support.sessions import Session
 
 INI = "[pytest]\nmarkers =\n    slow\nfilterwarnings = default\n"
 """Every project's; what the session around it makes of warnings is not for the one in it."""

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.acceptance.project import Project
-from tests.sessions import Session, wait_for
+from tests.support.sessions import Session, wait_for
 
 from .base import NOTE, Executor, Start
 

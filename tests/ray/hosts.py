@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.sessions import LIMIT, kill, wait_for
+from tests.support.sessions import LIMIT, kill, wait_for
 
 NETWORK = "10.77.0"
 PORT = 6379

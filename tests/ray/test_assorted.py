@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_sweep.testing.assorted import FIELDS, AssortedSession, assert_alike, run_assorted
-from pytest_sweep.testing.assorted_known import WORKERS
+from tests.support.assorted import FIELDS, AssortedSession, assert_alike, run_assorted
+from tests.support.assorted_known import WORKERS
 
 
 @pytest.fixture(scope="module")

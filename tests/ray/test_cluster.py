@@ -16,7 +16,7 @@ import pytest
 
 from pytest_sweep.results import ResultGrid
 from tests.ray.hosts import AUTHENTICATION, PORT, Host, Hosts, machines
-from tests.sessions import LIMIT, Session, wait_for
+from tests.support.sessions import LIMIT, Session, wait_for
 
 PROJECT = {
     "pytest.ini": """

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_sweep import TrialState, load_results
 from tests.conftest import import_ray
-from tests.sessions import Session, wait_for
+from tests.support.sessions import Session, wait_for
 
 SLOW = """
     import time

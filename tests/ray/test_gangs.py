@@ -15,7 +15,7 @@ import pytest
 from pytest_sweep import load_results
 from pytest_sweep.results import Result
 from tests.ray.hosts import AUTHENTICATION, PORT, machines
-from tests.sessions import Session
+from tests.support.sessions import Session
 
 ALL_REDUCE = '''
 import os, socket, struct, time

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_sweep import load_results
 from pytest_sweep.engine.policy import Policy
-from tests.sessions import Session
+from tests.support.sessions import Session
 
 
 def test_gpus_are_those_that_were_granted(

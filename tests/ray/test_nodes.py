@@ -15,7 +15,7 @@ import pytest
 
 from pytest_sweep import Result
 from tests.ray.hosts import AUTHENTICATION, PORT, Host, Hosts, machines
-from tests.sessions import Session, wait_for
+from tests.support.sessions import Session, wait_for
 
 pytestmark = pytest.mark.slow
 

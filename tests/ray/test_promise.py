@@ -10,7 +10,7 @@ from tests.promise.fixtures import Fixtures
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping, noted_processes
-from tests.sessions import Session
+from tests.support.sessions import Session
 
 
 class TestSelectingOnRay(OnRay, Selecting):

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.acceptance.project import Project
-from tests.crashes import CrashingSweep
+from tests.support.crashes import CrashingSweep
 
 RUNS = max(1, int(os.environ.get("SWEEP_SOAK", "16")) // 8)
 """How many sweeps crash. A process takes many times longer to replace than without Ray, so there are fewer of them."""

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pytest_sweep.model.events import Node
-from pytest_sweep.testing.driven import node
 from tests.conftest import import_ray
+from tests.support.driven import node
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from pytest_sweep.engine.controller import Controller
 from pytest_sweep.model import TrialState, commands, events
-from pytest_sweep.testing.driven import ONE_CPU, Engine, ended, make_trials, node, only, records, run
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import ONE_CPU, Engine, ended, make_trials, node, only, records, run
 
 
 class TestAttempts:

@@ -8,8 +8,8 @@ import pytest
 
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState, commands, events
-from pytest_sweep.testing.driven import ONE_CPU, Engine, make_trials, node, only, run
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import ONE_CPU, Engine, make_trials, node, only, run
 
 FOUR_CPUS = Resources(cpu=4.0)
 

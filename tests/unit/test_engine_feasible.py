@@ -13,7 +13,7 @@ from pytest_sweep.engine.feasible import check_feasible, most_at_once
 from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model import Resources, events
 from pytest_sweep.model.placement import Placement
-from pytest_sweep.testing.driven import ONE_CPU, make_trials, node
+from tests.support.driven import ONE_CPU, make_trials, node
 
 TAPE = Resources(cpu=4, custom=(("Lens", 2.0), ("tape", 1.0)))
 

@@ -6,8 +6,8 @@ import dataclasses
 
 from pytest_sweep.model import Trial, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
-from pytest_sweep.testing.driven import ONE_CPU, Engine, ended, make_trials, node, only, records
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import ONE_CPU, Engine, ended, make_trials, node, only, records
 
 FIRST, SECOND = node(1, cpu=1), node(2, cpu=1)
 LEAVING = dataclasses.replace(FIRST, is_leaving=True)

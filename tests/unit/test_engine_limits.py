@@ -8,8 +8,8 @@ import pytest
 
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Trial, TrialState, commands, events
-from pytest_sweep.testing.driven import Engine, ended, make_trials, node, only, records, run
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import Engine, ended, make_trials, node, only, records, run
 
 KILL = commands.KillWorker("worker-1")
 

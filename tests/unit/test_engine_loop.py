@@ -13,9 +13,9 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model import Resources, Task, Trial, TrialState, commands, events
-from pytest_sweep.testing.driven import make_trials, node
 from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome, Script
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import make_trials, node
 
 
 class Audience:

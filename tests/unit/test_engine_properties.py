@@ -21,7 +21,7 @@ from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Sweep, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
-from pytest_sweep.testing.driven import ended, make_trials, node
+from tests.support.driven import ended, make_trials, node
 
 NODES = tuple(
     dataclasses.replace(machine, labels={"zone": zone})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from pytest_sweep.model import TrialState, events
-from pytest_sweep.testing.driven import Engine, ended, make_trials, node, records, run
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import Engine, ended, make_trials, node, records, run
 
 
 def test_the_first_attempt_is_given() -> None:

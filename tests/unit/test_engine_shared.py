@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pytest_sweep.model import Resources, Trial, commands, events
 from pytest_sweep.model.shared import SharedBuilding, SharedFixture, SharedLost, SharedReady, SharedStopped
-from pytest_sweep.testing.driven import Engine, make_trials
+from tests.support.driven import Engine, make_trials
 
 DATA = SharedFixture("data", "data", "conftest.py", "test_models.py::train", Resources(cpu=2))
 TOTAL = SharedFixture("total", "total", "conftest.py", "test_models.py::train", needs=("data",))

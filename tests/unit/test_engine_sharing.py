@@ -13,7 +13,7 @@ from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Trial, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
-from pytest_sweep.testing.driven import ONE_CPU, make_trials, node
+from tests.support.driven import ONE_CPU, make_trials, node
 
 TICK = 0.5
 START_SECONDS = 3.0

@@ -11,8 +11,8 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState, events
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.waiting import Wait
-from pytest_sweep.testing.driven import ONE_CPU, Engine, ended, make_trials, node
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import ONE_CPU, Engine, ended, make_trials, node
 
 TWO_CPUS = Resources(cpu=2)
 

@@ -20,9 +20,9 @@ from pytest_sweep.model.shared import (
     SharedReady,
     SharedStopped,
 )
-from pytest_sweep.testing.driven import make_trials
 from pytest_sweep.wire.calls import CallResult, LostFixture
 from pytest_sweep.wire.lastwords import Ending
+from tests.support.driven import make_trials
 
 DATA = SharedFixture("data", "data", "conftest.py", "test_models.py::train", Resources(cpu=2))
 HERE = Node("node-1", "10.0.0.1", Resources(cpu=4))

@@ -11,9 +11,9 @@ from pytest_sweep.model import Resources, Sweep, Trial, TrialState
 from pytest_sweep.model.events import TrialFinished
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
-from pytest_sweep.testing.driven import make_trials
 from pytest_sweep.testing.samples import SWEEP
 from pytest_sweep.worker.buildtime import BuildingClock
+from tests.support.driven import make_trials
 
 GPU = Resources(gpu=1)
 

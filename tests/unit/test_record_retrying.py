@@ -12,7 +12,7 @@ from pytest_sweep.errors import StoreError
 from pytest_sweep.model.events import Accepted, TrialNotRun, TrialReported
 from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.store import RunReader, RunStore
-from pytest_sweep.testing.driven import make_trials
+from tests.support.driven import make_trials
 
 EVENTS = [TrialNotRun(f"{number:016x}", "no time") for number in range(4)]
 

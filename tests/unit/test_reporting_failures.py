@@ -10,8 +10,8 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import TrialFinished, TrialNotRun
 from pytest_sweep.plugin.session.verdict import INCOMPLETE, exit_status
 from pytest_sweep.reporting import Progress, flaky_line, junit_properties, tolerated_lines
-from pytest_sweep.testing.driven import make_trials
 from pytest_sweep.testing.samples import SWEEP
+from tests.support.driven import make_trials
 
 OK, FAILED, INTERRUPTED = (int(code) for code in list(pytest.ExitCode)[:3])
 

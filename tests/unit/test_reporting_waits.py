@@ -11,8 +11,8 @@ from pytest_sweep.model.waiting import Wait, Waiting, WaitingGroup
 from pytest_sweep.plugin.show.stalls import AGAIN_SECONDS, StallWatch
 from pytest_sweep.reporting import Progress, final_table, stalled_lines, status_block
 from pytest_sweep.reporting.waits import waiting_lines
-from pytest_sweep.testing.driven import make_trials
 from pytest_sweep.testing.samples import make_replicates
+from tests.support.driven import make_trials
 
 from .test_reporting_status import VIEW, table_of
 

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pytest_sweep.testing import assorted_async, assorted_failing, assorted_passing, assorted_suite
 from pytest_sweep.testing.sessions import SESSION_SECONDS
+from tests.support import assorted_async, assorted_failing, assorted_passing, assorted_suite
 
 FILES: Mapping[str, str] = {
     "pytest.ini": assorted_suite.INI,

@@ -1,4 +1,4 @@
-"""The test file of the assorted suite, `pytest_sweep.testing.assorted_suite`, whose items mostly pass."""
+"""The test file of the assorted suite, `tests.support.assorted_suite`, whose items mostly pass."""
 
 from __future__ import annotations
 

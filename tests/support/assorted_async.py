@@ -1,4 +1,4 @@
-"""The asynchronous test file of the assorted suite, `pytest_sweep.testing.assorted_suite`, for where pytest-asyncio is installed."""
+"""The asynchronous test file of the assorted suite, `tests.support.assorted_suite`, for where pytest-asyncio is installed."""
 
 from __future__ import annotations
 
