@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from pytest_sweep.engine.controller import Controller
@@ -145,4 +146,4 @@ class Loop:
     def _tasks(self, command: commands.WorkerCommand | commands.SharedCommand) -> Sequence[Task]:
         if not isinstance(command, commands.RunTrials):
             return ()
-        return [self._make_task(key, attempt) for key, attempt in command.trials]
+        return [replace(self._make_task(key, attempt), lease=command.lease) for key, attempt in command.trials]

@@ -54,6 +54,7 @@ class InlineExecutor:
         self._happened: deque[Any] = deque()
         self._waiting: deque[Task] = deque()
         self._worker: str | None = None
+        self._lease = 0
         self._items: Mapping[str, pytest.Item] = {}
         self._runner: InlineRunner | None = None
         self._tracer: object | None = None
@@ -91,7 +92,7 @@ class InlineExecutor:
     def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
         """Answer at once, but for trials, which `events` runs."""
         if isinstance(command, commands.RunTrials):
-            self._worker = command.worker
+            self._worker, self._lease = command.worker, command.lease
             self._waiting.extend(tasks)
         elif isinstance(command, commands.KillWorker):
             # No trial runs now, for it would run in `events`: what waits behind it is given back.
@@ -117,7 +118,7 @@ class InlineExecutor:
                 self._happened.extend(said)
                 raise
             if not self._waiting:
-                self._happened.append(events.BatchDone(self._worker))
+                self._happened.append(events.BatchDone(self._worker, self._lease))
         return self.arrived()
 
     def arrived(self) -> Sequence[Event]:

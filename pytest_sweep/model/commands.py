@@ -29,23 +29,32 @@ class StartWorker:
 
 @dataclass(frozen=True, slots=True)
 class RestartWorker:
-    """Replace the process of a worker, which keeps its resources: its trial was to have it alone, or it has died."""
+    """Replace the process of a worker, which keeps its resources: its trial was to have it alone, or it has died.
+
+    `within` is how many seconds its session may take to end, fixtures torn down; None is no limit.
+    """
 
     worker: str
+    within: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StopWorker:
-    """End a worker's session, so that its fixtures are torn down, then its process; answered by WorkerStopped."""
+    """End a worker's session, so that its fixtures are torn down, then its process; answered by WorkerStopped.
+
+    `within` is how many seconds its session may take to end; then its process is killed, and a warning says what it did. None is no limit.
+    """
 
     worker: str
+    within: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KillWorker:
-    """End a worker's process and all that it has started, at once.
+    """End a worker's process and all that it has started, at once, whatever it does.
 
-    Answered by WorkerDied, with the stacks of its threads; or by BatchDone, where the worker has ended its batch just before.
+    Answered by WorkerDied, with the stacks of its threads; or by BatchDone, where the worker has ended its batch just before. A worker
+    that was to stop answers with WorkerStopped.
     """
 
     worker: str
@@ -53,10 +62,17 @@ class KillWorker:
 
 @dataclass(frozen=True, slots=True)
 class RunTrials:
-    """Run these trials on a worker, one after the other, in one call: pairs of key and attempt."""
+    """Run these trials on a worker, one after the other, in one call.
+
+    Attributes:
+        worker: the worker.
+        trials: pairs of key and attempt.
+        lease: a number of this call alone: what the worker says of these trials carries it.
+    """
 
     worker: str
     trials: tuple[tuple[str, int], ...]
+    lease: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +84,13 @@ class BuildShared:
 
 @dataclass(frozen=True, slots=True)
 class StopShared:
-    """Tear a shared fixture down, or end its building, and end its process; answered by SharedStopped."""
+    """Tear a shared fixture down, or end its building, and end its process; answered by SharedStopped.
+
+    `within` is how many seconds that may take; then the process is killed, and a warning says so. None is no limit.
+    """
 
     fixture: str
+    within: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,8 @@ class Task:
         checkpoints: the path or URL of the folder for the trial's checkpoints; "" is one in `directory`.
         keep_checkpoints: how many of them are kept; None is all.
         reported: the attempt and the ``training_iteration`` of the newest report that the driver knows of.
-        unseen: the folder of the run, where the worker's machine does not see it: `directory` is then one of its own; "" elsewhere.
+        unseen: run folder, if the worker's machine cannot see it; `directory` is then a local folder. "" elsewhere.
+        lease: the number of the call in which a worker is handed it: what it sends under another one is refused.
     """
 
     trial: Trial
@@ -186,6 +187,7 @@ class Task:
     keep_checkpoints: int | None = None
     reported: tuple[int, int] = (0, 0)
     unseen: str = ""
+    lease: int = 0
 
     @property
     def is_continued(self) -> bool:

@@ -242,7 +242,9 @@ class FakeExecutor:
         if worker.polls_left is None:
             self._now += 1.0
             self.ran.append((worker.id, key, attempt))
-            self._happened.append(events.TrialStarted(key, attempt, self._now, f"10.0.0.1:{worker.id}"))
+            self._happened.append(
+                events.TrialStarted(key, attempt, self._now, f"10.0.0.1:{worker.id}", lease=task.lease)
+            )
             worker.polls_left = outcome.polls if isinstance(outcome, Outcome) else 1
         worker.polls_left -= 1
         if worker.polls_left > 0:
@@ -259,4 +261,4 @@ class FakeExecutor:
         worker.polls_left = None
         worker.waiting.popleft()
         if not worker.waiting:
-            self._happened.append(events.BatchDone(worker.id))
+            self._happened.append(events.BatchDone(worker.id, task.lease))

@@ -39,7 +39,9 @@ class Outcome:
     def reported(self, task: Task) -> list[Event]:
         """Return its reports, as a worker sends them."""
         return [
-            events.TrialReported(task.trial.key, task.attempt, {"training_iteration": number, **metrics})
+            events.TrialReported(
+                task.trial.key, task.attempt, {"training_iteration": number, **metrics}, lease=task.lease
+            )
             for number, metrics in enumerate(self.reports, task.iteration + 1)
         ]
 
@@ -58,6 +60,7 @@ class Outcome:
                 self.duration,
                 time,
                 self._pytest_reports(task.trial.id),
+                lease=task.lease,
             ),
         ]
 

@@ -56,10 +56,10 @@ class CallResult:
             return WorkerFailed(worker, self.failure)
         return WorkerStarted(worker, self.location, nodes)
 
-    def of_run(self, worker: str) -> WorkerEvent:
-        """Return what the end of a worker's batch means to the engine."""
+    def of_run(self, worker: str, lease: int = 0) -> WorkerEvent:
+        """Return what the end of a worker's batch, handed out under `lease`, means to the engine."""
         if self.exit is not None:
             return SessionExited(worker, *self.exit)
         if self.failure is not None:
             return WorkerDied(worker, self.failure, time.time())
-        return BatchDone(worker)
+        return BatchDone(worker, lease)

@@ -95,7 +95,7 @@ class HostedPlugin:
                 packed = self._batch.pop()
             except IndexError:
                 return
-            self._emit(TrialReturned(packed.key, packed.attempt))
+            self._emit(TrialReturned(packed.key, packed.attempt, lease=packed.lease))
 
     # The session
 
@@ -191,11 +191,11 @@ class HostedPlugin:
             item = self._items.build(session, task.trial)
         except Exception as error:
             text = f"the worker cannot build this trial: {type(error).__name__}: {error}"
-            end = TrialFinished(packed.key, packed.attempt, TrialState.ERROR, None, text, 0.0, time.time())
-            self._emit(end)
+            now, state = time.time(), TrialState.ERROR
+            self._emit(TrialFinished(packed.key, packed.attempt, state, None, text, 0.0, now, lease=packed.lease))
         else:
             if lost:
-                self._emit(TrialReturned(packed.key, packed.attempt, lost))
+                self._emit(TrialReturned(packed.key, packed.attempt, lost, packed.lease))
             else:
                 self._runner.run(item, task)
         finally:

@@ -191,6 +191,7 @@ class TrialRunner:
             reports,
             may_retry=self._may_retry,
             building=self._building.seconds,
+            lease=task.lease,
         )
 
     def _call_hook(self, item: pytest.Item, name: str) -> None:
@@ -238,4 +239,4 @@ class TrialRunner:
 def _started(task: Task, location: str) -> TrialStarted:
     """Return the event that begins an attempt, with what this process was granted."""
     gpus, threads = (os.environ.get(name, "") for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"))
-    return TrialStarted(task.trial.key, task.attempt, time.time(), location, gpus, threads)
+    return TrialStarted(task.trial.key, task.attempt, time.time(), location, gpus, threads, task.lease)

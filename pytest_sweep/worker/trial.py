@@ -221,7 +221,7 @@ class ActiveTrial:
         for name in [name for name in self._unjudged if metric_value(full, name) is not None]:
             del self._unjudged[name]
         kept = None if saved is None else self._checkpoints.kept
-        self._emit(TrialReported(self.key, self.attempt, full, saved, kept))
+        self._emit(TrialReported(self.key, self.attempt, full, saved, kept, self._task.lease))
         return full
 
     def _check_seen(self, location: str | None) -> None:
@@ -253,7 +253,7 @@ class ActiveTrial:
                 named = None if report.checkpoint is None else Name.parse(report.checkpoint)
                 saved = None if named is None else restored.complete.get(named)
                 kept = None if saved is None else self._checkpoints.kept
-                self._emit(TrialReported(self.key, self.attempt, dict(report.metrics), saved, kept))
+                self._emit(TrialReported(self.key, self.attempt, dict(report.metrics), saved, kept, task.lease))
 
     def _known(self, restored: Restored) -> Name:
         """Return the name of the newest checkpoint that the driver knows of, which is less than all where it lies elsewhere."""

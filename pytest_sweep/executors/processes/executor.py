@@ -46,6 +46,7 @@ class _Worker:
         failed_starts: how many of its processes in a row have died before that.
         starting: the process that is being started for it, or None.
         then: what becomes of it when its session has finished, which it has been told to do; else None.
+        lease: of the trials that it runs.
         on_answer: what the answers to the orders mean that have not been answered, in order.
     """
 
@@ -57,6 +58,7 @@ class _Worker:
     failed_starts: int = 0
     starting: Future[WorkerProcess] | None = None
     then: Callable[[_Worker], None] | None = None
+    lease: int = 0
     on_answer: deque[Callable[[CallResult | None, Ending], None]] = field(default_factory=deque)
 
 
@@ -144,6 +146,7 @@ class ProcessesExecutor:
                 self._starter.submit(worker.process.kill)
         elif isinstance(command, commands.RunTrials):
             value = [PackedTask.pack(task) for task in tasks], offers
+            worker.lease = command.lease
             self._order(worker, "run", value, self._after_run)
         elif isinstance(command, commands.RestartWorker):
             self._finish(worker, then=self._start)
@@ -276,7 +279,7 @@ class ProcessesExecutor:
         if result is None:
             self._die(worker, "while it ran the trial", ending)
         else:
-            self._happened.put(result.of_run(worker.id))
+            self._happened.put(result.of_run(worker.id, worker.lease))
 
     def _die(self, worker: _Worker, when: str, ending: Ending) -> None:
         cause = f"the worker died {when}: {ending.cause}"

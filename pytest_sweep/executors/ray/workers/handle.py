@@ -33,6 +33,7 @@ class WorkerHandle:
         pid: its process there.
         inbox: puts the events of the process in order.
         then: what becomes of it when its session has finished, which it has been told to do; else None.
+        lease: of the trials that it runs.
         unfinished: what is to be done when everything up to number `last` has arrived, or None.
         last: see `unfinished`.
         death: how the process has died, until the engine is told, or None.
@@ -52,6 +53,7 @@ class WorkerHandle:
     pid: int = 0
     inbox: Inbox = field(default_factory=Inbox)
     then: Callable[[WorkerHandle], None] | None = None
+    lease: int = 0
     unfinished: Callable[[], None] | None = None
     last: int = 0
     death: Ending | None = None

@@ -100,6 +100,7 @@ class RayWorkers:
     def run(self, command: commands.RunTrials, tasks: Sequence[Task], offers: Mapping[str, Any]) -> None:
         """Send trials to a worker, in one call, with where the shared fixtures are that they use."""
         worker = self._workers[command.worker]
+        worker.lease = command.lease
         reference = worker.actor.run.remote([PackedTask.pack(task) for task in tasks], offers)
         self._desk.when_done(reference, self._on_ran, worker, worker.births)
 
@@ -166,7 +167,7 @@ class RayWorkers:
         self._messages.tell_death(worker, ending)
 
     def _after_run(self, worker: WorkerHandle, result: CallResult) -> None:
-        self._desk.say(result.of_run(worker.id))
+        self._desk.say(result.of_run(worker.id, worker.lease))
 
     # Ending
 

@@ -1,0 +1,122 @@
+"""What happens to trials: messages from workers to the engine, and from there to the store and to pytest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_sweep.model.trials import TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A worker has begun an attempt.
+
+    Attributes:
+        time: when, in seconds since the epoch.
+        location: ``ip:pid`` of the worker.
+        gpus: the worker's ``CUDA_VISIBLE_DEVICES``; "" where there is none.
+        threads: its ``OMP_NUM_THREADS``, likewise.
+        lease: under which the worker has it.
+    """
+
+    key: str
+    attempt: int
+    time: float
+    location: str
+    gpus: str = ""
+    threads: str = ""
+    lease: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReported:
+    """A running trial has reported `metrics`, which include Tune's automatic ones.
+
+    `checkpoint` is the path or URL of a complete checkpoint that was reported with them, or None; `kept` are those that the trial
+    has then, where older ones were deleted, and None where all are kept.
+    """
+
+    key: str
+    attempt: int
+    metrics: dict[str, Any]
+    checkpoint: str | None = None
+    kept: tuple[str, ...] | None = None
+    lease: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """An attempt has ended.
+
+    Attributes:
+        state: TERMINATED, ERROR, SKIPPED or STOPPED.
+        metrics: the final metrics: those of the last report, completed by the return value; None where there are none.
+        error: the text of the failure, its last line the shortest form of it; None where there is none.
+        duration: seconds, set-up and tear-down included.
+        time: when it ended, in seconds since the epoch.
+        reports: pytest's serialized reports of its phases; empty when the worker died.
+        may_retry: whether the failure is one after which the sweep wants to try again.
+        building: how many of the seconds went into fixtures of wider scope than the function's, which a kept process would still have.
+        lease: under which the worker had it.
+    """
+
+    key: str
+    attempt: int
+    state: TrialState
+    metrics: dict[str, Any] | None
+    error: str | None
+    duration: float
+    time: float
+    reports: tuple[dict[str, Any], ...] = ()
+    may_retry: bool = True
+    building: float = 0.0
+    lease: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReturned:
+    """A worker gives back a trial that it has not begun: the one before it takes long, or a shared fixture is not there any more.
+
+    Attributes:
+        lost: the id of that fixture; "" where there is none.
+        lease: under which the worker had it.
+    """
+
+    key: str
+    attempt: int
+    lost: str = ""
+    lease: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRetried:
+    """An attempt has failed and the trial will be tried again. Made by the engine; `failed` is the attempt's end."""
+
+    failed: TrialFinished
+
+
+@dataclass(frozen=True, slots=True)
+class TrialNotRun:
+    """A trial was not run, or was cut off while it ran; `reason` says why. Made by the engine."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TeardownTimedOut:
+    """The fixtures of a trial that has ended took too long to be torn down, and the process was ended. Made by the engine.
+
+    Attributes:
+        key: the trial.
+        fixture: the fixture that hung, for people.
+        error: the text of the failure, its last line the shortest form of it.
+    """
+
+    key: str
+    fixture: str
+    error: str
+
+
+TrialEvent = TrialStarted | TrialReported | TrialFinished | TrialReturned
