@@ -181,7 +181,7 @@ class Controller:
         self._endings.append(commands.EndRun(event.cause))
 
     def _on_session_exited(self, event: events.SessionExited) -> None:
-        self._endings.append(commands.EndRun(event.reason, event.status))
+        self._endings.append(commands.EndRun(event.reason, event.status, event.kind))
 
     def _on_worker_stopped(self, event: events.WorkerStopped) -> None:
         worker = self.capacity.workers.get(event.worker)

@@ -34,12 +34,13 @@ class Audience(Protocol):
 
 
 class SessionExit(Exception):  # noqa: N818 - it is not an error: a trial has asked for it
-    """A trial called ``pytest.exit``; the run ends with `status`."""
+    """A trial has ended the session, and the run ends: by ``pytest.exit`` with `status`, or as `kind` says, see `SessionExited`."""
 
-    def __init__(self, reason: str, status: int) -> None:
+    def __init__(self, reason: str, status: int, kind: str = "exit") -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.kind = kind
 
 
 class Loop:
@@ -133,7 +134,9 @@ class Loop:
             self._audience.show(event)
         ending = next((command for command in decided if isinstance(command, commands.EndRun)), None)
         if ending is not None:
-            raise ExecutorError(ending.reason) if ending.status is None else SessionExit(ending.reason, ending.status)
+            if ending.status is None:
+                raise ExecutorError(ending.reason)
+            raise SessionExit(ending.reason, ending.status, ending.kind)
 
     def _store(self) -> Sequence[events.Accepted]:
         """Persist what is new; kept until that has succeeded, so that an interrupt in the middle loses nothing."""

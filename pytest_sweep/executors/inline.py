@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class InlineExecutor:
     Args:
         config: the driver's pytest configuration.
         keeper: keeps the fixtures of the driver's session between items.
+        interruptible: what a trial runs in, so that Ctrl-C interrupts it at once.
     """
 
     name = "inline"
@@ -48,8 +50,14 @@ class InlineExecutor:
     starts_slowly = False
     advice = "The executor inline has the CPUs and the memory of this machine; GPUs, custom resources and labels need --sweep-executor=ray."
 
-    def __init__(self, config: pytest.Config, keeper: FixtureKeeper) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        keeper: FixtureKeeper,
+        interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._config = config
+        self._interruptible = interruptible
         self._keeper = keeper
         self._happened: deque[Any] = deque()
         self._waiting: deque[Task] = deque()
@@ -112,7 +120,8 @@ class InlineExecutor:
         if not self._happened and self._waiting and self._runner is not None and self._worker is not None:
             task = self._waiting.popleft()
             try:
-                self._runner.run(self._items[task.trial.key], task)
+                with self._interruptible():
+                    self._runner.run(self._items[task.trial.key], task)
             except BaseException:  # The session's end, not the trial's: it is cut off, and has not failed.
                 said = [event for event in self.arrived() if not isinstance(event, events.TrialFinished)]
                 self._happened.extend(said)

@@ -102,10 +102,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class EndRun:
-    """The run cannot go on: `reason` is shown; `status` is the exit status that a trial asked for by ``pytest.exit``."""
+    """The run cannot go on: `reason` is shown; `status` is the exit status that a trial asked for by ``pytest.exit``.
+
+    `kind` says in which way a trial has ended the session, as `pytest_sweep.model.events.SessionExited` does.
+    """
 
     reason: str
     status: int | None = None
+    kind: str = "exit"
 
 
 WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials

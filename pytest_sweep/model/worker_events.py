@@ -77,11 +77,19 @@ class WorkerStopped:
 
 @dataclass(frozen=True, slots=True)
 class SessionExited:
-    """A trial called ``pytest.exit``: the run ends with its status."""
+    """A trial has ended the session, and so the run.
+
+    Attributes:
+        worker: the worker.
+        reason: why, in the trial's words.
+        status: the exit status that it asked for.
+        kind: how: "exit" by ``pytest.exit``, "stop" by ``session.shouldstop``, "fail" by ``session.shouldfail``.
+    """
 
     worker: str
     reason: str
     status: int
+    kind: str = "exit"
 
 
 @dataclass(frozen=True, slots=True)

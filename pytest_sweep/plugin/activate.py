@@ -8,6 +8,7 @@ from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.plugin.executor import make_executor
 from pytest_sweep.plugin.options import read_options
+from pytest_sweep.plugin.session.signals import Interrupts
 
 
 def activate(config: pytest.Config) -> None:
@@ -25,11 +26,12 @@ def activate(config: pytest.Config) -> None:
 
         options, resumption = find_resumption(options, _given_seed(config), config.get_verbosity())
     keeper = FixtureKeeper(_log_late_report)
-    executor = make_executor(config, options, keeper)
+    interrupts = Interrupts()
+    executor = make_executor(config, options, keeper, interrupts)
     # Takes a quarter of a second, in which a first process imports what it needs.
     from pytest_sweep.plugin.assembly import assemble
 
-    assemble(config, options, resumption, executor, keeper)
+    assemble(config, options, resumption, executor, keeper, interrupts)
 
 
 def _check_storage(location: str) -> None:

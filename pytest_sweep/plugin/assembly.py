@@ -21,6 +21,7 @@ from pytest_sweep.plugin.guests.others import Guests, Replacements
 from pytest_sweep.plugin.guests.rerunfailures import Reruns
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.run import SweepRun
+from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.space import MAX_POINTS, parse_condition, parse_override
 
 if TYPE_CHECKING:  # Imports the database, which a session that takes nothing of earlier runs does not need that early.
@@ -35,6 +36,7 @@ def assemble(
     resumption: Resumption | None,
     executor: Executor,
     keeper: FixtureKeeper,
+    interrupts: Interrupts,
 ) -> None:
     """Register the driver's plugins.
 
@@ -47,10 +49,20 @@ def assemble(
     collector = SweepCollector(
         spaces=spaces, reruns=reruns, must_pickle=not is_inline, on_sweep=partial(_prepare, executor, options)
     )
-    run = SweepRun(config, options, executor, _policy(options, executor), collector, keeper, resumption)
+    run = SweepRun(
+        config,
+        options,
+        executor,
+        _policy(options, executor),
+        collector=collector,
+        keeper=keeper,
+        resumption=resumption,
+        interrupts=interrupts,
+    )
     config.pluginmanager.register(collector, "sweep-collector")
     config.pluginmanager.register(run, "sweep-run")
     config.pluginmanager.register(run.spread, "sweep-spread")
+    config.pluginmanager.register(interrupts, "sweep-interrupts")
     config.pluginmanager.register(Replacements(), "sweep-replacements")
     config.pluginmanager.register(reruns, "sweep-reruns")
     config.pluginmanager.register(AllureParameters(), "sweep-allure")

@@ -15,15 +15,19 @@ from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.private import cache_folder
 from pytest_sweep.plugin.options import EXECUTORS, SweepOptions
 from pytest_sweep.plugin.runtime_env import read_runtime_env, refuse_runtime_env
+from pytest_sweep.plugin.session.signals import Interrupts
 
 
-def make_executor(config: pytest.Config, options: SweepOptions, keeper: FixtureKeeper) -> Executor:
+def make_executor(
+    config: pytest.Config, options: SweepOptions, keeper: FixtureKeeper, interrupts: Interrupts
+) -> Executor:
     """Return the executor, which has started nothing but, perhaps, a process ahead.
 
     Args:
         config: the session's configuration.
         options: the options.
         keeper: keeps the fixtures of this session between items.
+        interrupts: lets signals interrupt trials that run in this session.
 
     Raises:
         pytest.UsageError: there is no such executor, or the hook for it failed.
@@ -45,7 +49,7 @@ def make_executor(config: pytest.Config, options: SweepOptions, keeper: FixtureK
     if options.executor == "inline":
         from pytest_sweep.executors.inline import InlineExecutor
 
-        return InlineExecutor(config, keeper)
+        return InlineExecutor(config, keeper, interrupts.allowed)
     if options.executor == "processes":
         return _processes(config, options)
     raise pytest.UsageError(

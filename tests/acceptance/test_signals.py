@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
+import time
 from collections.abc import Callable
 
 import psutil
@@ -62,3 +64,103 @@ def test_nohup_is_respected(project: Project, start: Callable[..., Session]) -> 
     finally:
         signal.signal(signal.SIGHUP, before)
     assert session.wait() == 0
+
+
+REPORTING = """
+    import time
+
+    @sweep(grid={"n": list(range(5))})
+    def train(n, trial):
+        open("runs", "w").close()
+        for i in range(6000):
+            trial.report({"i": i})
+            time.sleep(0.1)
+"""
+
+
+def stored(session: Session, what: str) -> list[tuple[object, ...]]:
+    """Return what a query of the run's database yields."""
+    (database,) = session.folder.glob("sweep_results/*/run.db")
+    with sqlite3.connect(database) as connection:
+        return connection.execute(what).fetchall()
+
+
+@pytest.mark.parametrize(("name", "gap"), [("SIGINT", 0.0002), ("SIGINT", 0.002), ("SIGINT", 0.3), ("SIGTERM", 0.002)])
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_two_signals_are_one_interrupt(
+    project: Project, start: Callable[..., Session], executor: str, name: str, gap: float
+) -> None:
+    """Two signals shortly after one another: nothing is stored as running or pending, the table is there, the status is 2."""
+    project.write(REPORTING)
+    session = start(f"--sweep-executor={executor}", "--sweep-max-concurrent=2")
+    wait_for((session.folder / "runs").exists, "the first trial")
+    family = session.family()
+    for _ in range(2):
+        os.kill(session.process.pid, getattr(signal, name))
+        time.sleep(gap)  # It is what is tested.
+    assert session.wait() == 2
+    assert "Number of trials: 5 (5 NOT_RUN)" in session.output
+    assert "Traceback" not in session.output
+    assert stored(session, "select distinct state from trial") == [("NOT_RUN",)]
+    assert stored(session, "select distinct state from attempt") in ([("INTERRUPTED",)], [])
+    assert stored(session, "select exit_status from run") == [(2,)]
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_what_had_arrived_is_shown(project: Project, start: Callable[..., Session]) -> None:
+    """Ctrl-C in a slow hook: the trials that have ended meanwhile are stored, and shown as well."""
+    project.write("""
+        import time
+
+        @sweep(grid={"n": list(range(30))})
+        def train(n):
+            if n >= 8:
+                time.sleep(600)
+    """)
+    project.write(
+        """
+        import time
+        from pathlib import Path
+
+        def pytest_sweep_trial_finish(trial):
+            if not Path("slow").exists():
+                Path("slow").touch()
+                time.sleep(600)
+        """,
+        "conftest.py",
+    )
+    session = start("--sweep-executor=processes", "--sweep-max-concurrent=2", "-v")
+    wait_for((session.folder / "slow").exists, "the hook")
+    time.sleep(1.0)  # In which the workers go on; whatever they do, it is to be shown.
+    session.interrupt()
+    assert session.wait() == 2
+    ended = [result.name for result in session.results()["train"] if str(result.state) == "TERMINATED"]
+    assert sorted(session.finished()) == sorted(ended)
+    assert len(ended) >= 1
+    assert f"{len(ended)} passed" in session.output
+
+
+def test_a_hook_that_hangs_at_the_end(project: Project, start: Callable[..., Session]) -> None:
+    """A third Ctrl-C ends a hook of the end that hangs; the tables are written all the same, and the status is 2."""
+    project.write(SLOW)
+    project.write(
+        """
+        import time
+        from pathlib import Path
+
+        def pytest_sweep_run_finish():
+            Path("hangs").touch()
+            time.sleep(600)
+        """,
+        "conftest.py",
+    )
+    session = start("--sweep-executor=processes", "--sweep-max-concurrent=2", "-v")
+    wait_for(lambda: len(session.finished()) == 4, "four finished trials")
+    session.interrupt()
+    wait_for((session.folder / "hangs").exists, "the hook")
+    for _ in range(2):
+        time.sleep(1.2)  # Else it is the same.
+        session.interrupt()
+    assert session.wait() == 2
+    assert "Number of trials: 30 (4 TERMINATED, 26 NOT_RUN)" in session.output
+    assert stored(session, "select exit_status from run") == [(2,)]

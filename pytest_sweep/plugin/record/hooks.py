@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,18 @@ class HookFailure:
 
 
 class HookCaller:
-    """Calls hooks so that one implementation that raises stops neither the others nor the run."""
+    """Calls hooks so that one implementation that raises stops neither the others nor the run.
 
-    def __init__(self, config: pytest.Config) -> None:
+    Args:
+        config: the session's configuration.
+        interruptible: what an implementation runs in, so that Ctrl-C interrupts one that takes long.
+    """
+
+    def __init__(
+        self, config: pytest.Config, interruptible: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._config = config
+        self._interruptible = interruptible
         self._failures: dict[tuple[str, str], HookFailure] = {}
 
     @property
@@ -38,7 +47,9 @@ class HookCaller:
         if not self.is_implemented(name):
             return  # Three hooks a trial that nobody listens to: which files are in force for it need not be found out.
         relay = self._config.hook if item is None else item.ihook
-        for plugin, error in call_each(relay, name, **arguments):
+        with self._interruptible():
+            failed = call_each(relay, name, **arguments)
+        for plugin, error in failed:
             self.note_failure(name, plugin, error)
 
     def is_implemented(self, name: str) -> bool:

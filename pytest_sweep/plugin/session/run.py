@@ -20,7 +20,7 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.freezing import Freezer
 from pytest_sweep.plugin.session.plan import Plan
-from pytest_sweep.plugin.session.signals import interrupted_by_signals
+from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.plugin.session.trials import TrialPhase
 from pytest_sweep.plugin.show.warned import warn
 
@@ -44,15 +44,17 @@ class SweepRun:
         spread: has pytest-xdist run the ordinary tests, where it was asked to.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a session consists of
         self,
         config: pytest.Config,
         options: SweepOptions,
         executor: Executor,
         policy: Policy,
+        *,
         collector: SweepCollector,
         keeper: FixtureKeeper,
         resumption: Resumption | None,
+        interrupts: Interrupts,
     ) -> None:
         self.collector = collector
         self.keeper = keeper
@@ -63,6 +65,7 @@ class SweepRun:
         self._executor = executor
         self._policy = policy
         self._resumption = resumption
+        self._interrupts = interrupts
         self._phase: TrialPhase | None = None
         self._judging = False
         self._has_ended = False
@@ -121,11 +124,12 @@ class SweepRun:
             self._check_executor()  # A wrong address is told now, not after the tests.
         # The item that follows says which fixtures stay alive; a trial in another process shares none with the tests.
         following = [*judges, *(to_run if self._executor.name == "inline" or rehearses else []), None]
-        if ordinary and self.spread.is_active:
-            self.spread.run(session)
-            raise_if_ended(session)
-        else:
-            self._run_items(session, ordinary, following[0])
+        with self._interrupts.left_alone():
+            if ordinary and self.spread.is_active:
+                self.spread.run(session)
+                raise_if_ended(session)
+            else:
+                self._run_items(session, ordinary, following[0])
         if rehearses:
             from pytest_sweep.plugin.session.rehearsal import rehearse
 
@@ -173,6 +177,9 @@ class SweepRun:
         """Decide the exit status, after other plugins had their say, and store how the run ended."""
         if self._phase is not None:
             self._phase.store_waiting()
+            ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+            if self._interrupts.is_waiting and session.exitstatus in ended:
+                session.exitstatus = pytest.ExitCode.INTERRUPTED
             session.exitstatus = self._phase.exit_status(int(session.exitstatus), session.testsfailed)
             self._phase.close(int(session.exitstatus))
             # Once more: what is stored last may have failed.
@@ -181,7 +188,10 @@ class SweepRun:
     def pytest_unconfigure(self) -> None:
         """Leave no process behind, however the session ended."""
         self._executor.shutdown(force=True)
-        self._executor.join()
+        try:
+            self._executor.join()
+        except KeyboardInterrupt:  # Pressed again and again: nothing is waited for any more.
+            self._executor.shutdown(force=True)
 
     def _check_executor(self) -> None:
         try:
@@ -217,12 +227,18 @@ class SweepRun:
             if len(plan.taken) < len(items):
                 self._check_executor()
             self._phase = TrialPhase(
-                self._config, self._options, self._executor, self._policy, items, self.keeper, plan
+                self._config,
+                self._options,
+                self._executor,
+                self._policy,
+                items,
+                keeper=self.keeper,
+                plan=plan,
+                interrupts=self._interrupts,
             )
         except SweepError as error:
             raise pytest.UsageError(str(error)) from error
-        with interrupted_by_signals():  # Until the results are stored and the workers ended, too.
-            self._phase.run(session)
+        self._phase.run(session)
 
 
 def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -17,13 +17,15 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError, StoreError
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.model.events import Accepted, SessionStarted, TrialNotRun
+from pytest_sweep.model.events import TrialNotRun
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.guests.others import Guests
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.session.audience import OnceNeeded
 from pytest_sweep.plugin.session.checks import check_executor
 from pytest_sweep.plugin.session.plan import Plan
+from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.plugin.session.specs import session_spec
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.store import begin_run
@@ -48,21 +50,24 @@ class TrialPhase:
         items: the items of the trials.
         keeper: keeps the fixtures of this session between items.
         plan: what is taken of earlier runs, and what goes on from them.
+        interrupts: holds signals while something could be lost.
 
     Raises:
         InfeasibleError: a trial asks for more than any node has.
         StoreError: the results cannot be written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a run consists of
         self,
         config: pytest.Config,
         options: SweepOptions,
         executor: Executor,
         policy: Policy,
         items: Sequence[pytest.Item],
+        *,
         keeper: FixtureKeeper,
         plan: Plan,
+        interrupts: Interrupts,
     ) -> None:
         trials = [item.stash[TRIAL] for item in items]
         self._to_run = [trial for trial in trials if trial.key not in plan.taken]
@@ -70,14 +75,14 @@ class TrialPhase:
             check_executor(executor, config, options, policy, self._to_run)
         self._config, self._options, self._executor = config, options, executor
         self._items = {item.stash[TRIAL].key: item for item in items}
-        self._keeper, self._plan = keeper, plan
+        self._keeper, self._plan, self._interrupts = keeper, plan, interrupts
         self._run = begin_run(
             options.results_dir,
             seed=options.seed,
             command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
             executor=executor.name,
         )
-        self._hooks = HookCaller(config)
+        self._hooks = HookCaller(config, interrupts.allowed)
         self._tasks = TaskMaker(
             self._run,
             trials,
@@ -88,11 +93,12 @@ class TrialPhase:
         )
         self._recorder: Recorder | None = None
         self._is_unheard = False
+        self._is_interrupted = False
         self._has_begun = False
         self._loop: Loop | None = None
+        self._audience = OnceNeeded(self._open, 0.0 if executor.starts_slowly else QUIET_SECONDS, interrupts)
         if self._to_run:
-            quiet = 0.0 if executor.starts_slowly else QUIET_SECONDS
-            self._loop = Loop(executor, _OnceNeeded(self._open, quiet), policy, self._tasks.make)
+            self._loop = Loop(executor, self._audience, policy, self._tasks.make)
             self._executor.open(self._spec(), self._items)
 
     def run(self, session: pytest.Session) -> None:
@@ -103,31 +109,32 @@ class TrialPhase:
             pytest.UsageError: the results cannot be written.
         """
         ending = "the session was ended"
-        try:
-            self._run_all()
-            ending = ""
-        except StoreError as error:
-            self._is_unheard = True
-            raise pytest.UsageError(str(error)) from error
-        except SessionExit as wanted:
-            ending = f"pytest.exit: {wanted.reason}"
-            pytest.exit(wanted.reason, wanted.status)
-        except ExecutorError as error:
-            self._open().go_wrong(str(error))
-            ending = str(error).splitlines()[0]
-            raise session.Interrupted(f"the sweep cannot go on: {ending}") from error
-        except (session.Failed, session.Interrupted) as stop:
-            ending = str(stop)
-            raise
-        except KeyboardInterrupt as interrupt:
-            ending = f"interrupted by {interrupt}" if str(interrupt) else "interrupted"
-            raise
-        finally:
-            if ending and not self._is_unheard:
-                self._abort(ending)
-            self._executor.shutdown(force=bool(ending))
-            if self._recorder is not None:
-                self._recorder.end_run()
+        with self._interrupts.held():
+            try:
+                self._run_all()
+                ending = ""
+            except StoreError as error:
+                self._is_unheard = True
+                raise pytest.UsageError(str(error)) from error
+            except SessionExit as wanted:
+                ending = wanted.reason if wanted.kind != "exit" else f"pytest.exit: {wanted.reason}"
+                _end_as_wanted(session, wanted)
+            except ExecutorError as error:
+                self._open().go_wrong(str(error))
+                ending = str(error).splitlines()[0]
+                raise session.Interrupted(f"the sweep cannot go on: {ending}") from error
+            except (session.Failed, session.Interrupted) as stop:
+                ending = str(stop)
+                raise
+            except pytest.exit.Exception as wanted:
+                ending = f"pytest.exit: {wanted.msg}"
+                raise
+            except KeyboardInterrupt as interrupt:
+                self._is_interrupted = True
+                ending = f"interrupted by {interrupt}" if str(interrupt) else "interrupted"
+                raise
+            finally:
+                self._end(ending)
 
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
@@ -155,7 +162,8 @@ class TrialPhase:
             attempts = self._open().attempts
         self._hooks.call("pytest_sweep_run_start", run=self._run)
         if self._recorder is not None:
-            self._recorder.show_taken()
+            with self._interrupts.allowed():
+                self._recorder.show_taken()
         if self._loop is not None:
             self._has_begun = True
             self._loop.run(self._to_run, attempts)
@@ -182,12 +190,34 @@ class TrialPhase:
             )
         return self._recorder
 
+    def _end(self, ending: str) -> None:
+        """Do what is left to do; `ending` is why the run was cut off, or ""."""
+        if ending:
+            self._interrupts.end()
+        forced: tuple[type[BaseException], ...] = (
+            (KeyboardInterrupt,) if ending else ()
+        )  # It cuts one step short, and the next is done all the same.
+        try:
+            with suppress(*forced):
+                if ending and not self._is_unheard:
+                    self._abort(ending)
+        finally:
+            try:
+                with suppress(*forced):
+                    self._executor.shutdown(force=bool(ending))
+            finally:
+                with suppress(*forced):
+                    if self._recorder is not None:
+                        self._recorder.end_run()
+
     def _abort(self, ending: str) -> None:
         """Note what has not run; where a taken failure ends the session, the loop has not heard of anything yet."""
         if self._loop is not None and self._has_begun:
             self._loop.abort(ending)
         else:
             self._open().persist([TrialNotRun(trial.key, ending) for trial in self._to_run])
+        if self._is_interrupted:
+            self._audience.show_rest()
 
     def _spec(self) -> SessionSpec:
         # Not there where trials run in this session.
@@ -199,38 +229,15 @@ class TrialPhase:
         )
 
 
-class _OnceNeeded:
-    """An audience that is there as soon as something has happened, or has not for so long that there may be something to say of it.
-
-    Args:
-        made: returns it.
-        quiet: for how many seconds there is nothing to say.
-    """
-
-    def __init__(self, made: Callable[[], Recorder], quiet: float) -> None:
-        self._made = made
-        self._audience: Recorder | None = None
-        self._early: list[Accepted] = []
-        self._first_tick = time.monotonic() + quiet
-
-    def persist(self, batch: Sequence[Accepted]) -> None:
-        if self._audience is None and all(isinstance(event, SessionStarted) for event in batch):
-            self._early += batch  # Nothing of it is stored, and the worker waits for a trial.
-        else:
-            self._needed().persist([*self._early, *batch])
-            self._early.clear()
-
-    def show(self, event: Accepted) -> None:
-        if not isinstance(event, SessionStarted):
-            self._needed().show(event)
-
-    def tick(self) -> None:
-        if self._audience is not None or time.monotonic() >= self._first_tick:
-            self._needed().tick()
-
-    def _needed(self) -> Recorder:
-        self._audience = self._audience or self._made()
-        return self._audience
+def _end_as_wanted(session: pytest.Session, wanted: SessionExit) -> NoReturn:
+    """End the session as plain pytest does where a test asks for it."""
+    if wanted.kind == "stop":
+        session.shouldstop = wanted.reason
+        raise session.Interrupted(wanted.reason) from wanted
+    if wanted.kind == "fail":
+        session.shouldfail = wanted.reason
+        raise session.Failed(wanted.reason) from wanted
+    pytest.exit(wanted.reason, wanted.status)
 
 
 def _environment(options: SweepOptions) -> dict[str, str]:
