@@ -144,3 +144,57 @@ def test_what_becomes_of_our_processes_is_not_told_by_xdist(project: Project) ->
     result.assert_outcomes(passed=1, failed=1)
     assert "it exited with status 3" in output(result)
     assert "node down" not in output(result)
+
+
+UNCOLLECTED = {
+    "pytest.ini": "[pytest]\nfilterwarnings = default\n",
+    "test_broken.py": "import warnings\nwarnings.warn('told at import')\nimport there_is_no_such_module\n",
+    "test_left_out.py": "pytest.skip('not here', allow_module_level=True)\n",
+    "test_good.py": "import warnings\nwarnings.warn('also told')\ndef test_ordinary(): ...\n",
+}
+
+
+@pytest.mark.parametrize("more", [(), ("--continue-on-collection-errors",)])
+@pytest.mark.parametrize("trials", [False, True])
+def test_what_cannot_be_collected(project: Project, trials: bool, more: tuple[str, ...]) -> None:
+    """As with pytest-xdist alone, what was collected runs and the session fails; each error, skip and warning is shown once."""
+    for name, source in UNCOLLECTED.items():
+        project.write(source, name)
+    if trials:
+        project.write("@sweep(grid={'n': [1, 2]})\ndef train(n): ...\n")
+    alone = project.plain("-n", "2", *more)
+    result = project.plain("--sweep", "-n", "2", *more)
+    assert (result.ret, alone.ret) == (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.TESTS_FAILED)
+    result.assert_outcomes(passed=3 if trials else 1, errors=1, skipped=1)
+    for text in ("UserWarning: told at import", "UserWarning: also told", "No module named 'there_is_no_such_module'"):
+        assert output(result).count(text) == 1, text
+    assert "test_broken.py:3\ntest_broken.py:3" not in output(result)
+
+
+def test_what_cannot_be_collected_without_it(project: Project) -> None:
+    """Without -n a collection error ends the session before anything runs, as in plain pytest; with the option it runs the rest."""
+    for name, source in UNCOLLECTED.items():
+        project.write(source, name)
+    project.write("@sweep(grid={'n': [1, 2]})\ndef train(n): ...\n")
+    result = project.sweep()
+    assert (result.ret, result.parseoutcomes().get("errors")) == (pytest.ExitCode.INTERRUPTED, 1)
+    assert "Interrupted: 1 error during collection" in output(result)
+    assert project.runs() == []
+    result = project.sweep("--continue-on-collection-errors")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=3, errors=1, skipped=1)
+
+
+def test_what_only_its_workers_cannot_collect(project: Project) -> None:
+    """A file that fails only in pytest-xdist's workers is an error of the session."""
+    project.write("""
+        import os
+
+        assert "PYTEST_XDIST_WORKER" not in os.environ
+
+        def test_ordinary(): ...
+    """)
+    project.write("def test_good(): ...\n", "test_good.py")
+    result = project.plain("--sweep", "-n", "2")
+    assert result.ret != 0
+    assert result.parseoutcomes()["errors"] == 1

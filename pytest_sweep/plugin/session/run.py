@@ -110,7 +110,9 @@ class SweepRun:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all items."""
-        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+        # With -n, what was collected runs all the same, and the session fails: so it is with pytest-xdist, whose workers collect.
+        goes_on = session.config.option.continue_on_collection_errors or self.spread.is_active
+        if session.testsfailed and not goes_on:
             errors = "error" if session.testsfailed == 1 else "errors"
             raise session.Interrupted(f"{session.testsfailed} {errors} during collection")
         if session.config.option.collectonly:
