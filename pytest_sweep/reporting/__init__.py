@@ -9,6 +9,7 @@ from pytest_sweep.reporting.status import StatusView, status_block, status_heade
 from pytest_sweep.reporting.summary import (
     best_lines,
     error_lines,
+    excluded_line,
     final_table,
     flaky_line,
     not_run_line,
@@ -24,6 +25,7 @@ __all__ = [
     "best_lines",
     "default_columns",
     "error_lines",
+    "excluded_line",
     "failed_of",
     "final_table",
     "flaky_line",

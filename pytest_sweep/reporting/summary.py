@@ -109,6 +109,11 @@ def tolerated_lines(progress: Progress) -> list[str]:
     return lines
 
 
+def excluded_line(address: str, cause: str) -> str:
+    """Return what is said of a node on which no worker can be started."""
+    return f"node {address} is not used: {cause}"
+
+
 def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
     name = progress.sweep_label(sweep)
     if entry is None:

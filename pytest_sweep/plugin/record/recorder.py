@@ -25,7 +25,7 @@ from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.session.verdict import exit_status
 from pytest_sweep.plugin.show.stalls import Engine
 from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_summary
-from pytest_sweep.reporting import Progress
+from pytest_sweep.reporting import Progress, excluded_line
 from pytest_sweep.results import load_results
 from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
 
@@ -139,7 +139,8 @@ class Recorder:
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
         copying = None if self._backup is None else self._backup.trouble
-        troubles = [self._replayer.fatal, self._retrying.summary(), copying]
+        excluded = [excluded_line(address, cause) for address, cause in self._replayer.excluded.items()]
+        troubles = [*excluded, self._replayer.fatal, self._retrying.summary(), copying]
         write_summary(reporter, self._progress, self._status, self._hooks, troubles)
 
     def store_waiting(self) -> None:

@@ -20,7 +20,7 @@ from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
 from pytest_sweep.plugin.show.terminal import write_below
-from pytest_sweep.reporting import Progress, junit_properties
+from pytest_sweep.reporting import Progress, excluded_line, junit_properties
 from pytest_sweep.results import Result, path_or_url
 from pytest_sweep.store import RunReader, Start
 
@@ -35,6 +35,7 @@ class Replayer:
         failed_attempts: the errors of the attempts of each trial that were tried again, by key.
         failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
+        excluded: why nodes are not used, by their addresses.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Replayer:
         self.failed_attempts: dict[str, list[str]] = {}
         self.failed_reports: Counter[str] = Counter()
         self.fatal: str | None = None
+        self.excluded: dict[str, str] = {}
         self._config = config
         self._items = items
         self._retrying = retrying
@@ -67,6 +69,8 @@ class Replayer:
             events.TrialRetried: self._show_retry,
             events.TrialFinished: self._show_finish if self._turns is None else self._show_in_turn,
             events.LateReport: self._show_late_report,
+            events.TeardownTimedOut: self._show_teardown,
+            events.NodeExcluded: self._show_excluded,
             events.WarningRecorded: self._show_warning,
             events.HookFailed: self._show_hook_failure,
             events.OutputWritten: self._show_output,
@@ -189,6 +193,19 @@ class Replayer:
     def _show_late_report(self, event: events.LateReport) -> None:
         self._config.hook.pytest_runtest_logreport(report=self._rebuilt(event.report))
 
+    def _show_teardown(self, event: events.TeardownTimedOut) -> None:
+        """Show that fixtures of a trial, which has ended, could not be torn down: an error of its tear-down, as a late report is."""
+        item = self._items[event.key]
+        report = self._made_report(item, "failed", _last_line_first(event.error), 0.0, when="teardown")
+        item.ihook.pytest_runtest_logreport(report=report)
+
+    def _show_excluded(self, event: events.NodeExcluded) -> None:
+        is_new = event.address not in self.excluded
+        self.excluded[event.address] = event.cause
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if is_new and reporter is not None:
+            write_below(reporter, excluded_line(event.address, event.cause))
+
     def _show_warning(self, event: events.WarningRecorded) -> None:
         self._config.hook.pytest_warning_recorded.call_historic(
             kwargs={
@@ -222,10 +239,7 @@ class Replayer:
             setattr(cached, CACHED, True)
             return [cached, teardown]
         # The worker could not say more. The tear-down closes the case for junitxml.
-        error = event.error or "the trial failed"
-        last = error.rpartition("\n")[2]
-        # The summary of pytest shows the first line; stacks stand above the cause, as in Python's own tracebacks.
-        text = error if last == error else f"{last}\n\n{error}"
+        text = _last_line_first(event.error or "the trial failed")
         failed = self._made_report(item, "failed", text, event.duration)
         if event.key in self._taken:
             how = f"It failed in run {self._taken[event.key]}, and was not run again: that is what --sweep-retry-failed is for."
@@ -241,3 +255,9 @@ class Replayer:
         self, item: pytest.Item, outcome: Any, text: str | None, duration: float, when: Any = "call"
     ) -> pytest.TestReport:
         return pytest.TestReport(item.nodeid, item.location, {}, outcome, text, when, duration=duration)
+
+
+def _last_line_first(error: str) -> str:
+    """Return the text of a report: pytest's summary shows its first line; stacks stand above the cause, as in Python's own tracebacks."""
+    last = error.rpartition("\n")[2]
+    return error if last == error else f"{last}\n\n{error}"
