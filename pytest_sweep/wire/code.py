@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 
@@ -94,7 +96,24 @@ def _identity(path: str) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def scratch_folder(run: str) -> str:
-    """Return a folder of this machine for what a run keeps here, if it cannot keep it where the driver does; it may not exist yet."""
-    user = getattr(os, "getuid", lambda: "user")()
-    return os.path.join(tempfile.gettempdir(), f"pytest-sweep-{user}", run)  # noqa: PTH118
+def scratch_folder(run: str, token: str) -> str:
+    """Return a folder of this machine for what a run keeps here, if it cannot keep it where the driver does. Only this user can use it.
+
+    All processes of the run find the same one. It is made where it is not there.
+
+    Args:
+        run: the name of the run.
+        token: a text that nobody else knows, so that nobody can have put something in its place.
+    """
+    folder = os.path.join(tempfile.gettempdir(), f"pytest-sweep-{run}-{token}")  # noqa: PTH118 - on a node, with as little as possible
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)  # noqa: PTH102
+    # A link, or a folder that somebody else may write to: this process gets a folder of its own.
+    return folder if _is_private(folder) else tempfile.mkdtemp(prefix=f"pytest-sweep-{run}-")
+
+
+def _is_private(folder: str) -> bool:
+    status = os.lstat(folder)
+    if not hasattr(os, "getuid"):  # Windows, where everyone has a folder for temporary files of their own.
+        return stat.S_ISDIR(status.st_mode)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077

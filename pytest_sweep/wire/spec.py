@@ -6,6 +6,7 @@ Imports no pytest: processes that host no session read it, too.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ class SessionSpec:
         code: where the driver's files are.
         versions: of the driver's software, as far as workers must have the same.
         scratch: a folder of this machine for what trials keep, where it does not see `results`; "" where it does.
+        token: part of the name of such folders, made for the run, so that no other user of the machine can know it before.
     """
 
     args: tuple[str, ...]
@@ -48,13 +50,14 @@ class SessionSpec:
     code: Code
     versions: Mapping[str, str]
     scratch: str = ""
+    token: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
 
     def localized(self) -> SessionSpec:
         """Return the spec as it is meant on this machine: with paths of the copy, where it does not see the driver's rootdir."""
         code = self.code
         if code.sign is None:
             return self
-        scratch = "" if os.path.isdir(self.results) else scratch_folder(self.run)  # noqa: PTH112
+        scratch = "" if os.path.isdir(self.results) else scratch_folder(self.run, self.token)  # noqa: PTH112
         spec = replace(self, scratch=scratch)
         if code.is_seen() or not code.copied:
             return spec
@@ -66,7 +69,7 @@ class SessionSpec:
             args=tuple(map(copy.argument, self.args)),
             cwd=copy.path(self.cwd) if copy.holds(self.cwd) else root,
             files=tuple(map(copy.path, self.files)),
-            basetemp=str(Path(scratch_folder(self.run), "tmp")),
+            basetemp=str(Path(scratch or scratch_folder(self.run, self.token), "tmp")),
             sys_path=tuple(entry for entry in imported if os.path.isdir(entry)),  # noqa: PTH112
             code=Code(root, is_copy=True),
         )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
+import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -115,8 +118,8 @@ class TestLocalized:
         assert spec.args == (f"{copy}/test_a.py", f"--rootdir={copy}")
         assert (spec.cwd, spec.files) == (str(copy), (f"{copy}/test_a.py",))
         assert spec.sys_path == (f"{copy}/src", str(copy))
-        assert spec.scratch == scratch_folder("2026")
-        assert spec.basetemp == f"{scratch_folder('2026')}/tmp"
+        assert spec.scratch == scratch_folder("2026", spec.token)
+        assert spec.basetemp == f"{spec.scratch}/tmp"
         assert spec.results == f"{root}/sweep_results/2026"
 
     def test_a_driver_started_elsewhere(self, root: Path, copy: Path) -> None:
@@ -129,6 +132,56 @@ class TestLocalized:
         (copy / "project").mkdir()
         spec = spec_of(root, Code(str(root), Sign("/nowhere"), str(root.parent))).localized()
         assert spec.cwd == f"{copy}/project"
+
+
+class TestScratch:
+    @pytest.fixture(autouse=True)
+    def _tempdir(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def test_all_processes_of_a_run_have_the_same(self, root: Path) -> None:
+        """A spec that has travelled names the same folder, which only its user may look into; another run has another one."""
+        spec = spec_of(root, Code(str(root), Sign("/nowhere")))
+        folder = Path(spec.localized().scratch)
+        assert pickle.loads(pickle.dumps(spec)).localized().scratch == str(folder)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert spec_of(root, spec.code).localized().scratch != str(folder)
+
+    def test_nobody_can_know_its_name(self, root: Path) -> None:
+        """The name is not made of what others know: user, run and time; and it is not shown with the spec."""
+        spec = spec_of(root, Code(str(root), Sign("/nowhere")))
+        assert spec.token in spec.localized().scratch
+        assert len(spec.token) == 16
+        assert spec.token not in repr(spec)
+
+    @pytest.mark.parametrize("kind", ["link", "file", "open to all"])
+    def test_one_that_others_may_have_made(self, tmp_path: Path, kind: str) -> None:
+        """A link, a file or a folder that others may write to is left alone: the process gets a new folder."""
+        taken, elsewhere = tmp_path / "pytest-sweep-2026-abc", tmp_path / "elsewhere"
+        elsewhere.mkdir(0o700)
+        if kind == "link":
+            taken.symlink_to(elsewhere)
+        elif kind == "file":
+            taken.touch()
+        else:
+            taken.mkdir()
+            taken.chmod(0o777)
+        folder = Path(scratch_folder("2026", "abc"))
+        assert folder not in (taken, elsewhere)
+        assert folder.is_dir()
+        assert not folder.is_symlink()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert list(elsewhere.iterdir()) == []
+
+    @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a folder away")
+    def test_one_of_another_user(self, tmp_path: Path) -> None:
+        """A folder that belongs to another user is left alone, though root could write there."""
+        taken = tmp_path / "pytest-sweep-2026-abc"
+        taken.mkdir(0o700)
+        os.chown(taken, 12345, 12345)
+        folder = Path(scratch_folder("2026", "abc"))
+        assert folder != taken
+        assert folder.stat().st_uid == os.getuid()
 
 
 class TestEnter:
