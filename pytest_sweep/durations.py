@@ -6,6 +6,8 @@ import math
 import re
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_MOST = 1e18
+"""Longer than the world is old; a whole number may be too large for a float."""
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)\s*", re.IGNORECASE)
 
 
@@ -16,13 +18,14 @@ def parse_duration(value: object) -> float:
         ValueError: it is none, negative or not finite; the text says how to write one.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = float(value) if value < _MOST else math.inf
     elif isinstance(value, str):
         seconds = _sum_of_parts(value.strip())
     else:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"{value!r} is not a span of time: write seconds, or 10s, 5m, 2h, 1h30m")
+        what = "that" if isinstance(value, int) and value.bit_length() > 128 else repr(value)
+        raise ValueError(f"{what} is not a span of time: write seconds, or 10s, 5m, 2h, 1h30m")
     return seconds
 
 

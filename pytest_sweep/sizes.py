@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _UNITS = {
@@ -16,12 +17,15 @@ def parse_size(text: str) -> int:
     """Return the bytes of a size: ``"4GiB"``, ``"500 MB"``, or a number of bytes.
 
     Raises:
-        ValueError: it is none; the text says how to write one.
+        ValueError: it is none, or no finite one; the text says how to write one.
     """
     match = _SIZE.fullmatch(text)
     if match is None or match["unit"].lower() not in _UNITS:
         raise ValueError(f"{text!r} cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'")
-    return int(float(match["amount"]) * _UNITS[match["unit"].lower()])
+    size = float(match["amount"]) * _UNITS[match["unit"].lower()]
+    if size == math.inf:
+        raise ValueError(f"{text!r} is more bytes than can be counted")
+    return int(size)
 
 
 def size_words(size: int) -> str:

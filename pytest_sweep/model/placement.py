@@ -6,8 +6,13 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_sweep.model.resources import shown
+
 STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 """Ray's strategies for the bundles of a placement group."""
+
+MOST_WORKERS = 100_000
+"""A gang of more is a mistake; whether there is room for one is tried out worker by worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,13 @@ def _count(name: str, value: object, problems: list[str]) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        problems.append(f"{name}={value!r} is not a whole number")
+        problems.append(f"{name}={shown(value)} is not a whole number")
         return None
     if value < 1:
-        problems.append(f"{name}={value!r} is less than one")
+        problems.append(f"{name}={shown(value)} is less than one")
+        return None
+    if value > MOST_WORKERS:
+        problems.append(f"{name}={shown(value)} is more than {MOST_WORKERS}, the most that a gang can have")
         return None
     return value
 

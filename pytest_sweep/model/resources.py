@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from pytest_sweep.sizes import parse_size
+
+LEAST = 1e-4
+"""The least amount of a CPU, a GPU or a custom resource: a ten-thousandth, as with Ray."""
+
+MOST = 1e18
+"""More of anything is a mistake: an exbibyte of memory has about as many bytes. Sums of such amounts are still exact enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Resources:
 
         Args:
             arguments: ``cpu``, ``gpu``, ``memory`` and ``custom``, each of which may be absent.
-            problems: gets a sentence for each amount that is negative or cannot be parsed.
+            problems: gets a sentence for each amount that is negative, infinite, too small to count or too large, or cannot be parsed.
         """
         cpu = _amount("cpu", arguments.get("cpu", 1.0), problems)
         gpu = _amount("gpu", arguments.get("gpu", 0.0), problems)
@@ -96,23 +103,47 @@ class Resources:
         return ", ".join(parts) or "no resources"
 
 
-def _amount(name: str, value: object, problems: list[str]) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        problems.append(f"{name}={value!r} is not a number")
-        return 0.0
-    if value < 0:
-        problems.append(f"{name}={value!r} is negative")
-    return float(value)
+def shown(value: object) -> str:
+    """Return a value as an error shows it: a whole number of hundreds of digits only by their number, for Python refuses to write it."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"{'-' if value < 0 else ''}10**{int(value.bit_length() * math.log10(2))}"
+    return repr(value)
+
+
+def _is_finite(value: object) -> TypeGuard[int | float]:
+    if isinstance(value, int):  # It may be too large for `math.isfinite`.
+        return not isinstance(value, bool)
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _amount(name: str, value: object, problems: list[str], least: float = LEAST) -> float:
+    if not _is_finite(value):
+        problems.append(f"{name}={shown(value)} is not a number")
+    elif value < 0:
+        problems.append(f"{name}={shown(value)} is negative")
+    elif value > MOST:
+        problems.append(f"{name}={shown(value)} is more than any node has")
+    elif 0 < value < least:
+        problems.append(
+            f"{name}={shown(value)} is less than {LEAST:g}, the least that is counted: ask for 0, or for more"
+        )
+    else:
+        return float(value)
+    return 0.0
 
 
 def _memory(value: object, problems: list[str]) -> int:
     if not isinstance(value, str):
-        return int(_amount("memory", value, problems))
+        return int(_amount("memory", value, problems, least=0.0))
     try:
-        return parse_size(value)
+        size = parse_size(value)
     except ValueError as error:
         problems.append(f"memory={error}")
         return 0
+    if size > MOST:
+        problems.append(f"memory={value!r} is more than any node has")
+        return 0
+    return size
 
 
 def _custom(value: object, problems: list[str]) -> tuple[tuple[str, float], ...]:

@@ -379,6 +379,13 @@ def test_a_generator_that_yields_something_else_fails(project: Project) -> None:
         ("lambda config: {'gpu': config['tp']}", "its function raised KeyError: 'tp'"),
         ("lambda config: 4", "its function returned 4, not a dict such as {'cpu': 2}"),
         ("custom={'license': -2}", "custom['license']=-2 is negative"),
+        ("cpu=float('inf')", "cpu=inf is not a number"),
+        ("gpu=float('nan')", "gpu=nan is not a number"),
+        ("memory=10**400", "memory=10**400 is more than any node has"),
+        ("custom={'a': float('inf')}", "custom['a']=inf is not a number"),
+        ("workers=10**9", "workers=1000000000 is more than 100000, the most that a gang can have"),
+        ("lambda config: {'memory': float('inf')}", "memory=inf is not a number"),
+        ("lambda config: {'cpu': 1e300}", "cpu=1e+300 is more than any node has"),
         ("custom=['license']", "custom=['license'] is not a dict of names and amounts"),
     ],
 )  # fmt: skip

@@ -99,6 +99,11 @@ class TestNodes:
             in text
         )
 
+    def test_a_gang_that_needs_no_cpu(self) -> None:
+        """Workers that ask for nothing fit a node any number of times; a gang that wants a node for each is still refused."""
+        text = refusal(Resources(cpu=0.0), [node()], Placement(workers=3, strategy="STRICT_SPREAD"))
+        assert "3 workers (STRICT_SPREAD) with no resources each" in text
+
 
 def test_how_many_run_at_once() -> None:
     """Small ones are counted first, each as often as it is there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,25 @@ class TestParse:
             ({"workers": -2}, "workers=-2 is less than one"),
             ({"workers": 2.5}, "workers=2.5 is not a whole number"),
             ({"workers": True}, "workers=True is not a whole number"),
+            ({"workers": math.inf}, "workers=inf is not a whole number"),
+            ({"workers": 10**9}, "workers=1000000000 is more than 100000, the most that a gang can have"),
+            ({"nodes": 10**5000}, "nodes=10**5000 is more than 100000"),
+            ({"workers": -(10**5000)}, "workers=-10**5000 is less than one"),
+            ({"cpu": math.inf}, "cpu=inf is not a number"),
+            ({"cpu": -math.inf}, "cpu=-inf is not a number"),
+            ({"cpu": math.nan}, "cpu=nan is not a number"),
+            ({"cpu": 1e300}, "cpu=1e+300 is more than any node has"),
+            ({"cpu": 10**5000}, "cpu=10**5000 is more than any node has"),
+            ({"cpu": 5e-324}, "cpu=5e-324 is less than 0.0001, the least that is counted"),
+            ({"gpu": math.inf}, "gpu=inf is not a number"),
+            ({"memory": math.inf}, "memory=inf is not a number"),
+            ({"memory": 10**400}, "memory=10**400 is more than any node has"),
+            ({"memory": "1" + 30 * "0" + "GB"}, "is more than any node has"),
+            ({"memory": 400 * "9"}, "is more bytes than can be counted"),
+            ({"memory": "1e30GB"}, "'1e30GB' cannot be parsed"),
+            ({"memory": "inf"}, "'inf' cannot be parsed"),
+            ({"custom": {"a": math.inf}}, "custom['a']=inf is not a number"),
+            ({"custom": {"a": 1e-300}}, "custom['a']=1e-300 is less than 0.0001"),
             ({"workers": 2, "strategy": "PAKC"}, "strategy='PAKC' does not exist: did you mean 'PACK'?"),
             ({"workers": 2, "strategy": "together"}, "there are PACK, SPREAD, STRICT_PACK, STRICT_SPREAD"),
             ({"strategy": "SPREAD"}, "strategy='SPREAD' is for a gang: say workers=, too"),
