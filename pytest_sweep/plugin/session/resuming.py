@@ -11,7 +11,8 @@ import pytest
 from pytest_sweep.errors import StoreError, SweepError
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.source import Source
-from pytest_sweep.plugin.options import LAST, SweepOptions
+from pytest_sweep.plugin.option_table import LAST
+from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
 from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode
 from pytest_sweep.plugin.session.plan import Plan
