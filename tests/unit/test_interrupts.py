@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -238,6 +239,25 @@ class TestHandlers:
         inner.cleanups[0]()
         assert signal.getsignal(signal.SIGINT) is before
         outer.cleanups[0]()
+
+    def test_an_interrupted_ordinary_test(self, interrupts: Interrupts) -> None:
+        """After an interrupt of an ordinary test a second signal does not cut the ending short."""
+        started(interrupts)
+        with pytest.raises(KeyboardInterrupt), interrupts.left_alone():
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.is_waiting
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+    @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+    def test_a_forked_process(self, interrupts: Interrupts) -> None:
+        """A process that a trial forks ends by SIGTERM as it would without us, so that a pool can be terminated."""
+        started(interrupts)
+        pid = os.fork()
+        if pid == 0:
+            signal.raise_signal(signal.SIGTERM)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM
 
     def test_another_thread(self, interrupts: Interrupts) -> None:
         """A session in another thread handles no signal: Python allows that in the main thread only."""

@@ -66,8 +66,9 @@ class OnceNeeded:
             self._needed().tick()
 
     def _show(self, event: Accepted) -> None:
-        if self._unshown and self._unshown[0] is event:
-            self._unshown.popleft()
+        # What the loop has passed over is not to be shown.
+        while self._unshown and self._unshown.popleft() is not event:
+            pass
         if not isinstance(event, SessionStarted):
             self._needed().show(event)
 

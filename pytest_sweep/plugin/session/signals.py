@@ -44,6 +44,7 @@ class Interrupts:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._pid = os.getpid()
         self._before: dict[int, Any] = {}
         self.is_held = False
         self._is_ending = False
@@ -72,13 +73,19 @@ class Interrupts:
         self._give_back()
         try:
             yield
+        except BaseException:
+            self.end()
+            raise
         finally:
             if taken:
                 self._take()
 
-    def __call__(self, number: int, _: FrameType | None) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
         __tracebackhide__ = True
+        if os.getpid() != self._pid:  # A process that code of the user has forked: no session runs there.
+            _pass_on(self._before.get(number, signal.SIG_DFL), number, frame)
+            return
         now = self._clock()
         if self._last is not None and now - self._last < SAME_SECONDS:
             return
@@ -207,11 +214,7 @@ class _Afterwards:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self._clock() < self._until:
             return
-        if callable(self._before):
-            self._before(number, frame)
-        else:
-            signal.signal(number, self._before)
-            os.kill(os.getpid(), number)
+        _pass_on(self._before, number, frame)
 
     def _exit(self) -> None:
         """Python gives handlers up before it is done, and a signal would then decide the exit status."""
@@ -220,3 +223,13 @@ class _Afterwards:
                 current: object = signal.getsignal(number)
                 if current is self:
                     signal.signal(number, signal.SIG_IGN)
+
+
+def _pass_on(handler: Any, number: int, frame: FrameType | None) -> None:
+    """Do with a signal what `handler` does, which may be Python's number for what the system does."""
+    __tracebackhide__ = True
+    if callable(handler):
+        handler(number, frame)
+    else:
+        signal.signal(number, handler)
+        os.kill(os.getpid(), number)
