@@ -6,6 +6,7 @@ what it was needed for.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -25,6 +26,8 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "_genfunctions": "generate the items of a function whose name does not match python_functions"
         },
         "pytest.Function": {"_fixtureinfo": "know which fixtures an item uses"},
+        "pytest.Metafunc": {"_calls": "give a trial the driver's values of a stacked parametrize"},
+        "callspec": {"_idlist": "give a trial the driver's id"},
         "pytest.Session": {
             "_fixturemanager": "find the shared fixtures of a session",
             "_setupstate": "tear fixtures down when the next item does not share them",
@@ -49,6 +52,23 @@ def generate_functions(
 ) -> list[pytest.Function]:
     """Return the items of `function`, whatever its name, through ``pytest_generate_tests`` as for any test."""
     return list(collector._genfunctions(name, function))
+
+
+def calls(metafunc: pytest.Metafunc) -> list[Any]:
+    """Return the calls that a function is parametrized with by now; each has ``params``, ``marks`` and ``id``."""
+    return list(metafunc._calls)
+
+
+def set_calls(metafunc: pytest.Metafunc, chosen: Sequence[Any]) -> None:
+    """Parametrize a function with these calls, and no others."""
+    metafunc._calls[:] = chosen
+
+
+def changed_call(call: Any, ident: str, params: Mapping[str, Any]) -> Any:
+    """Return a call with another id, and with other values of `params`."""
+    return dataclasses.replace(
+        call, params={**call.params, **params}, indices=dict(call.indices), _idlist=[ident], marks=list(call.marks)
+    )
 
 
 def fixture_info(item: pytest.Function) -> FuncFixtureInfo:
