@@ -20,7 +20,19 @@ from pytest_sweep.space.display import shown
 
 
 class ValuesDifferError(SweepError):
-    """The driver's value of a stacked ``parametrize`` is not there in this worker, and cannot be sent to it either."""
+    """The driver's value of a stacked ``parametrize`` is not there in this worker, and cannot be sent to it either.
+
+    Attributes:
+        summary: the values, in a sentence.
+    """
+
+    def __init__(self, trial: Trial, value: ParameterValue, own: object, problem: str) -> None:
+        both = f"{value.shown} on the driver and {shown(own)} in a worker"
+        self.summary = f"different values were collected for {trial.id}: {value.name!r} is {both}"
+        super().__init__(
+            f"{self.summary}. The driver's value cannot be sent, because {problem}. Parametrize with values that are the same in every "
+            f"process: sort sets and folders, seed random numbers, or parametrize with plain values and make the objects in a fixture"
+        )
 
 
 class CallMatcher:
@@ -76,7 +88,7 @@ class CallMatcher:
             return self._copy(trial, value, value.content, own)
         if not value.is_certain:
             return own  # Nothing says that it is another one: its place in the order is all there is to go by.
-        raise ValuesDifferError(_difference(trial, value, own, value.problem))
+        raise ValuesDifferError(trial, value, own, value.problem)
 
     def _copy(self, trial: Trial, value: ParameterValue, content: bytes, own: object) -> Any:
         key = value.name, content
@@ -87,13 +99,5 @@ class CallMatcher:
                 if not value.is_certain:
                     return own
                 problem = f"it cannot be unpickled ({type(error).__name__}: {error})"
-                raise ValuesDifferError(_difference(trial, value, own, problem)) from error
+                raise ValuesDifferError(trial, value, own, problem) from error
         return self._unpacked[key]
-
-
-def _difference(trial: Trial, value: ParameterValue, own: object, problem: str) -> str:
-    return (
-        f"different values were collected for {trial.id}: {value.name!r} is {value.shown} on the driver and {shown(own)} in this worker. "
-        f"The driver's value cannot be sent, because {problem}. Parametrize with values that are the same in every process: sort sets "
-        f"and folders, seed random numbers, or parametrize with plain values and make the objects in the test or a fixture"
-    )
