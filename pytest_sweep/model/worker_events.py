@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Literal
+
+ExitKind = Literal["exit", "stop", "fail"]
+"""How a trial ends the whole run, by pytest's means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,19 @@ class WorkerStopped:
 
 @dataclass(frozen=True, slots=True)
 class SessionExited:
-    """A trial called ``pytest.exit``: the run ends with its status."""
+    """A trial ended its worker's session, and with it the run. How the trial itself ended was said before, if it did.
+
+    Attributes:
+        worker: the worker.
+        reason: the text that it gave.
+        status: the exit status that plain pytest has then.
+        kind: how it was ended: "exit" by ``pytest.exit``, "stop" by ``session.shouldstop``, "fail" by ``session.shouldfail``.
+    """
 
     worker: str
     reason: str
     status: int
+    kind: ExitKind = "exit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from pytest_sweep import clock
 
 
 class BuildingClock:
@@ -28,9 +29,9 @@ class BuildingClock:
         if not counts or self._is_running:
             yield
             return
-        began, self._is_running = time.monotonic(), True
+        began, self._is_running = clock.monotonic(), True
         try:
             yield
         finally:
             self._is_running = False
-            self.seconds += time.monotonic() - began
+            self.seconds += clock.monotonic() - began

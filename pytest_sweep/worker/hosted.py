@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -12,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.items.building import ItemBuilder
 from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.matching import ValuesDifferError
 from pytest_sweep.items.reports import plain_warning, serialized
 from pytest_sweep.items.tracing import refuse_debuggers
-from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
+from pytest_sweep.model.events import ExitKind, LateReport, TrialFinished, TrialReturned
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.model.trials import TrialState
 from pytest_sweep.wire.outbox import Outbox
@@ -78,7 +79,7 @@ class HostedPlugin:
         self._trial_began: float | None = None
         self.built: Parcel | FailedFixture | None = None
         self.problems: list[str] = []
-        self.exit_reason: str | None = None
+        self.exit: tuple[str, ExitKind] | None = None
 
     @property
     def current_key(self) -> str | None:
@@ -88,7 +89,7 @@ class HostedPlugin:
     def return_waiting(self) -> None:
         """Give back what waits behind a trial that takes long; called by another thread, from time to time."""
         began = self._trial_began
-        if began is None or time.monotonic() - began < PATIENCE_SECONDS:
+        if began is None or clock.monotonic() - began < PATIENCE_SECONDS:
             return
         while self._batch:
             try:
@@ -135,8 +136,8 @@ class HostedPlugin:
             self._batch.extend(order)
             while (packed := self._next()) is not None:
                 self._run(session, packed)
-                if session.shouldfail or session.shouldstop:
-                    self.exit_reason = str(session.shouldfail or session.shouldstop)
+                if self._is_ended(session):
+                    self._keeper.enter(None)
                     return True
         self._keeper.enter(None)
         return True
@@ -144,7 +145,7 @@ class HostedPlugin:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Take note of ``pytest.exit``, which ends the whole run, on every worker."""
         if isinstance(excinfo.value, pytest.exit.Exception):
-            self.exit_reason = str(excinfo.value.msg)
+            self.exit = str(excinfo.value.msg), "exit"
         else:
             self.problems.append("KeyboardInterrupt")
 
@@ -177,6 +178,14 @@ class HostedPlugin:
         if when == "runtest":
             self._emit(plain_warning(warning_message, when, nodeid, location))
 
+    def _is_ended(self, session: pytest.Session) -> bool:
+        """Say whether the last trial has ended the session, as pytest's own loop judges it."""
+        if session.shouldfail:
+            self.exit = str(session.shouldfail), "fail"
+        elif session.shouldstop:
+            self.exit = str(session.shouldstop), "stop"
+        return self.exit is not None
+
     def _next(self) -> PackedTask | None:
         try:
             return self._batch.popleft()
@@ -184,15 +193,16 @@ class HostedPlugin:
             return None
 
     def _run(self, session: pytest.Session, packed: PackedTask) -> None:
-        self._trial_began = time.monotonic()
+        self._trial_began = clock.monotonic()
         try:
             task = self._items.unpack(packed)
             lost = self._lender.prepare(fixture.id for fixture in task.trial.shared)
             item = self._items.build(session, task.trial)
+        except ValuesDifferError as error:  # As pytest-xdist, where the workers have collected different tests.
+            self._fail(packed, str(error))
+            self.exit = error.summary, "stop"
         except Exception as error:
-            text = f"the worker cannot build this trial: {type(error).__name__}: {error}"
-            now, state = time.time(), TrialState.ERROR
-            self._emit(TrialFinished(packed.key, packed.attempt, state, None, text, 0.0, now, lease=packed.lease))
+            self._fail(packed, f"the worker cannot build this trial: {type(error).__name__}: {error}")
         else:
             if lost:
                 self._emit(TrialReturned(packed.key, packed.attempt, lost, packed.lease))
@@ -200,3 +210,7 @@ class HostedPlugin:
                 self._runner.run(item, task)
         finally:
             self._trial_began = None
+
+    def _fail(self, packed: PackedTask, text: str) -> None:
+        now, state = clock.wall(), TrialState.ERROR
+        self._emit(TrialFinished(packed.key, packed.attempt, state, None, text, 0.0, now, lease=packed.lease))

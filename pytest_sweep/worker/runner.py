@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pluggy
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.errors import SweepError
 from pytest_sweep.hookcalls import call_each
 from pytest_sweep.items import private
@@ -68,7 +68,7 @@ class TrialRunner:
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` through ``pytest_runtest_protocol``; what became of it is emitted, unless it ends the session."""
         self._keeper.enter(item)
-        began = time.monotonic()
+        began = clock.monotonic()
         self._emit(_started(task, self._location))
         self._building.reset()
         self._reports, self._unshown, self._may_retry = [], [], True
@@ -186,8 +186,8 @@ class TrialRunner:
             state,
             trial.final_metrics,
             error,
-            time.monotonic() - began,
-            time.time(),
+            clock.monotonic() - began,
+            clock.wall(),
             reports,
             may_retry=self._may_retry,
             building=self._building.seconds,
@@ -239,4 +239,4 @@ class TrialRunner:
 def _started(task: Task, location: str) -> TrialStarted:
     """Return the event that begins an attempt, with what this process was granted."""
     gpus, threads = (os.environ.get(name, "") for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"))
-    return TrialStarted(task.trial.key, task.attempt, time.time(), location, gpus, threads, task.lease)
+    return TrialStarted(task.trial.key, task.attempt, clock.wall(), location, gpus, threads, task.lease)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_sweep import clock
 from pytest_sweep.checkpoints import Keeping, Name, Recent, Restored, TrialCheckpoints
 from pytest_sweep.errors import MetricsError, SweepError
 from pytest_sweep.model.events import CheckpointDamaged, TrialReported
@@ -83,7 +83,7 @@ class ActiveTrial:
         self._lock = threading.Lock()
         self._ended = False
         self._unjudged = dict.fromkeys(rule.metric for rule in trial.sweep.stop)
-        self._began = self._last_report = time.monotonic()
+        self._began = self._last_report = clock.monotonic()
 
     @property
     def dir(self) -> Path:
@@ -168,7 +168,7 @@ class ActiveTrial:
 
     def begin(self) -> None:
         """Start the clock of ``time_total_s``: the body begins."""
-        self._began = self._last_report = time.monotonic()
+        self._began = self._last_report = clock.monotonic()
 
     def finish(self, final: dict[str, Any] | None) -> None:
         """Take the metrics that the body returned: they complete the last report, of this attempt or before, or are the only one."""
@@ -206,12 +206,12 @@ class ActiveTrial:
             "training_iteration": self._iteration + 1,
             "time_total_s": now - self._began,
             "time_this_iter_s": now - self._last_report,
-            "timestamp": time.time(),
+            "timestamp": clock.wall(),
         }
         return {**auto, **plain}
 
     def _publish(self, plain: dict[str, Any], checkpoint: str | os.PathLike[str] | None) -> dict[str, Any]:
-        now = time.monotonic()
+        now = clock.monotonic()
         full = self._with_auto_metrics(plain, now)
         # First the copy, which may fail: only what is reported counts as an iteration.
         saved = None if checkpoint is None else self._save(Path(checkpoint), full, now)
@@ -249,7 +249,7 @@ class ActiveTrial:
         for report in (*restored.manifest.recent, Recent(restored.manifest.metrics, str(name))):
             if report.metrics["training_iteration"] > heard:
                 # Should this worker die at once, too, they are in its own checkpoints.
-                self._recent.append((time.monotonic(), report))
+                self._recent.append((clock.monotonic(), report))
                 named = None if report.checkpoint is None else Name.parse(report.checkpoint)
                 saved = None if named is None else restored.complete.get(named)
                 kept = None if saved is None else self._checkpoints.kept
