@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pluggy
 import psutil
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.shared import describe_fixture, mark_failed
@@ -97,7 +97,7 @@ class InlineExecutor:
         elif isinstance(command, commands.KillWorker):
             # No trial runs now, for it would run in `events`: what waits behind it is given back.
             self._waiting.clear()
-            self._happened.append(events.WorkerDied(command.worker, "ended with the run", time.time()))
+            self._happened.append(events.WorkerDied(command.worker, "ended with the run", clock.wall()))
         elif isinstance(command, commands.StopWorker):
             self._happened.append(events.WorkerStopped(command.worker))
         elif isinstance(command, commands.BuildShared):  # By pytest, when the first trial asks for it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.engine.loop import Loop, SessionExit
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
@@ -211,7 +211,7 @@ class _OnceNeeded:
         self._made = made
         self._audience: Recorder | None = None
         self._early: list[Accepted] = []
-        self._first_tick = time.monotonic() + quiet
+        self._first_tick = clock.monotonic() + quiet
 
     def persist(self, batch: Sequence[Accepted]) -> None:
         if self._audience is None and all(isinstance(event, SessionStarted) for event in batch):
@@ -225,7 +225,7 @@ class _OnceNeeded:
             self._needed().show(event)
 
     def tick(self) -> None:
-        if self._audience is not None or time.monotonic() >= self._first_tick:
+        if self._audience is not None or clock.monotonic() >= self._first_tick:
             self._needed().tick()
 
     def _needed(self) -> Recorder:
