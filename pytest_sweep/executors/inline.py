@@ -84,6 +84,7 @@ class InlineExecutor:
         self._items = items
         self._runner = InlineRunner(self._happened.append, own_location(), self._keeper)
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
+        self._config.pluginmanager.register(self._runner.wide, "sweep-inline-wide-fixtures")
         self._config.pluginmanager.register(
             OwnSharedFixtures(self._runner, self._config.rootpath), "sweep-inline-shared"
         )
@@ -131,6 +132,7 @@ class InlineExecutor:
         """Forget the items; their fixtures are the driver's to tear down."""
         if self._runner is not None:
             self._config.pluginmanager.unregister(self._runner)
+            self._config.pluginmanager.unregister(self._runner.wide)
             self._config.pluginmanager.unregister(name="sweep-inline-shared")
             self._runner = None
         if self._tracer is not None:

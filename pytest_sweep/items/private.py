@@ -27,6 +27,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "pytest.Function": {"_fixtureinfo": "know which fixtures an item uses"},
         "pytest.Metafunc": {"_calls": "give a trial the driver's values of a stacked parametrize"},
+        "FixtureDef": {"_finalizers": "know whether a fixture has something to tear down"},
         "callspec": {"_idlist": "give a trial the driver's id"},
         "pytest.Session": {
             "_fixturemanager": "find the shared fixtures of a session",
@@ -92,6 +93,11 @@ def fixture_definitions(session: pytest.Session) -> list[pytest.FixtureDef[Any]]
     if hasattr(manager, "_get_all_fixture_defs"):
         return list(manager._get_all_fixture_defs())
     return [one for several in manager._arg2fixturedefs.values() for one in several]  # Before pytest 9.1.
+
+
+def count_finalizers(definition: pytest.FixtureDef[Any]) -> int:
+    """Return how many things are to be done when a fixture is torn down."""
+    return len(definition._finalizers)
 
 
 def tear_down_to(session: pytest.Session, item: pytest.Item | None) -> None:

@@ -24,9 +24,9 @@ class BuildingClock:
         self.seconds = 0.0
 
     @contextmanager
-    def running(self, *, counts: bool) -> Iterator[None]:
-        """Measure the time of the block, if it counts and is not measured already."""
-        if not counts or self._is_running:
+    def running(self) -> Iterator[None]:
+        """Measure the time of the block, if it is not measured already."""
+        if self._is_running:
             yield
             return
         began, self._is_running = clock.monotonic(), True

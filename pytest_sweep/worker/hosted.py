@@ -17,7 +17,7 @@ from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.matching import ValuesDifferError
 from pytest_sweep.items.reports import plain_warning, serialized
 from pytest_sweep.items.tracing import refuse_debuggers
-from pytest_sweep.model.events import ExitKind, LateReport, TrialFinished, TrialReturned
+from pytest_sweep.model.events import ExitKind, LateReport, TeardownStarted, TrialFinished, TrialReturned
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.model.trials import TrialState
 from pytest_sweep.wire.outbox import Outbox
@@ -28,6 +28,7 @@ from pytest_sweep.worker.borrowing import BorrowedFixtures
 from pytest_sweep.worker.fixture_builder import FixtureBuilder
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.runner import TrialRunner
+from pytest_sweep.worker.wide_fixtures import WideFixtures
 
 PATIENCE_SECONDS = 1.0
 """How long a trial may run before those behind it in its batch are given back."""
@@ -70,7 +71,9 @@ class HostedPlugin:
         self._emit = emit = outbox.put
         self._receive = receive
         self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
-        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender, lambda: outbox.behind)
+        self._last_key = ""
+        wide = WideFixtures(self._tell_teardown)
+        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender, lambda: outbox.behind, wide)
         self._lender = lender
         self._borrowed = BorrowedFixtures(lender)
         self._builder = FixtureBuilder(self._borrowed, self._keeper, emit)
@@ -114,6 +117,7 @@ class HostedPlugin:
         refuse_debuggers()
         config.pluginmanager.register(self._items, "sweep-items")
         config.pluginmanager.register(self._runner, "sweep-runner")
+        config.pluginmanager.register(self._runner.wide, "sweep-wide-fixtures")
         config.pluginmanager.register(self._borrowed, "sweep-borrowed")
         config.pluginmanager.register(self._builder, "sweep-builder")
 
@@ -208,8 +212,14 @@ class HostedPlugin:
                 self._emit(TrialReturned(packed.key, packed.attempt, lost, packed.lease))
             else:
                 self._runner.run(item, task)
+                self._last_key = packed.key
         finally:
             self._trial_began = None
+
+    def _tell_teardown(self, fixture: str) -> None:
+        """Say that a fixture is torn down which outlives trials; one that a trial has torn down itself is part of the trial."""
+        if self._last_key and not self._runner.is_running:
+            self._emit(TeardownStarted(self._worker, self._last_key, fixture))
 
     def _fail(self, packed: PackedTask, text: str) -> None:
         now, state = clock.wall(), TrialState.ERROR

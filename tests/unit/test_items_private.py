@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.debugging import pytestPDB
@@ -28,6 +29,9 @@ class _Witness:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         self._look("pytest.Metafunc", metafunc)
+
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        self._look("FixtureDef", fixturedef)
 
     def pytest_runtest_setup(self, item: pytest.Function) -> None:
         manager = item.config.pluginmanager

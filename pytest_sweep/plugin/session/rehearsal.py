@@ -13,7 +13,8 @@ from pytest_sweep.model import Run
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.tasks import TaskMaker
-from pytest_sweep.worker.trial import ActiveTrial, activated
+from pytest_sweep.worker.current import activated
+from pytest_sweep.worker.trial import ActiveTrial
 
 
 def rehearse(
