@@ -109,7 +109,7 @@ class HostedPlugin:
         for name, value in _DECIDED_BY_DRIVER.items():
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
-        config.option.basetemp = str(Path(self._spec.basetemp) / self._worker)
+        config.option.basetemp = str(_unused(Path(self._spec.basetemp), self._worker))
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -224,3 +224,15 @@ class HostedPlugin:
     def _fail(self, packed: PackedTask, text: str) -> None:
         now, state = clock.wall(), TrialState.ERROR
         self._emit(TrialFinished(packed.key, packed.attempt, state, None, text, 0.0, now, lease=packed.lease))
+
+
+def _unused(parent: Path, name: str) -> Path:
+    """Return a folder for the temporary folders of one process.
+
+    Not the one of an earlier process of the worker: pytest would empty it, and the folders of failed trials are in it.
+    """
+    folder = parent / name
+    if not folder.exists():
+        return folder
+    numbers = [path.name.removeprefix(f"{name}-") for path in parent.glob(f"{name}-*")]
+    return parent / f"{name}-{max((int(number) for number in numbers if number.isdigit()), default=1) + 1}"

@@ -29,7 +29,8 @@ def test_a_trial_starts_as_its_worker_started(project: Project, executor: tuple[
 
         def look():
             return [
-                sys.argv, os.getcwd(), sorted((k, v) for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"), str(signal.getsignal(signal.SIGUSR1)), len(warnings.filters),
+                sys.argv, os.getcwd(), sorted((k, v) for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"),
+                str(signal.getsignal(signal.SIGUSR1)), len(warnings.filters),
                 random.random(), numpy.random.random(),
             ]
 
