@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from pytest_sweep import clock
-from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.shared import describe_fixture, mark_failed
 from pytest_sweep.items.tracing import PYTESTS_OWN, traced
@@ -27,6 +26,7 @@ from pytest_sweep.wire.location import own_location
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.fixture_builder import packed
+from pytest_sweep.worker.holding import run_protocol
 from pytest_sweep.worker.runner import TrialRunner
 
 
@@ -184,25 +184,12 @@ class OwnSharedFixtures:
 
 
 class InlineRunner(TrialRunner):
-    """Runs an item without logging its reports: they are shown when they have been stored.
-
-    Those of subtests cannot be held back: pytest logs them itself, at once. They count, and are not shown again.
-    """
+    """Runs an item without showing its reports: they are shown when they have been stored. Those of subtests are shown at once."""
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return the item's function, which ``--trace`` stops at the start of."""
         return traced(item.obj, item.config)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the report of a subtest."""
-        if self.is_running:
-            self.take(report, is_shown=True)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Run a trial's phases; leave ordinary items to pytest."""
-        if not self.is_running:
-            return None
-        for report in private.run_phases(item, nextitem):
-            self.take(report)
-        return True
+    def run_protocol(self, item: pytest.Item, nextitem: Any) -> None:
+        """Run an item; what is logged of it is taken, and shown later."""
+        run_protocol(item, nextitem, self.take)

@@ -17,7 +17,6 @@ import pytest
 from _pytest.config import create_terminal_writer
 from _pytest.debugging import pytestPDB
 from _pytest.fixtures import FuncFixtureInfo
-from _pytest.runner import runtestprotocol
 from _pytest.warnings import catch_warnings_for_item
 
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -108,11 +107,6 @@ def tear_down_to(session: pytest.Session, item: pytest.Item | None) -> None:
 def recorded_warnings(item: pytest.Item) -> AbstractContextManager[None]:
     """Return a context in which warnings are recorded as those of `item`."""
     return catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item)
-
-
-def run_phases(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-    """Run the phases of an item and return their reports, without logging them."""
-    return runtestprotocol(item, log=False, nextitem=nextitem)
 
 
 def temporary_root(config: pytest.Config) -> Path:
