@@ -31,7 +31,8 @@ if TYPE_CHECKING:
         uniform,
     )
     from pytest_sweep.space.secrets import Secret, secret
-    from pytest_sweep.worker.trial import ActiveTrial, current_trial, report
+    from pytest_sweep.worker.current import current_trial, report
+    from pytest_sweep.worker.trial import ActiveTrial
 
 __all__ = [
     "ActiveTrial",
@@ -75,7 +76,7 @@ _HOMES = {
     "SweepError": "errors",
     "TrialState": "model.trials",
     "choice": "space.sampling",
-    "current_trial": "worker.trial",
+    "current_trial": "worker.current",
     "derived": "space.functions",
     "grid": "space.composition",
     "load_results": "results",
@@ -88,7 +89,7 @@ _HOMES = {
     "quniform": "space.sampling",
     "randint": "space.sampling",
     "randn": "space.sampling",
-    "report": "worker.trial",
+    "report": "worker.current",
     "sample_from": "space.functions",
     "secret": "space.secrets",
     "shared": "sharing",

@@ -62,6 +62,7 @@ class Controller:
             events.WorkerDied: self._on_worker_died,
             events.WorkerStopped: self._on_worker_stopped,
             events.SessionExited: self._on_session_exited,
+            events.TeardownStarted: lambda _: None,
             events.BatchDone: self._on_batch_done,
             events.TrialStarted: self._on_trial_started,
             events.TrialReported: self._on_trial_reported,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from pytest_sweep import clock
 from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
@@ -74,7 +74,7 @@ class Loop:
             SessionExit: a trial called ``pytest.exit``.
         """
         nodes = events.NodesChanged(tuple(self._executor.nodes()))
-        self._handle([events.Tick(time.monotonic()), nodes, events.TrialsAdded(tuple(trials), attempts or {})])
+        self._handle([events.Tick(clock.monotonic()), nodes, events.TrialsAdded(tuple(trials), attempts or {})])
         while not self._controller.done:
             self._step()
         self._apply(self._controller.stop_workers())
@@ -111,7 +111,7 @@ class Loop:
 
     def _step(self) -> None:
         arrived = self._executor.events(POLL_SECONDS)
-        self._handle([*arrived, events.Tick(time.monotonic())])
+        self._handle([*arrived, events.Tick(clock.monotonic())])
         self._audience.tick()
 
     def _handle(self, arrived: Sequence[events.Event]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +13,7 @@ import pluggy
 import psutil
 import pytest
 
-from pytest_sweep.items import private
+from pytest_sweep import clock
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.shared import describe_fixture, mark_failed
 from pytest_sweep.items.tracing import PYTESTS_OWN, traced
@@ -28,6 +27,7 @@ from pytest_sweep.wire.location import own_location
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.fixture_builder import packed
+from pytest_sweep.worker.holding import run_protocol
 from pytest_sweep.worker.runner import TrialRunner
 
 
@@ -92,6 +92,7 @@ class InlineExecutor:
         self._items = items
         self._runner = InlineRunner(self._happened.append, own_location(), self._keeper)
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
+        self._config.pluginmanager.register(self._runner.wide, "sweep-inline-wide-fixtures")
         self._config.pluginmanager.register(
             OwnSharedFixtures(self._runner, self._config.rootpath), "sweep-inline-shared"
         )
@@ -105,7 +106,7 @@ class InlineExecutor:
         elif isinstance(command, commands.KillWorker):
             # No trial runs now, for it would run in `events`: what waits behind it is given back.
             self._waiting.clear()
-            self._happened.append(events.WorkerDied(command.worker, "ended with the run", time.time()))
+            self._happened.append(events.WorkerDied(command.worker, "ended with the run", clock.wall()))
         elif isinstance(command, commands.StopWorker):
             self._happened.append(events.WorkerStopped(command.worker))
         elif isinstance(command, commands.BuildShared):  # By pytest, when the first trial asks for it.
@@ -140,6 +141,7 @@ class InlineExecutor:
         """Forget the items; their fixtures are the driver's to tear down."""
         if self._runner is not None:
             self._config.pluginmanager.unregister(self._runner)
+            self._config.pluginmanager.unregister(self._runner.wide)
             self._config.pluginmanager.unregister(name="sweep-inline-shared")
             self._runner = None
         if self._tracer is not None:
@@ -191,25 +193,12 @@ class OwnSharedFixtures:
 
 
 class InlineRunner(TrialRunner):
-    """Runs an item without logging its reports: they are shown when they have been stored.
-
-    Those of subtests cannot be held back: pytest logs them itself, at once. They count, and are not shown again.
-    """
+    """Runs an item without showing its reports: they are shown when they have been stored. Those of subtests are shown at once."""
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return the item's function, which ``--trace`` stops at the start of."""
         return traced(item.obj, item.config)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the report of a subtest."""
-        if self.is_running:
-            self.take(report, is_shown=True)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Run a trial's phases; leave ordinary items to pytest."""
-        if not self.is_running:
-            return None
-        for report in private.run_phases(item, nextitem):
-            self.take(report)
-        return True
+    def run_protocol(self, item: pytest.Item, nextitem: Any) -> None:
+        """Run an item; what is logged of it is taken, and shown later."""
+        run_protocol(item, nextitem, self.take)

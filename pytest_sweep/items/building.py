@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 
 from pytest_sweep.errors import SweepError
+from pytest_sweep.items import private
 from pytest_sweep.items.definition import is_sweep, read_definition, unwrapped
-from pytest_sweep.items.parametrization import class_of_sweeps, generate_items, parametrize
+from pytest_sweep.items.matching import CallMatcher
+from pytest_sweep.items.parametrization import POINT, class_of_sweeps, generate_items, parametrize
 from pytest_sweep.model.trials import Task, Trial
 from pytest_sweep.space import Point
 from pytest_sweep.wire.task import PackedTask
@@ -34,6 +36,8 @@ class ItemBuilder:
         self._place = place
         self._sweeps: dict[str, tuple[pytest.Module | pytest.Class, str, Callable[..., Any]]] = {}
         self._wanted: Sequence[Trial] = ()
+        self._matcher = CallMatcher()
+        self._offered: list[str] = []
         # Of one call: what was unpacked and what was built ahead, by key; and what may be built together, by sweep and label.
         self._tasks: dict[str, Task] = {}
         self._items: dict[str, pytest.Function] = {}
@@ -92,6 +96,13 @@ class ItemBuilder:
             keys = dict.fromkeys(key for trial in self._wanted for key in trial.config)
             parametrize(metafunc, read_definition(metafunc.function), points, list(keys))
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_generate_tests")
+    def pytest_generate_tests_of_driver(self, metafunc: pytest.Metafunc) -> Generator[None, None, None]:
+        """Keep the calls of the trials that are being built, with the driver's values, once all plugins have parametrized."""
+        yield
+        if self._wanted:
+            private.set_calls(metafunc, self._chosen(private.calls(metafunc)))
+
     # Building
 
     def _built(self, session: pytest.Session, trial: Trial) -> pytest.Function:
@@ -113,11 +124,10 @@ class ItemBuilder:
 
     def _collected(self, session: pytest.Session, trials: Sequence[Trial]) -> dict[str, pytest.Function]:
         """Return the items of `trials` by key, after the hooks of collection; raise SweepError if there is none of the first."""
-        made = self._generated(trials)
-        self._widths[trials[0].sweep.id] = max(1, len(made) // len(trials))
-        by_name = {item.name: item for item in made}
+        by_name = {item.name: item for item in self._generated(trials)}
         if trials[0].name not in by_name:
-            raise SweepError(f"{trials[0].name} is not among {list(by_name)}, which the worker collects")
+            offered = [f"{trials[0].sweep.name}[{ident}]" for ident in self._offered]
+            raise SweepError(f"{trials[0].name} is not among {offered}, which the worker collects")
         items = {trial.key: by_name[trial.name] for trial in trials if trial.name in by_name}
         for item in items.values():
             item.ihook.pytest_itemcollected(item=item)
@@ -137,3 +147,13 @@ class ItemBuilder:
         finally:
             self._wanted = ()
         return list(made or ())
+
+    def _chosen(self, calls: Sequence[Any]) -> list[Any]:
+        """Return of all calls of the function those that are the wanted trials."""
+        self._widths[self._wanted[0].sweep.id] = max(1, len(calls) // len(self._wanted))
+        self._offered = [call.id for call in calls]
+        by_label: dict[str, list[Any]] = {}
+        for call in calls:
+            by_label.setdefault(call.params[POINT].label, []).append(call)
+        chosen = (self._matcher.choose(trial, by_label.get(trial.label, ())) for trial in self._wanted)
+        return [call for call in chosen if call is not None]

@@ -30,7 +30,11 @@ class FixtureKeeper:
         if previous is None or (item is not None and item.parent is previous.parent):
             return
         with _watched(previous):
-            call = pytest.CallInfo.from_call(lambda: private.tear_down_to(previous.session, item), when="teardown")
+            call = pytest.CallInfo.from_call(
+                lambda: private.tear_down_to(previous.session, item),
+                when="teardown",
+                reraise=(pytest.exit.Exception, KeyboardInterrupt),  # They end the session, as anywhere in pytest.
+            )
         if call.excinfo is not None:
             report = previous.ihook.pytest_runtest_makereport(item=previous, call=call)
             self._on_error(previous, report)

@@ -6,6 +6,7 @@ what it was needed for.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,7 +17,6 @@ import pytest
 from _pytest.config import create_terminal_writer
 from _pytest.debugging import pytestPDB
 from _pytest.fixtures import FuncFixtureInfo
-from _pytest.runner import runtestprotocol
 from _pytest.warnings import catch_warnings_for_item
 
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -25,6 +25,9 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "_genfunctions": "generate the items of a function whose name does not match python_functions"
         },
         "pytest.Function": {"_fixtureinfo": "know which fixtures an item uses"},
+        "pytest.Metafunc": {"_calls": "give a trial the driver's values of a stacked parametrize"},
+        "FixtureDef": {"_finalizers": "know whether a fixture has something to tear down"},
+        "callspec": {"_idlist": "give a trial the driver's id"},
         "pytest.Session": {
             "_fixturemanager": "find the shared fixtures of a session",
             "_setupstate": "tear fixtures down when the next item does not share them",
@@ -51,6 +54,23 @@ def generate_functions(
     return list(collector._genfunctions(name, function))
 
 
+def calls(metafunc: pytest.Metafunc) -> list[Any]:
+    """Return the calls that a function is parametrized with by now; each has ``params``, ``marks`` and ``id``."""
+    return list(metafunc._calls)
+
+
+def set_calls(metafunc: pytest.Metafunc, chosen: Sequence[Any]) -> None:
+    """Parametrize a function with these calls, and no others."""
+    metafunc._calls[:] = chosen
+
+
+def changed_call(call: Any, ident: str, params: Mapping[str, Any]) -> Any:
+    """Return a call with another id, and with other values of `params`."""
+    return dataclasses.replace(
+        call, params={**call.params, **params}, indices=dict(call.indices), _idlist=[ident], marks=list(call.marks)
+    )
+
+
 def fixture_info(item: pytest.Function) -> FuncFixtureInfo:
     """Return which fixtures an item uses, and what their names stand for."""
     return item._fixtureinfo
@@ -74,6 +94,11 @@ def fixture_definitions(session: pytest.Session) -> list[pytest.FixtureDef[Any]]
     return [one for several in manager._arg2fixturedefs.values() for one in several]  # Before pytest 9.1.
 
 
+def count_finalizers(definition: pytest.FixtureDef[Any]) -> int:
+    """Return how many things are to be done when a fixture is torn down."""
+    return len(definition._finalizers)
+
+
 def tear_down_to(session: pytest.Session, item: pytest.Item | None) -> None:
     """Tear down what `item`, the next one, does not need; all if it is None."""
     session._setupstate.teardown_exact(item)
@@ -82,11 +107,6 @@ def tear_down_to(session: pytest.Session, item: pytest.Item | None) -> None:
 def recorded_warnings(item: pytest.Item) -> AbstractContextManager[None]:
     """Return a context in which warnings are recorded as those of `item`."""
     return catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item)
-
-
-def run_phases(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-    """Run the phases of an item and return their reports, without logging them."""
-    return runtestprotocol(item, log=False, nextitem=nextitem)
 
 
 def temporary_root(config: pytest.Config) -> Path:

@@ -36,6 +36,7 @@ from pytest_sweep.model.trials import Trial
 from pytest_sweep.model.worker_events import (
     BatchDone,
     Death,
+    ExitKind,
     SessionExited,
     TeardownStarted,
     WorkerDied,
@@ -53,6 +54,7 @@ __all__ = [
     "CheckpointDamaged",
     "Death",
     "Event",
+    "ExitKind",
     "HookFailed",
     "LateReport",
     "LogWritten",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_sweep.model.parameters import Parameters
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.retry import RetryOn
@@ -107,6 +108,7 @@ class Trial:
         group: the key of the first of its replicates, which all of them share; "" means its own key.
         placement: where it may run, and on how many workers.
         shared: the shared fixtures that it uses, each after those that it uses itself.
+        parameters: what parametrizes it besides its sweep, for workers; None where nothing does, or it runs in this process.
     """
 
     key: str
@@ -122,6 +124,7 @@ class Trial:
     group: str = ""
     placement: Placement = Placement()
     shared: tuple[SharedFixture, ...] = field(default=(), hash=False)
+    parameters: Parameters | None = field(default=None, hash=False)
 
     @property
     def holds(self) -> Resources:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Literal
+
+ExitKind = Literal["exit", "stop", "fail"]
+"""How a trial ends the whole run, by pytest's means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +81,19 @@ class WorkerStopped:
 
 @dataclass(frozen=True, slots=True)
 class SessionExited:
-    """A trial has ended the session, and so the run.
+    """A trial ended its worker's session, and with it the run. How the trial itself ended was said before, if it did.
 
     Attributes:
         worker: the worker.
-        reason: why, in the trial's words.
-        status: the exit status that it asked for.
-        kind: how: "exit" by ``pytest.exit``, "stop" by ``session.shouldstop``, "fail" by ``session.shouldfail``.
+        reason: the text that it gave.
+        status: the exit status that plain pytest has then.
+        kind: how it was ended: "exit" by ``pytest.exit``, "stop" by ``session.shouldstop``, "fail" by ``session.shouldfail``.
     """
 
     worker: str
     reason: str
     status: int
-    kind: str = "exit"
+    kind: ExitKind = "exit"
 
 
 @dataclass(frozen=True, slots=True)

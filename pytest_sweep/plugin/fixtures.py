@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # Loading the plugin imports pytest and the standard library 
 def trial(request: pytest.FixtureRequest) -> ActiveTrial:
     """The running trial of a sweep: config, seed, dir, checkpoint, report(metrics)."""
     from pytest_sweep.errors import SweepError
-    from pytest_sweep.worker.trial import current_trial
+    from pytest_sweep.worker.current import current_trial
 
     try:
         return current_trial()

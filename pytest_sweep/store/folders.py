@@ -6,6 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
+from pytest_sweep import clock
 from pytest_sweep.errors import NoResultsError, StoreError
 from pytest_sweep.model import Run
 
@@ -33,7 +34,7 @@ def begin_run(results_dir: Path, *, seed: int, command: str, executor: str, now:
     Raises:
         StoreError: the folder cannot be made.
     """
-    started = time.time() if now is None else now
+    started = clock.wall() if now is None else now
     folder = make_run_folder(results_dir.absolute(), started)
     return Run(folder.name, str(folder), seed, command, started, executor)
 

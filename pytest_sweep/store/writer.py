@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from pytest_sweep import clock
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Run, Sweep, Trial, TrialState
 from pytest_sweep.model.events import Accepted
@@ -171,7 +171,7 @@ class RunStore:
 
     def finish(self, exit_status: int, now: float | None = None) -> None:
         """Store how the run ended: pytest's exit status, and when in seconds since the epoch (default now)."""
-        row = {"exit_status": exit_status, "finished": time.time() if now is None else now}
+        row = {"exit_status": exit_status, "finished": clock.wall() if now is None else now}
         with reporting_errors(self._database, "written"), self._connection.begin():
             self._connection.execute(update(schema.run), row)
 

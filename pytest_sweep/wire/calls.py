@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_sweep import clock
 from pytest_sweep.model.events import (
     BatchDone,
+    ExitKind,
     SessionExited,
     WorkerDied,
     WorkerEvent,
@@ -39,14 +40,14 @@ class CallResult:
         rest: the events that have not been sent before.
         location: ``ip:pid`` of the worker.
         failure: why the session cannot go on, or None.
-        exit: reason and status of a ``pytest.exit``, or None.
+        exit: reason, status and kind of what a trial has ended the session with, or None; see `SessionExited`.
     """
 
     last: int
     rest: Sequence[Numbered]
     location: str
     failure: str | None = None
-    exit: tuple[str, int] | None = None
+    exit: tuple[str, int, ExitKind] | None = None
 
     def of_start(self, worker: str, nodes: tuple[str, ...]) -> WorkerEvent:
         """Return what the start of a worker's session, with bundles on these nodes, means to the engine."""
@@ -61,5 +62,5 @@ class CallResult:
         if self.exit is not None:
             return SessionExited(worker, *self.exit)
         if self.failure is not None:
-            return WorkerDied(worker, self.failure, time.time())
+            return WorkerDied(worker, self.failure, clock.wall())
         return BatchDone(worker, lease)

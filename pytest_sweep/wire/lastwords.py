@@ -12,11 +12,11 @@ import os
 import re
 import signal
 import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from pytest_sweep import clock
 from pytest_sweep.model.events import Death
 
 DUMP_SECONDS = 2.0
@@ -87,10 +87,10 @@ def request_stacks(folder: str, pid: int) -> None:
     with contextlib.suppress(OSError):
         before = path.stat().st_size
         os.kill(pid, _SIGNAL)
-        deadline = time.monotonic() + DUMP_SECONDS
+        deadline = clock.monotonic() + DUMP_SECONDS
         size = before
-        while time.monotonic() < deadline:
-            time.sleep(0.05)
+        while clock.monotonic() < deadline:
+            clock.pause(0.05)
             now = path.stat().st_size
             if now > before and now == size:
                 return

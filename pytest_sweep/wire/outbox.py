@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from pytest_sweep import clock
 
 Numbered = tuple[int, Any]
 """An event and its number, which counts from 1 in each worker process."""
@@ -21,8 +23,8 @@ class Outbox:
     is taken by `take` and travels with the call's result. The receiver puts both together by the numbers.
 
     Args:
-        send: delivers events; may take its time, may raise.
-        on_beat: called by the sender thread every `FLUSH_SECONDS` while a call runs.
+        send: delivers events; may take its time, may raise anything.
+        on_beat: called by the sender thread every `FLUSH_SECONDS` while a call runs; may raise anything.
     """
 
     def __init__(self, send: Callable[[Sequence[Numbered]], None], on_beat: Callable[[], None] = lambda: None) -> None:
@@ -42,13 +44,13 @@ class Outbox:
             self._last += 1
             self._waiting.append((self._last, event))
             if self._behind_since is None:
-                self._behind_since = time.monotonic()
+                self._behind_since = clock.monotonic()
 
     @property
     def behind(self) -> float:
         """For how many seconds something has been waiting to be sent, or has been on its way; 0 where all has arrived."""
         since = self._behind_since
-        return 0.0 if since is None else time.monotonic() - since
+        return 0.0 if since is None else clock.monotonic() - since
 
     def begin_call(self) -> None:
         """Let the sender thread work, until `take`."""
@@ -70,19 +72,21 @@ class Outbox:
             pause.wait(FLUSH_SECONDS)
             if not self._in_call.is_set():
                 continue
-            self._on_beat()
+            # Whatever it raises: what is said must get out. It is called again with the next beat.
+            with contextlib.suppress(BaseException):
+                self._on_beat()
             with self._sending:
                 self._send_or_keep()
 
     def _send_or_keep(self) -> None:
-        began = time.monotonic()
+        began = clock.monotonic()
         with self._lock:
             batch, self._waiting = self._waiting, []
         if not batch:
             return
         try:
             self._send(batch)
-        except Exception:
+        except BaseException:
             # The way out is closed for now: nothing is lost, the events travel with the next batch or the call's result.
             with self._lock:
                 self._waiting[:0] = batch

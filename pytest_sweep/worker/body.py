@@ -11,6 +11,7 @@ import pytest
 
 from pytest_sweep.errors import MetricsError
 from pytest_sweep.model.metrics import plain_metrics, plain_scalar
+from pytest_sweep.worker.current import awaited_by
 from pytest_sweep.worker.trial import ActiveTrial
 
 
@@ -26,7 +27,7 @@ def wrap_body(function: Callable[..., Any], trial: ActiveTrial, metric: str | No
         async def body(**arguments: Any) -> None:
             __tracebackhide__ = True
             trial.begin()
-            _finish(await function(**arguments), trial, metric)
+            _finish(await awaited_by(trial, function, **arguments), trial, metric)
 
     else:
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from pytest_sweep import clock
 
 
 class BuildingClock:
@@ -23,14 +24,14 @@ class BuildingClock:
         self.seconds = 0.0
 
     @contextmanager
-    def running(self, *, counts: bool) -> Iterator[None]:
-        """Measure the time of the block, if it counts and is not measured already."""
-        if not counts or self._is_running:
+    def running(self) -> Iterator[None]:
+        """Measure the time of the block, if it is not measured already."""
+        if self._is_running:
             yield
             return
-        began, self._is_running = time.monotonic(), True
+        began, self._is_running = clock.monotonic(), True
         try:
             yield
         finally:
             self._is_running = False
-            self.seconds += time.monotonic() - began
+            self.seconds += clock.monotonic() - began

@@ -11,7 +11,6 @@ import os
 import socket
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import execnet
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.items import private
 from pytest_sweep.model.events import SessionStarted, WorkerOutput
 from pytest_sweep.wire.spec import SessionSpec
@@ -158,7 +158,7 @@ class _Silence(io.StringIO):
     def flush(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             self._sync_output()
-            time.sleep(_DELIVERY_SECONDS)  # The process ends next, and what it says is sent by another thread.
+            clock.pause(_DELIVERY_SECONDS)  # The process ends next, and what it says is sent by another thread.
 
 
 def _can_be_sent(value: object) -> bool:

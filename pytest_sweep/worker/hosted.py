@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -12,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.items.building import ItemBuilder
 from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.matching import ValuesDifferError
 from pytest_sweep.items.reports import plain_warning, serialized
 from pytest_sweep.items.tracing import refuse_debuggers
-from pytest_sweep.model.events import LateReport, TrialFinished, TrialReturned
+from pytest_sweep.model.events import ExitKind, LateReport, TeardownStarted, TrialFinished, TrialReturned
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.model.trials import TrialState
 from pytest_sweep.wire.outbox import Outbox
@@ -27,6 +28,7 @@ from pytest_sweep.worker.borrowing import BorrowedFixtures
 from pytest_sweep.worker.fixture_builder import FixtureBuilder
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.runner import TrialRunner
+from pytest_sweep.worker.wide_fixtures import WideFixtures
 
 PATIENCE_SECONDS = 1.0
 """How long a trial may run before those behind it in its batch are given back."""
@@ -69,7 +71,9 @@ class HostedPlugin:
         self._emit = emit = outbox.put
         self._receive = receive
         self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
-        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender, lambda: outbox.behind)
+        self._last_key = ""
+        wide = WideFixtures(self._tell_teardown)
+        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender, lambda: outbox.behind, wide)
         self._lender = lender
         self._borrowed = BorrowedFixtures(lender)
         self._builder = FixtureBuilder(self._borrowed, self._keeper, emit)
@@ -78,7 +82,7 @@ class HostedPlugin:
         self._trial_began: float | None = None
         self.built: Parcel | FailedFixture | None = None
         self.problems: list[str] = []
-        self.exit_reason: str | None = None
+        self.exit: tuple[str, ExitKind] | None = None
 
     @property
     def current_key(self) -> str | None:
@@ -88,7 +92,7 @@ class HostedPlugin:
     def return_waiting(self) -> None:
         """Give back what waits behind a trial that takes long; called by another thread, from time to time."""
         began = self._trial_began
-        if began is None or time.monotonic() - began < PATIENCE_SECONDS:
+        if began is None or clock.monotonic() - began < PATIENCE_SECONDS:
             return
         while self._batch:
             try:
@@ -105,7 +109,7 @@ class HostedPlugin:
         for name, value in _DECIDED_BY_DRIVER.items():
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
-        config.option.basetemp = str(Path(self._spec.basetemp) / self._worker)
+        config.option.basetemp = str(_unused(Path(self._spec.basetemp), self._worker))
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -113,6 +117,7 @@ class HostedPlugin:
         refuse_debuggers()
         config.pluginmanager.register(self._items, "sweep-items")
         config.pluginmanager.register(self._runner, "sweep-runner")
+        config.pluginmanager.register(self._runner.wide, "sweep-wide-fixtures")
         config.pluginmanager.register(self._borrowed, "sweep-borrowed")
         config.pluginmanager.register(self._builder, "sweep-builder")
 
@@ -135,8 +140,8 @@ class HostedPlugin:
             self._batch.extend(order)
             while (packed := self._next()) is not None:
                 self._run(session, packed)
-                if session.shouldfail or session.shouldstop:
-                    self.exit_reason = str(session.shouldfail or session.shouldstop)
+                if self._is_ended(session):
+                    self._keeper.enter(None)
                     return True
         self._keeper.enter(None)
         return True
@@ -144,7 +149,7 @@ class HostedPlugin:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Take note of ``pytest.exit``, which ends the whole run, on every worker."""
         if isinstance(excinfo.value, pytest.exit.Exception):
-            self.exit_reason = str(excinfo.value.msg)
+            self.exit = str(excinfo.value.msg), "exit"
         else:
             self.problems.append("KeyboardInterrupt")
 
@@ -177,6 +182,14 @@ class HostedPlugin:
         if when == "runtest":
             self._emit(plain_warning(warning_message, when, nodeid, location))
 
+    def _is_ended(self, session: pytest.Session) -> bool:
+        """Say whether the last trial has ended the session, as pytest's own loop judges it."""
+        if session.shouldfail:
+            self.exit = str(session.shouldfail), "fail"
+        elif session.shouldstop:
+            self.exit = str(session.shouldstop), "stop"
+        return self.exit is not None
+
     def _next(self) -> PackedTask | None:
         try:
             return self._batch.popleft()
@@ -184,19 +197,42 @@ class HostedPlugin:
             return None
 
     def _run(self, session: pytest.Session, packed: PackedTask) -> None:
-        self._trial_began = time.monotonic()
+        self._trial_began = clock.monotonic()
         try:
             task = self._items.unpack(packed)
             lost = self._lender.prepare(fixture.id for fixture in task.trial.shared)
             item = self._items.build(session, task.trial)
+        except ValuesDifferError as error:  # As pytest-xdist, where the workers have collected different tests.
+            self._fail(packed, str(error))
+            self.exit = error.summary, "stop"
         except Exception as error:
-            text = f"the worker cannot build this trial: {type(error).__name__}: {error}"
-            now, state = time.time(), TrialState.ERROR
-            self._emit(TrialFinished(packed.key, packed.attempt, state, None, text, 0.0, now, lease=packed.lease))
+            self._fail(packed, f"the worker cannot build this trial: {type(error).__name__}: {error}")
         else:
             if lost:
                 self._emit(TrialReturned(packed.key, packed.attempt, lost, packed.lease))
             else:
                 self._runner.run(item, task)
+                self._last_key = packed.key
         finally:
             self._trial_began = None
+
+    def _tell_teardown(self, fixture: str) -> None:
+        """Say that a fixture is torn down which outlives trials; one that a trial has torn down itself is part of the trial."""
+        if self._last_key and not self._runner.is_running:
+            self._emit(TeardownStarted(self._worker, self._last_key, fixture))
+
+    def _fail(self, packed: PackedTask, text: str) -> None:
+        now, state = clock.wall(), TrialState.ERROR
+        self._emit(TrialFinished(packed.key, packed.attempt, state, None, text, 0.0, now, lease=packed.lease))
+
+
+def _unused(parent: Path, name: str) -> Path:
+    """Return a folder for the temporary folders of one process.
+
+    Not the one of an earlier process of the worker: pytest would empty it, and the folders of failed trials are in it.
+    """
+    folder = parent / name
+    if not folder.exists():
+        return folder
+    numbers = [path.name.removeprefix(f"{name}-") for path in parent.glob(f"{name}-*")]
+    return parent / f"{name}-{max((int(number) for number in numbers if number.isdigit()), default=1) + 1}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -78,4 +79,6 @@ class OutputPipe:
 
     def _pass_on(self, text: bytes) -> None:
         if text:
-            self._show(text.decode(errors="replace"))
+            # Whatever it raises: without this thread, who writes to the full pipe would wait for ever.
+            with contextlib.suppress(BaseException):
+                self._show(text.decode(errors="replace"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pluggy
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.errors import SweepError
 from pytest_sweep.hookcalls import call_each
 from pytest_sweep.items import private
@@ -22,9 +22,10 @@ from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, W
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.worker.body import wrap_body
-from pytest_sweep.worker.buildtime import BuildingClock
+from pytest_sweep.worker.current import activated
 from pytest_sweep.worker.lending import Lender
-from pytest_sweep.worker.trial import ActiveTrial, TrialStopped, activated
+from pytest_sweep.worker.trial import ActiveTrial, TrialStopped
+from pytest_sweep.worker.wide_fixtures import WideFixtures
 
 Emit = Callable[[object], None]
 
@@ -39,6 +40,10 @@ class TrialRunner:
         sync_output: waits until what the trial has written is emitted, so that nothing of it comes after its end.
         lender: lends what the executor has for trials.
         behind: says for how many seconds what was emitted has not arrived.
+        wide: watches the fixtures that outlive trials; None is one that tells nobody.
+
+    Attributes:
+        wide: that plugin, which is registered beside this one.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class TrialRunner:
         sync_output: Callable[[], None] = lambda: None,
         lender: Lender | None = None,
         behind: Callable[[], float] = lambda: 0.0,
+        wide: WideFixtures | None = None,
     ) -> None:
         self._behind = behind
         self._lender = lender
@@ -63,24 +69,26 @@ class TrialRunner:
         self._may_retry = True
         self._scratch: Path | None = None
         self._unrestored: SweepError | None = None
-        self._building = BuildingClock()
+        self.wide = wide or WideFixtures()
 
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` through ``pytest_runtest_protocol``; what became of it is emitted, unless it ends the session."""
         self._keeper.enter(item)
-        began = time.monotonic()
+        began = clock.monotonic()
         self._emit(_started(task, self._location))
-        self._building.reset()
+        self.wide.building.reset()
         self._reports, self._unshown, self._may_retry = [], [], True
+        self.wide.state.begin(keeps_filters=not item.config.pluginmanager.hasplugin("warnings"))
         with activated(ActiveTrial(task, self._emit, self._lender, self._behind)) as trial:
             self._task, self._trial = task, trial
             try:
                 # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.
-                item.ihook.pytest_runtest_protocol(item=item, nextitem=item.parent)
+                self.run_protocol(item, item.parent)
             except KeyboardInterrupt:
                 self._emit(self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial"))
                 raise
             finally:
+                self.wide.state.end()
                 self._sync_output()
                 self._task = self._trial = self._unrestored = None
                 if self._scratch is not None:
@@ -128,12 +136,6 @@ class TrialRunner:
         if isinstance(outcome.exception, TrialStopped):
             outcome.force_result(None)
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, pluggy.Result[Any], None]:
-        """Measure how long the fixtures take that another trial in this process would find built."""
-        with self._building.running(counts=fixturedef.scope != "function"):
-            yield
-
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
@@ -147,6 +149,10 @@ class TrialRunner:
             may_help = raised is None or not is_of_shared(raised.value)
             self._may_retry = may_help and self._task.trial.sweep.retry_on.covers(types, text)
         return report
+
+    def run_protocol(self, item: pytest.Item, nextitem: Any) -> None:
+        """Run an item through pytest's hook, so that other plugins may run it in ways of their own."""
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return what is called as the body of the trial: the item's function."""
@@ -186,11 +192,11 @@ class TrialRunner:
             state,
             trial.final_metrics,
             error,
-            time.monotonic() - began,
-            time.time(),
+            clock.monotonic() - began,
+            clock.wall(),
             reports,
             may_retry=self._may_retry,
-            building=self._building.seconds,
+            building=self.wide.building.seconds,
             lease=task.lease,
         )
 
@@ -239,4 +245,4 @@ class TrialRunner:
 def _started(task: Task, location: str) -> TrialStarted:
     """Return the event that begins an attempt, with what this process was granted."""
     gpus, threads = (os.environ.get(name, "") for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"))
-    return TrialStarted(task.trial.key, task.attempt, time.time(), location, gpus, threads, task.lease)
+    return TrialStarted(task.trial.key, task.attempt, clock.wall(), location, gpus, threads, task.lease)

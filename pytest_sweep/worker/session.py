@@ -7,14 +7,15 @@ switched only between trials: a switch inside one would lose coverage, raise fro
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.items.allure import AllureParameters
-from pytest_sweep.model.events import OutputWritten
+from pytest_sweep.model.events import ExitKind, OutputWritten
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.lastwords import LastWords
 from pytest_sweep.wire.outbox import Outbox
@@ -27,6 +28,11 @@ from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
 from pytest_sweep.worker.output import OutputPipe
 from pytest_sweep.worker.setupshow import SetupShow
+
+_STATUS: Mapping[ExitKind, int] = MappingProxyType(
+    {"stop": int(pytest.ExitCode.INTERRUPTED), "fail": int(pytest.ExitCode.TESTS_FAILED)}
+)
+"""The exit status of plain pytest; after ``pytest.exit`` it is the session's own."""
 
 
 class HostedSession:
@@ -91,10 +97,12 @@ class HostedSession:
         return bool(self._greenlet.dead)
 
     @property
-    def exit(self) -> tuple[str, int] | None:
-        """The reason and the status of a ``pytest.exit`` that has ended the session; None if nothing of the kind did."""
-        reason = self._plugin.exit_reason
-        return None if reason is None else (reason, self._status)
+    def exit(self) -> tuple[str, int, ExitKind] | None:
+        """What a trial has ended the session with: reason, plain pytest's exit status, kind; None if none has."""
+        if self._plugin.exit is None:
+            return None
+        reason, kind = self._plugin.exit
+        return reason, _STATUS.get(kind, self._status), kind
 
     def _problem(self) -> str:
         problems = self._plugin.problems or [f"the worker's pytest session ended with status {self._status}"]

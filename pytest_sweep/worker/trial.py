@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_sweep import clock
 from pytest_sweep.checkpoints import Keeping, Name, Recent, Restored, TrialCheckpoints
 from pytest_sweep.errors import MetricsError, SweepError
 from pytest_sweep.model.events import CheckpointDamaged, TrialReported
@@ -82,8 +81,9 @@ class ActiveTrial:
         self._recent: deque[tuple[float, Recent]] = deque(maxlen=MOST_RECENT)
         self._lock = threading.Lock()
         self._ended = False
+        self._pid = os.getpid()
         self._unjudged = dict.fromkeys(rule.metric for rule in trial.sweep.stop)
-        self._began = self._last_report = time.monotonic()
+        self._began = self._last_report = clock.monotonic()
 
     @property
     def dir(self) -> Path:
@@ -121,21 +121,34 @@ class ActiveTrial:
 
         Raises:
             MetricsError: `metrics` is not that.
-            SweepError: `checkpoint` does not exist, or could not be kept; it is no report then.
+            SweepError: `checkpoint` does not exist, or could not be kept; or the trial has ended; or this is a process that it has
+                forked. It is no report then.
             TrialStopped: a stop rule of the sweep is met, on the main thread; the trial ends here, as STOPPED.
         """
         __tracebackhide__ = True
+        self.check_process()
         plain = plain_metrics(metrics)
         if "training_iteration" in plain:
             raise MetricsError("'training_iteration' is counted for you, one a report: report yours under another name")
         with self._lock:
             if self._ended:
-                raise SweepError(f"{self.name} has ended, so that it can report no more")
+                raise SweepError(
+                    f"{self.name} has ended, so that it can report no more: wait for its threads before it returns"
+                )
             full = self._publish(plain, checkpoint)
             if self.stopped_by is None:
                 self.stopped_by = next((rule for rule in self._sweep.stop if rule.met(full)), None)
         if self.should_stop and threading.current_thread() is threading.main_thread():
             raise TrialStopped(str(self.stopped_by))
+
+    def check_process(self) -> None:
+        """Raise SweepError in another process than the trial's own: nobody hears what a forked child says."""
+        __tracebackhide__ = True
+        if os.getpid() != self._pid:
+            raise SweepError(
+                f"no trial is running in this process, which {self.name} has forked: report() and current_trial() work in the process of "
+                "the trial only. Send the metrics to it, through a queue or a pipe, and report them there"
+            )
 
     def restore(self, scratch: Path) -> list[str]:
         """Find the checkpoint to go on from, and report what of it the driver has not heard; return what is wrong, a sentence each.
@@ -168,7 +181,7 @@ class ActiveTrial:
 
     def begin(self) -> None:
         """Start the clock of ``time_total_s``: the body begins."""
-        self._began = self._last_report = time.monotonic()
+        self._began = self._last_report = clock.monotonic()
 
     def finish(self, final: dict[str, Any] | None) -> None:
         """Take the metrics that the body returned: they complete the last report, of this attempt or before, or are the only one."""
@@ -206,12 +219,12 @@ class ActiveTrial:
             "training_iteration": self._iteration + 1,
             "time_total_s": now - self._began,
             "time_this_iter_s": now - self._last_report,
-            "timestamp": time.time(),
+            "timestamp": clock.wall(),
         }
         return {**auto, **plain}
 
     def _publish(self, plain: dict[str, Any], checkpoint: str | os.PathLike[str] | None) -> dict[str, Any]:
-        now = time.monotonic()
+        now = clock.monotonic()
         full = self._with_auto_metrics(plain, now)
         # First the copy, which may fail: only what is reported counts as an iteration.
         saved = None if checkpoint is None else self._save(Path(checkpoint), full, now)
@@ -249,7 +262,7 @@ class ActiveTrial:
         for report in (*restored.manifest.recent, Recent(restored.manifest.metrics, str(name))):
             if report.metrics["training_iteration"] > heard:
                 # Should this worker die at once, too, they are in its own checkpoints.
-                self._recent.append((time.monotonic(), report))
+                self._recent.append((clock.monotonic(), report))
                 named = None if report.checkpoint is None else Name.parse(report.checkpoint)
                 saved = None if named is None else restored.complete.get(named)
                 kept = None if saved is None else self._checkpoints.kept
@@ -261,43 +274,3 @@ class ActiveTrial:
         if known == restored.address:
             return restored.manifest.name
         return next((name for name, address in restored.complete.items() if address == known), Name(0, 0))
-
-
-class _Current:
-    """The trial that this process runs. Process-wide, since threads of a trial have no context of ours to carry it."""
-
-    def __init__(self) -> None:
-        self.trial: ActiveTrial | None = None
-
-
-_current = _Current()
-
-
-@contextlib.contextmanager
-def activated(trial: ActiveTrial) -> Iterator[ActiveTrial]:
-    """Make `trial` the one that `current_trial` returns, in every thread of this process."""
-    previous, _current.trial = _current.trial, trial
-    try:
-        yield trial
-    finally:
-        trial.end()
-        _current.trial = previous
-
-
-def current_trial() -> ActiveTrial:
-    """Return the trial that this process runs, in any thread.
-
-    Raises:
-        SweepError: no trial is running here.
-    """
-    if _current.trial is None:
-        raise SweepError(
-            "no trial is running in this process: report() and current_trial() work within a sweep's trials"
-        )
-    return _current.trial
-
-
-def report(metrics: Mapping[str, Any], checkpoint: str | os.PathLike[str] | None = None) -> None:
-    """Report metrics of the trial that this process runs: ``current_trial().report(metrics, checkpoint)``."""
-    __tracebackhide__ = True
-    current_trial().report(metrics, checkpoint)

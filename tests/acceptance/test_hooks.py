@@ -277,3 +277,67 @@ def test_what_pytest_configure_node_cannot_send(project: Project) -> None:
     result = project.plain("--sweep", "--sweep-executor=processes", "--sweep-max-concurrent=1")
     result.assert_outcomes(passed=1, warnings=1)
     assert "workerinput does not reach the workers of trials" in output(result)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--sweep-executor=inline",), ("--sweep-executor=processes", "--sweep-max-concurrent=1")]
+)
+def test_a_protocol_of_ones_own(project: Project, arguments: tuple[str, ...]) -> None:
+    """A conftest that repeats a test until it passes does so with trials, on every executor; each is shown once."""
+    project.write(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            for item.number in range(3):
+                reports = runtestprotocol(item, nextitem=nextitem, log=False)
+                if all(report.passed for report in reports):
+                    break
+            for report in reports:
+                item.ihook.pytest_runtest_logreport(report=report)
+            item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            return True
+        """,
+        "conftest.py",
+    )
+    # Hooks that log in folders which are not the trials' own: items get a relay without them.
+    project.write(
+        "def pytest_runtest_logreport(report):\n    assert 'train' not in report.nodeid\n", "others/conftest.py"
+    )
+    project.write("def test_other(): ...", "others/not_a_test.py")
+    project.write("""
+        @sweep(grid={"n": [1, 2]})
+        def train(n, request, trial):
+            trial.report({"number": request.node.number})
+            assert request.node.number == n
+    """)
+    result = project.sweep("-v", *arguments, "test_models.py", "others/not_a_test.py")
+    shown = [line for line in result.outlines if "train[" in line and "PASSED" in line]
+    assert len(shown) == 2, output(result)
+    assert [r.metrics["number"] for r in project.grid() if r.metrics] == [1, 2]
+    assert [str(r.state) for r in project.grid()] == ["TERMINATED"] * 2
+
+
+def test_reruns_are_not_made_inline(project: Project) -> None:
+    """A plugin of the name of pytest-rerunfailures does not run a trial several times in one attempt; others may."""
+    project.write("""
+        @sweep(grid={"n": [1]})
+        def train(n, trial):
+            trial.report({"n": n})
+            assert 0
+    """)
+    project.write(
+        """
+        def get_reruns_count(item):
+            return None
+
+        def pytest_runtest_protocol(item, nextitem):
+            raise RuntimeError("it reruns")
+        """,
+        "pytest_rerunfailures.py",
+    )
+    result = project.sweep("-p", "pytest_rerunfailures")
+    result.assert_outcomes(failed=1)
+    assert "it reruns" not in output(result)
+    assert len(project.only().metrics_history) == 1

@@ -22,30 +22,33 @@ ALLOWED: dict[str, frozenset[str]] = {
     room: frozenset(others.split())
     for room, others in {
         "errors": "",
+        "clock": "",
         "durations": "",
         "sizes": "",
         "model": "sizes errors",
         "space": "model errors",
-        "store": "space model errors",
-        "checkpoints": "model errors",
+        "store": "clock space model errors",
+        "checkpoints": "clock model errors",
         "hookcalls": "",
         "sharing": "errors",
-        "wire": "model errors",
-        "items": "sharing wire space model durations errors",
-        "worker": "items sharing wire space checkpoints model hookcalls durations sizes errors",
-        "executors": "engine sharing worker items wire model sizes errors",
-        "engine": "wire model durations errors",
-        "results": "store space model errors",
-        "reporting": "store space model durations errors",
+        "wire": "clock model errors",
+        "items": "clock sharing wire space model durations errors",
+        "worker": "clock items sharing wire space checkpoints model hookcalls durations sizes errors",
+        "executors": "clock engine sharing worker items wire model sizes errors",
+        "engine": "clock wire model durations errors",
+        "results": "clock store space model errors",
+        "reporting": "clock store space model durations errors",
         "decorator": "errors",
         "hookspecs": "",
-        "plugin": "engine executors reporting results worker items wire store checkpoints space model hookspecs hookcalls "
+        "plugin": "clock engine executors reporting results worker items wire store checkpoints space model hookspecs hookcalls "
         "decorator sharing durations sizes errors",
-        "testing": "plugin engine executors reporting results worker items wire store checkpoints space model hookcalls decorator errors",
+        "testing": "clock plugin engine executors reporting results worker items wire store checkpoints space model hookcalls "
+        "decorator errors",
         "__init__": "",
     }.items()
 }
 WITHOUT_PYTEST = (
+    "clock",
     "durations",
     "sizes",
     "space",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.debugging import pytestPDB
@@ -26,11 +27,18 @@ class _Witness:
     def _look(self, owner: str, it: object) -> None:
         self.found |= {(owner, name): hasattr(it, name) for name in ATTRIBUTES[owner]}
 
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        self._look("pytest.Metafunc", metafunc)
+
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        self._look("FixtureDef", fixturedef)
+
     def pytest_runtest_setup(self, item: pytest.Function) -> None:
         manager = item.config.pluginmanager
         for owner, it in {
             "pytest.Module": item.parent,
             "pytest.Function": item,
+            "callspec": item.callspec,
             "pytest.Session": item.session,
             "pytest.Config": item.config,
             "pytest.Cache": item.config.cache,
@@ -47,7 +55,9 @@ class _Witness:
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], bool]:
     """Return which names of the table are there in a session."""
     folder = tmp_path_factory.mktemp("session")
-    (folder / "test_one.py").write_text("def test_one():\n    pass\n")
+    (folder / "test_one.py").write_text(
+        "import pytest\n\n@pytest.mark.parametrize('n', [1])\ndef test_one(n):\n    pass\n"
+    )
     (folder / "pytest.ini").write_text("[pytest]\n")
     witness = _Witness()
     assert pytest.main(["-q", f"--rootdir={folder}", str(folder)], plugins=[witness]) == 0

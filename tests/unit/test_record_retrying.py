@@ -49,7 +49,7 @@ def recorder(store: Unwritable, told: list[str]) -> RetryingStore:
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return a function that lets a minute pass."""
     now = [time.monotonic()]
-    monkeypatch.setattr("pytest_sweep.plugin.record.retrying.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pytest_sweep.plugin.record.retrying.clock.monotonic", lambda: now[0])
 
     def wait() -> None:
         now[0] += 60

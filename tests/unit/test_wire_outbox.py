@@ -215,3 +215,54 @@ class TestInbox:
             shuffled = shuffled[size:]
         assert received == [event for _, event in numbered]
         assert inbox.complete(count)
+
+
+class TestSender:
+    """The thread that sends lives on, whatever is raised in it."""
+
+    @pytest.mark.parametrize("error", [RuntimeError, SystemExit, KeyboardInterrupt])
+    def test_a_beat_that_raises(self, error: type[BaseException]) -> None:
+        """What is called with each beat may raise anything: events are sent."""
+        wire = Wire()
+
+        def beat() -> None:
+            raise error("no clock in this test")
+
+        box = Outbox(wire, beat)
+        box.begin_call()
+        for count in (1, 2):
+            box.put(count)
+            wait_for(partial(wire.has_sent, count))
+
+    def test_a_way_out_that_raises_what_is_no_exception(self) -> None:
+        """Sending may raise SystemExit: nothing is lost, and the next try sends it."""
+        tries = []
+        wire = Wire()
+
+        def send(batch: Sequence[Numbered]) -> None:
+            tries.append(batch)
+            if len(tries) < 3:
+                raise SystemExit
+            wire(batch)
+
+        box = Outbox(send)
+        box.begin_call()
+        box.put("a")
+        wait_for(partial(wire.has_sent, 1))
+        assert wire.sent == [(1, "a")]
+
+    @pytest.mark.parametrize("name", ["monotonic", "time", "sleep", "perf_counter"])
+    def test_a_clock_that_raises(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """A trial may patch the functions of `time`: events are put and sent."""
+        wire = Wire()
+        box = Outbox(wire)
+        box.begin_call()
+        with monkeypatch.context() as patched:
+            patched.setattr(time, name, None)
+            box.put("a")
+            assert box.behind >= 0
+            for _ in range(10_000):
+                if wire.sent:
+                    break
+                threading.Event().wait(0.001)
+        assert wire.sent == [(1, "a")]

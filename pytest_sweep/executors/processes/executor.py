@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pytest_sweep import clock
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.executors.processes.shared import ProcessBuilders
 from pytest_sweep.model import commands, events
@@ -158,8 +158,8 @@ class ProcessesExecutor:
 
     def events(self, timeout: float) -> Sequence[events.Event]:
         """Return what the processes have said."""
-        deadline = time.monotonic() + timeout
-        while self._happened.empty() and (rest := deadline - time.monotonic()) > 0:
+        deadline = clock.monotonic() + timeout
+        while self._happened.empty() and (rest := deadline - clock.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._told.get(timeout=rest)()
                 self._take_told()
@@ -283,7 +283,7 @@ class ProcessesExecutor:
 
     def _die(self, worker: _Worker, when: str, ending: Ending) -> None:
         cause = f"the worker died {when}: {ending.cause}"
-        self._happened.put(events.WorkerDied(worker.id, cause, time.time(), ending.kind, ending.stacks))
+        self._happened.put(events.WorkerDied(worker.id, cause, clock.wall(), ending.kind, ending.stacks))
 
     def _finish(self, worker: _Worker, then: Callable[[_Worker], None]) -> None:
         is_told = worker.then is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +23,8 @@ from pytest_sweep.items.parametrization import (
     parametrize,
     point_of,
 )
+from pytest_sweep.items.values import ParameterPacker
+from pytest_sweep.model.parameters import Parameters
 from pytest_sweep.model.request import Request
 from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Sweep, Trial
@@ -64,6 +66,7 @@ class SweepCollector:
         self._reruns = reruns
         self._must_pickle = must_pickle
         self._on_sweep = on_sweep
+        self._packer = ParameterPacker()
         self._space: _Space | None = None
         self._collected: dict[str, dict[str, Trial]] = defaultdict(dict)
 
@@ -128,6 +131,7 @@ class SweepCollector:
     def _trials(self, items: list[pytest.Function], sweep: Sweep, definition: SweepDefinition) -> list[Trial]:
         requests, reruns = RequestReader(), self._reruns
         seen: set[str] = set()
+        positions: Counter[str] = Counter()
         shared: tuple[SharedFixture, ...] = ()
         for item in items:
             if item is items[0]:
@@ -141,7 +145,9 @@ class SweepCollector:
             item.stash[PARAMETERS] = other_parameters(item, definition)
             its = sweep if "retries" in definition.arguments else reruns.applied(sweep, item)
             trial = self._trial(item, its, definition, requests.read(item))
-            item.stash[TRIAL] = replace(trial, shared=shared) if shared else trial
+            parameters = self._parameters(item, positions)
+            different = shared or parameters is not None
+            item.stash[TRIAL] = replace(trial, shared=shared, parameters=parameters) if different else trial
         return [item.stash[TRIAL] for item in items]
 
     def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, request: Request) -> Trial:
@@ -161,6 +167,14 @@ class SweepCollector:
             replicate=point.replicate,
             group=_key(item, sweep.id, 0) if point.replicate else "",
         )
+
+    def _parameters(self, item: pytest.Function, positions: Counter[str]) -> Parameters | None:
+        """Return for workers what parametrizes an item besides the sweep; `positions` counts the items by their configurations."""
+        if not item.stash[PARAMETERS] or not self._must_pickle:
+            return None
+        label = point_of(item).label
+        positions[label] += 1
+        return self._packer.pack(item.stash[PARAMETERS], positions[label] - 1)
 
 
 def _check_class(collector: pytest.Module | pytest.Class, name: str, cls: type) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_sweep import clock
 from pytest_sweep.checkpoints import folders_with, get_file, put_file
 from pytest_sweep.errors import SweepError
 from pytest_sweep.store import DATABASE, NotBegunError, RunReader, snapshot
@@ -35,7 +35,7 @@ class Backup:
         self._location = location
         self._tell = tell
         self._has_told = False
-        self._last = time.monotonic()
+        self._last = clock.monotonic()
         self._thread: threading.Thread | None = None
 
     def tick(self) -> None:
@@ -43,8 +43,8 @@ class Backup:
         if self._thread is not None and not self._thread.is_alive():
             self._thread = None
             self._complain()
-        if self._thread is None and time.monotonic() - self._last >= EVERY_SECONDS:
-            self._last = time.monotonic()
+        if self._thread is None and clock.monotonic() - self._last >= EVERY_SECONDS:
+            self._last = clock.monotonic()
             self._thread = threading.Thread(target=self._copy, name="sweep-backup", daemon=True)
             self._thread.start()
 

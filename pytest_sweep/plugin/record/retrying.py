@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
+from pytest_sweep import clock
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.store import RunStore
@@ -39,7 +39,7 @@ class RetryingStore:
 
     def record(self, events: Sequence[Accepted]) -> None:
         """Store `events` after what waits, or have them wait too."""
-        if time.monotonic() < self._next_try:
+        if clock.monotonic() < self._next_try:
             self._waiting += events
         else:
             self._store_all([*self._waiting, *events])
@@ -55,7 +55,7 @@ class RetryingStore:
         try:
             self._store.record(batch)
         except StoreError as error:
-            self._waiting, self._next_try = batch, time.monotonic() + RETRY_SECONDS
+            self._waiting, self._next_try = batch, clock.monotonic() + RETRY_SECONDS
             if self.trouble is None:
                 self._tell(f"{error}. The trials go on, and their results are kept in memory until they can be stored")
             self.trouble = str(error)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.model.events import Accepted, SessionStarted
 from pytest_sweep.plugin.session.signals import Interrupts
 
@@ -31,7 +31,7 @@ class OnceNeeded:
         self._audience: Recorder | None = None
         self._early: list[Accepted] = []
         self._unshown: deque[Accepted] = deque()
-        self._first_tick = time.monotonic() + quiet
+        self._first_tick = clock.monotonic() + quiet
         self._interrupts = interrupts
 
     def persist(self, batch: Sequence[Accepted]) -> None:
@@ -62,7 +62,7 @@ class OnceNeeded:
     def tick(self) -> None:
         """Raise a signal that is held; else tell how far the run is, if it is time."""
         self._interrupts.check()
-        if self._audience is not None or time.monotonic() >= self._first_tick:
+        if self._audience is not None or clock.monotonic() >= self._first_tick:
             self._needed().tick()
 
     def _show(self, event: Accepted) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model import Run
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.tasks import TaskMaker
-from pytest_sweep.worker.trial import ActiveTrial, activated
+from pytest_sweep.worker.current import activated
+from pytest_sweep.worker.trial import ActiveTrial
 
 
 def rehearse(
@@ -31,7 +32,7 @@ def rehearse(
         pytest.Session.Interrupted, pytest.Session.Failed: as from pytest's own loop.
     """
     with tempfile.TemporaryDirectory(prefix="pytest-sweep-setup-") as scratch:
-        run = Run("setup", scratch, seed=0, command="", started=time.time(), executor="inline")
+        run = Run("setup", scratch, seed=0, command="", started=clock.wall(), executor="inline")
         trials = [item.stash[TRIAL] for item in items]
         tasks = TaskMaker(run, trials, storage=None, keep_checkpoints=None, remembers=False)
         for item, nextitem in zip(items, [*items, following][1:], strict=True):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import datetime
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.model import Run
 from pytest_sweep.model.waiting import Waiting
@@ -75,7 +75,7 @@ class StatusPrinter:
         self._engine = engine
         self._stalls = StallWatch()
         # The first trials have been handed out before there was something to write of them.
-        self._began = self._last = time.monotonic() - (time.time() - run.started)
+        self._began = self._last = clock.monotonic() - (clock.wall() - run.started)
         self._elapsed = 0.0
         self._lines = 0
         self._on_terminal = self._reporter is not None and self._reporter.isatty
@@ -86,7 +86,7 @@ class StatusPrinter:
         """Write, if it is time."""
         if self._reporter is None or self._is_quiet:
             return
-        now = time.monotonic()
+        now = clock.monotonic()
         if self._interval and now - self._last >= self._interval:
             self._last = now
             self._lines += 1
@@ -97,7 +97,7 @@ class StatusPrinter:
 
     def finish(self) -> None:
         """Stop the clock."""
-        self._elapsed = time.monotonic() - self._began
+        self._elapsed = clock.monotonic() - self._began
 
     def final_block(self, width: int) -> str:
         """Return the block that ends the run: all trials, the best of each sweep first."""
@@ -118,8 +118,10 @@ class StatusPrinter:
 
     def _view(self, waiting: Waiting | None = None) -> StatusView:
         total = None if self._engine is None else self._engine.resources
-        elapsed = self._elapsed or time.monotonic() - self._began
-        return StatusView(datetime.now(), elapsed, self._executor.describe(), total, self._results, waiting)
+        elapsed = self._elapsed or clock.monotonic() - self._began
+        return StatusView(
+            datetime.fromtimestamp(clock.wall()), elapsed, self._executor.describe(), total, self._results, waiting
+        )
 
     def _columns(self, waiting: Waiting | None = None) -> list[Column]:
         """Return the columns of the table, as the hook ``pytest_sweep_status_columns`` has left them."""

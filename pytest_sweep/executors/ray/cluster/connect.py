@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import ray
 
+from pytest_sweep import clock
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import private
 from pytest_sweep.executors.ray.cluster.authentication import WANTED
@@ -104,7 +104,7 @@ class Cluster:
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes that are alive, but for those whose deadline to be drained is as good as over."""
-        draining, now = private.draining_nodes(), time.time()
+        draining, now = private.draining_nodes(), clock.wall()
         return tuple(
             Node(
                 node["NodeID"],

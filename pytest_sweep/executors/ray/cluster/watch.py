@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 
+from pytest_sweep import clock
 from pytest_sweep.executors.ray.cluster.probe import probe
 from pytest_sweep.model.events import Node
 
@@ -55,13 +55,13 @@ class ClusterWatch(threading.Thread):
 
     def run(self) -> None:
         """Ask until it is stopped, or the head is lost."""
-        answered = time.monotonic()
+        answered = clock.monotonic()
         while not self._stopped.wait(LOOK_SECONDS):
             if self._answers():
-                answered = time.monotonic()
+                answered = clock.monotonic()
                 self._ask_for_nodes()
-            elif time.monotonic() - answered >= LOST_SECONDS and not self._stopped.is_set():
-                self._on_loss(time.monotonic() - answered)
+            elif clock.monotonic() - answered >= LOST_SECONDS and not self._stopped.is_set():
+                self._on_loss(clock.monotonic() - answered)
                 return
 
     def _ask_for_nodes(self) -> None:

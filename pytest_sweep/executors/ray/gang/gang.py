@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ import ray
 from ray.util.placement_group import get_current_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from pytest_sweep import clock
 from pytest_sweep.errors import GangError
 from pytest_sweep.executors.ray.gang.member import CallOutcome, GangMember
 from pytest_sweep.executors.ray.gang.ranks import environments
@@ -138,9 +138,9 @@ class RayGang:
         """End the gang that has lost a worker: with an error, or with this process if its node was lost."""
         __tracebackhide__ = True
         self.close()
-        limit = time.monotonic() + LOST_NODE_SECONDS
-        while self._is_lost(self._places[rank][0]) and time.monotonic() < limit:
-            time.sleep(0.5)
+        limit = clock.monotonic() + LOST_NODE_SECONDS
+        while self._is_lost(self._places[rank][0]) and clock.monotonic() < limit:
+            clock.pause(0.5)
         raise GangError(f"{self._name(rank)} died: {brief(error)}") from None
 
     def _is_lost(self, node: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_sweep import clock
 from pytest_sweep.executors.ray.workers.reservations import Reservation
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
@@ -43,7 +43,7 @@ class WorkerHandle:
     id: str
     resources: Resources
     placement: Placement
-    asked: float = field(default_factory=time.monotonic)
+    asked: float = field(default_factory=clock.monotonic)
     births: int = 0
     reservation: Reservation | None = None
     actor: Any = None
@@ -67,7 +67,7 @@ class WorkerHandle:
     @property
     def request(self) -> str:
         """What was asked for, and since when: ``2 CPU, asked for 12 s ago``."""
-        return f"{self.resources}, asked for {time.monotonic() - self.asked:.0f} s ago"
+        return f"{self.resources}, asked for {clock.monotonic() - self.asked:.0f} s ago"
 
 
 _ADDRESS = re.compile(r"\bip=([^,)]+)")

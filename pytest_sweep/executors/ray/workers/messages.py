@@ -5,10 +5,10 @@ Lives in the conductor's thread, which gives it the mailbox.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_sweep import clock
 from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief
 from pytest_sweep.model import events
 from pytest_sweep.wire.lastwords import Ending
@@ -94,4 +94,4 @@ class Messages:
             if worker.takes_to_wait == 0:
                 death, worker.death = worker.death, None
                 cause = f"the worker died while it ran the trial: {death.cause}"
-                self._say(events.WorkerDied(worker.id, cause, time.time(), death.kind, death.stacks))
+                self._say(events.WorkerDied(worker.id, cause, clock.wall(), death.kind, death.stacks))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_sweep import clock
 from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief, could_not_begin
 from pytest_sweep.executors.ray.workers.messages import Messages
@@ -68,7 +68,7 @@ class RayWorkers:
     def restart(self, command: commands.RestartWorker) -> None:
         """Give a worker a new process, after the session of the old one has ended."""
         worker = self._workers[command.worker]
-        worker.asked = time.monotonic()
+        worker.asked = clock.monotonic()
         self._finish(worker, then=self._start_process)
 
     def stop(self, command: commands.StopWorker) -> None:
