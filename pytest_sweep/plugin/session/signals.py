@@ -7,12 +7,13 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from types import FrameType
 from typing import Any
 
 import pytest
+
+from pytest_sweep.clock import monotonic
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -42,7 +43,7 @@ class Interrupts:
         is_held: whether a signal waits for the next `check`.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._pid = os.getpid()
         self._before: dict[int, Any] = {}
