@@ -96,7 +96,7 @@ class Conductor(threading.Thread):
 
         self._spawn = Spawner
         self._groups = Reservations(placement_group, remove_placement_group, placement_group_table, self.when_done)
-        self._cluster = Cluster(self._options)
+        self._cluster = Cluster(self._options, self._groups.owns)
         self._cluster.connect()
         self.nodes = self._cluster.nodes()
         self.future_nodes = self._cluster.future_nodes()

@@ -27,6 +27,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ray._private.worker.global_worker": "ask which nodes are being drained",
         "ray._raylet.Config.initialize": "read Ray's environment again, where a test file has imported Ray first",
         "ray._raylet.GcsClient": "find out within seconds whether a Ray answers at an address",
+        "ray._raylet.GcsClient.get_all_resource_usage": "know what others hold on the nodes of a cluster",
     }
 )
 """The private names, each with what we need it to do."""
@@ -61,6 +62,18 @@ def draining_nodes() -> dict[str, float]:
     ask = getattr(client, "get_draining_nodes", None)
     deadlines = {} if ask is None else ask(timeout=ANSWER_SECONDS)
     return {node: deadline / 1000 if deadline else math.inf for node, deadline in deadlines.items()}
+
+
+def resource_usage() -> dict[str, tuple[Mapping[str, float], Mapping[str, float]]]:
+    """Return the total and the available amounts of each node by its id; one snapshot a node, at most a second old.
+
+    A bundle of a placement group shows as ``CPU_group_<id of the group>`` in the totals of its node. Where a version of Ray does not
+    tell this any more, nodes count as free of others.
+    """
+    client = getattr(ray_worker.global_worker, "gcs_client", None)
+    ask = getattr(client, "get_all_resource_usage", None)
+    batch = () if ask is None else ask(timeout=ANSWER_SECONDS).resource_usage_data.batch
+    return {node.node_id.hex(): (node.resources_total, node.resources_available) for node in batch}
 
 
 def check_alive(address: str, seconds: float) -> None:

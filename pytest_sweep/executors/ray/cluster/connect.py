@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -16,6 +16,7 @@ from pytest_sweep.executors.ray.cluster.authentication import WANTED
 from pytest_sweep.executors.ray.cluster.local import start_local
 from pytest_sweep.executors.ray.cluster.probe import NobodyThereError, probe
 from pytest_sweep.executors.ray.cluster.runtime_env import check_environment, try_environment
+from pytest_sweep.executors.ray.cluster.usage import ForeignUse, to_resources
 from pytest_sweep.executors.ray.code.shipping import CodeShipping
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.model.events import Node
@@ -31,12 +32,17 @@ LEAVING_SECONDS = 10.0
 class Cluster:
     """A connection to Ray.
 
+    Args:
+        options: how Ray is started or joined.
+        is_ours: says whether a placement group, by its id, is one of this run.
+
     Attributes:
         code: sees to it that workers have the driver's code; None where they are on this machine.
     """
 
-    def __init__(self, options: RayOptions) -> None:
+    def __init__(self, options: RayOptions, is_ours: Callable[[str], bool]) -> None:
         self._options = options
+        self._foreign_use = ForeignUse(private.resource_usage, is_ours)
         self._is_ours = False
         self.code = None if options.address is None or options.code is None else CodeShipping(options.code)
 
@@ -103,15 +109,16 @@ class Cluster:
             ray.shutdown()
 
     def nodes(self) -> tuple[Node, ...]:
-        """Return the nodes that are alive, but for those whose deadline to be drained is as good as over."""
-        draining, now = private.draining_nodes(), time.time()
+        """Return the nodes that are alive, with what others hold on them, but for those whose deadline to be drained is as good as over."""
+        draining, taken, now = private.draining_nodes(), self._foreign_use.look(), time.time()
         return tuple(
             Node(
                 node["NodeID"],
                 node["NodeManagerAddress"],
-                _resources(node["Resources"]),
+                to_resources(node["Resources"]),
                 dict(node["Labels"]),
                 is_leaving=node["NodeID"] in draining,
+                taken=taken.get(node["NodeID"], Resources(cpu=0.0)),
             )
             for node in ray.nodes()  # type: ignore[no-untyped-call]
             if node["Alive"] and node["Resources"] and now < draining.get(node["NodeID"], math.inf) - LEAVING_SECONDS
@@ -119,7 +126,7 @@ class Cluster:
 
     def future_nodes(self) -> tuple[Resources, ...]:
         """Return the node types that the cluster's autoscaler could add; none where there is no autoscaler."""
-        return tuple(map(_resources, private.node_types()))
+        return tuple(map(to_resources, private.node_types()))
 
     def _join(self, address: str, environment: Mapping[str, Any]) -> None:
         if address.startswith("ray://"):
@@ -178,17 +185,3 @@ def _refusal(address: str, error: str) -> str:
     if "unauthenticated" in error.lower() or "token" in error.lower():
         return f"the Ray cluster at {address} wants a token that we do not have: {WANTED}"
     return f"what answers at {address} is no Ray cluster that we can use ({error}): is it the port of 'ray start --head --port'?"
-
-
-def _resources(amounts: Mapping[str, Any]) -> Resources:
-    # "node:IP" and the object store are Ray's own bookkeeping, not something that a trial asks for.
-    hidden = ("CPU", "GPU", "memory", "object_store_memory")
-    custom = {
-        name: float(amount) for name, amount in amounts.items() if name not in hidden and not name.startswith("node:")
-    }
-    return Resources(
-        cpu=float(amounts.get("CPU", 0)),
-        gpu=float(amounts.get("GPU", 0)),
-        memory=int(amounts.get("memory", 0)),
-        custom=tuple(sorted(custom.items())),
-    )
