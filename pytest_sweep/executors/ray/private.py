@@ -10,10 +10,11 @@ import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import ray
 from ray._private import parameter
 from ray._private import state as ray_state
 from ray._private import worker as ray_worker
@@ -25,9 +26,13 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ray._private.state.state": "know which node types an autoscaler could add",
         "ray._private.worker.print_to_stdstream": "keep '(raylet) A worker died' out of our output",
         "ray._private.worker.global_worker": "ask which nodes are being drained",
+        "ray._private.worker.RayContext": "give a trial that calls ray.init() the connection that its worker has",
+        "ray._private.worker._global_node": "give a trial that calls ray.init() the connection that its worker has",
+        "ray.init.__wrapped__": "take the place of ray.init() in workers",
+        "ray.shutdown.__wrapped__": "take the place of ray.shutdown() in workers",
         "ray._raylet.Config.initialize": "read Ray's environment again, where a test file has imported Ray first",
         "ray._raylet.GcsClient": "find out within seconds whether a Ray answers at an address",
-        "ray._raylet.GcsClient.get_all_resource_usage": "know what others hold on the nodes of a cluster",
+        "ray._raylet.InnerGcsClient.get_all_resource_usage": "know what others hold on the nodes of a cluster",
     }
 )
 """The private names, each with what we need it to do."""
@@ -74,6 +79,29 @@ def resource_usage() -> dict[str, tuple[Mapping[str, float], Mapping[str, float]
     ask = getattr(client, "get_all_resource_usage", None)
     batch = () if ask is None else ask(timeout=ANSWER_SECONDS).resource_usage_data.batch
     return {node.node_id.hex(): (node.resources_total, node.resources_available) for node in batch}
+
+
+def current_context() -> Any:
+    """Return what ``ray.init`` would return in a process that has a connection already."""
+    node: Any = ray_worker._global_node
+    return ray_worker.RayContext(dict(node.address_info, node_id=ray.get_runtime_context().get_node_id()))
+
+
+def take_place_of(name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Have ``ray.<name>`` do in this process what `make` returns, which gets the function that Ray would call.
+
+    The function object stays, so that whoever has imported it calls the new one, too. Where a version of Ray wraps it in another
+    way, only those that look it up later do.
+    """
+    public = getattr(ray, name)
+    inner: Any = getattr(public, "__wrapped__", None)
+    cells = [cell for cell in public.__closure__ or () if inner is not None and cell.cell_contents is inner]
+    if cells:
+        cells[0].cell_contents = make(inner)
+    else:
+        replacement = make(public)
+        setattr(ray, name, replacement)
+        setattr(ray_worker, name, replacement)
 
 
 def check_alive(address: str, seconds: float) -> None:

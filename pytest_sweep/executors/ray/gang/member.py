@@ -15,6 +15,7 @@ from typing import Any
 import cloudpickle
 import ray
 
+from pytest_sweep.executors.ray.workers.guard import keep_connection
 from pytest_sweep.wire.spec import SessionSpec, enter
 from pytest_sweep.wire.threads import apply_threads
 
@@ -49,6 +50,7 @@ class GangMember:
     """
 
     def __init__(self, spec: SessionSpec, cwd: str, variables: Mapping[str, str]) -> None:
+        keep_connection()
         enter(spec.localized())
         with contextlib.suppress(OSError):
             os.chdir(cwd)
