@@ -17,6 +17,7 @@ from typing import Any
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray.cluster import authentication
 from pytest_sweep.executors.ray.cluster.importing import import_ray
+from pytest_sweep.executors.ray.cluster.processes import end_processes
 from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.executors.ray.workers.handle import WorkerHandle
@@ -50,6 +51,7 @@ class Conductor(threading.Thread):
         self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.has_lost_head = False
         self._leaving = False
+        self._is_starting = False
         self._hint = ""
         self._is_open = False
 
@@ -62,6 +64,11 @@ class Conductor(threading.Thread):
     def tell(self, message: Callable[..., None], *arguments: Any) -> None:
         """Have `message` called in this thread, with these arguments."""
         self._told.put(partial(message, *arguments))
+
+    def abandon(self) -> None:
+        """Leave no process behind of a Ray that is being started for the run."""
+        if self._options.address is None and self._is_starting:
+            end_processes()
 
     # In this thread
 
@@ -88,6 +95,7 @@ class Conductor(threading.Thread):
     def _connect(self) -> None:
         self._hint = authentication.turn_on(self._options.address)
         ray = import_ray()
+        self._is_starting = not ray.is_initialized()
         from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
         from pytest_sweep.executors.ray.cluster.connect import Cluster
