@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +21,7 @@ from ray._private import parameter
 from ray._private import state as ray_state
 from ray._private import worker as ray_worker
 from ray._raylet import Config, GcsClient  # type: ignore[attr-defined] # compiled, without stubs
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply  # type: ignore[attr-defined] # without stubs
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -32,10 +35,16 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ray.shutdown.__wrapped__": "take the place of ray.shutdown() in workers",
         "ray._raylet.Config.initialize": "read Ray's environment again, where a test file has imported Ray first",
         "ray._raylet.GcsClient": "find out within seconds whether a Ray answers at an address",
+        "ray._raylet.InnerGcsClient.get_cluster_status": "know whether the cluster has an autoscaler",
+        "ray._raylet.InnerGcsClient.internal_kv_get": "know whether the cluster has an autoscaler",
+        "ray.core.generated.autoscaler_pb2.GetClusterStatusReply": "know whether the cluster has an autoscaler",
         "ray._raylet.InnerGcsClient.get_all_resource_usage": "know what others hold on the nodes of a cluster",
     }
 )
 """The private names, each with what we need it to do."""
+
+_MIRRORED = re.compile("node_[0-9a-f]{20,}")
+"""The type of a node in a cluster without an autoscaler."""
 
 ANSWER_SECONDS = 5.0
 """How long Ray is waited for, which has answered other questions."""
@@ -56,6 +65,24 @@ def node_types() -> list[dict[str, float]]:
     config = ray_state.state.get_cluster_config()
     groups = [] if config is None else config.node_group_configs
     return [dict(group.resources) for group in groups if group.max_count]
+
+
+def has_autoscaler() -> bool:
+    """Say whether an autoscaler adds nodes to the cluster: Ray does not tell what they will be like.
+
+    A cluster that was put together by hand has a monitor, too: it mirrors the nodes, each as a type of its own.
+    """
+    client: Any = getattr(ray_worker.global_worker, "gcs_client", None)
+    status = client.internal_kv_get(b"__autoscaling_status", None)
+    if status is not None:  # Of the first version, which is the default of `ray up`.
+        report = json.loads(status).get("autoscaler_report") or {}
+        types = (report.get("node_type_mapping") or {}).values()
+        return any(not _MIRRORED.fullmatch(name) for name in types)
+    reply = GetClusterStatusReply.FromString(client.get_cluster_status(timeout_s=ANSWER_SECONDS))
+    nodes = reply.cluster_resource_state.node_states
+    return bool(reply.autoscaling_state.autoscaler_state_version) and any(
+        node.instance_id or node.ray_node_type_name for node in nodes
+    )
 
 
 def draining_nodes() -> dict[str, float]:

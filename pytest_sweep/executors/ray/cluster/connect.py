@@ -25,6 +25,9 @@ from pytest_sweep.model.resources import Resources
 CONNECT_SECONDS = 5
 """How long an address is tried: a wrong one is an error within 15 s, where Ray itself would hang for minutes."""
 
+ANY_NODE = Resources(cpu=1e6, gpu=1e4, memory=2**60)
+"""A node that an autoscaler may add, where nobody says what it will be like."""
+
 LEAVING_SECONDS = 10.0
 """How long before a node's deadline what still runs there is ended: nodes are asked for every two seconds, and a process takes some."""
 
@@ -125,8 +128,18 @@ class Cluster:
         )
 
     def future_nodes(self) -> tuple[Resources, ...]:
-        """Return the node types that the cluster's autoscaler could add; none where there is no autoscaler."""
-        return tuple(map(to_resources, private.node_types()))
+        """Return the node types that the cluster's autoscaler could add; none where there is no autoscaler.
+
+        Ray itself does not tell them: then it is one that holds whatever is asked for.
+        """
+        known = tuple(map(to_resources, private.node_types()))
+        if known or self._options.address is None:
+            return known
+        try:
+            has_one = private.has_autoscaler()
+        except Exception:  # This version of Ray tells it in another way: trials still run on the nodes that there are.
+            return ()
+        return (ANY_NODE,) if has_one else ()
 
     def _join(self, address: str, environment: Mapping[str, Any]) -> None:
         if address.startswith("ray://"):
