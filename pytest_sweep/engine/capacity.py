@@ -108,7 +108,7 @@ class Capacity:
         """Take note of the nodes that there are now; what workers hold on them stays held."""
         # Those with GPUs are taken last, so that their CPUs are there for who needs a GPU.
         self._nodes = {node.id: node for node in sorted(nodes, key=lambda node: node.resources.gpu)}
-        self._free = {node.id: node.resources for node in self._nodes.values()}
+        self._free = {node.id: node.resources.minus(node.taken) for node in self._nodes.values()}
         self.freed += 1
         self.has_leaving = any(node.is_leaving for node in self._nodes.values())
         for worker in self.workers.values():

@@ -94,6 +94,21 @@ class StopShared:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestResources:
+    """Tell the cluster's autoscaler how much the run could use: what its workers hold already, and what waits.
+
+    It is the size that the cluster should have for this run, not what is missing, as `ray.autoscaler.sdk.request_resources` wants it; what
+    others hold is not in it. Each request replaces the one before, and holds until the next one; an empty one withdraws it. At most some
+    hundred waiting trials are in it: as these get workers, more are asked for. Executors without an autoscaler are never told.
+
+    Attributes:
+        bundles: pairs of resources that fit on one node, and how many of them there should be room for at once.
+    """
+
+    bundles: tuple[tuple[Resources, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Store this event, then show it."""
 
@@ -114,4 +129,7 @@ class EndRun:
 
 WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials
 SharedCommand = BuildShared | StopShared
+ExecutorCommand = WorkerCommand | SharedCommand | RequestResources
+"""What executors carry out."""
+
 Command = WorkerCommand | SharedCommand | Record | EndRun

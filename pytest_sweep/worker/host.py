@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from pytest_sweep.wire.calls import Built, CallResult, LostFixture
 from pytest_sweep.wire.outbox import Numbered, Outbox
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.task import PackedTask
+from pytest_sweep.wire.threads import apply_threads, thread_variables
 from pytest_sweep.wire.versions import difference
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.session import HostedSession
@@ -40,7 +40,7 @@ class SessionHost:
         on_beat: Callable[[], None] = lambda: None,
         lender: Lender | None = None,
     ) -> None:
-        os.environ["OMP_NUM_THREADS"] = spec.environ.get("OMP_NUM_THREADS", str(threads))
+        apply_threads(thread_variables(spec.environ, threads))
         self._location = location
         self._versions = spec.versions
         self._also_on_beat = on_beat

@@ -1,9 +1,10 @@
-"""Placement groups are asked for one at a time, and given back; without Ray, which is a few lists here."""
+"""Placement groups are asked for, several at a time where that starves none, and given back; without Ray, which is a few lists here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from pytest_sweep.executors.ray.workers.reservations import Bundle, Reservations
@@ -34,9 +35,9 @@ class Ray:
     def _when_done(self, _: object, message: Callable[..., None], *arguments: object) -> None:
         self.pending.append(partial(message, *arguments))
 
-    def grant(self, error: Exception | None = None) -> None:
-        """Answer the oldest request."""
-        self.pending.pop(0)(None, error)
+    def grant(self, error: Exception | None = None, number: int = 0) -> None:
+        """Answer a request, by default the oldest one."""
+        self.pending.pop(number)(None, error)
 
 
 class Group:
@@ -44,6 +45,7 @@ class Group:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.id = SimpleNamespace(hex=lambda: f"group-{number}")
 
     def ready(self) -> None:
         """Promise that it will be there."""
@@ -53,8 +55,8 @@ def one(cpu: float = 1.0, node: str | None = None) -> Sequence[Bundle]:
     return [Bundle(Resources(cpu=cpu), {"ray.io/node-id": node} if node else {})]
 
 
-def test_one_request_at_a_time() -> None:
-    """The next group is asked for when the one before is granted, in the order of the requests."""
+def test_requests_of_several_sizes_take_turns() -> None:
+    """Where Ray chooses the node, a group of another size waits for those before it: Ray would serve the small ones first."""
     ray, answers = Ray(), list[tuple[str, Exception | None]]()
     for name, cpu in (("a", 8.0), ("b", 1.0), ("c", 2.0)):
         ray.groups.reserve(one(cpu), "PACK", lambda error, name=name: answers.append((name, error)))  # type: ignore[misc]
@@ -65,6 +67,49 @@ def test_one_request_at_a_time() -> None:
     ray.grant(error)
     assert answers == [("a", None), ("b", error)]
     assert [bundles for bundles, _ in ray.asked] == [[{"CPU": 8.0}], [{"CPU": 1.0}], [{"CPU": 2.0}]]
+
+
+def test_requests_of_one_size_are_made_at_once() -> None:
+    """Groups of one size do not starve each other: all are asked for at once, on one node and where Ray chooses."""
+    ray = Ray()
+    for node in ("n1", "n1", "n1", None, None):
+        ray.groups.reserve(one(node=node), "PACK", lambda _: None)
+    assert len(ray.asked) == 5
+
+
+def test_requests_for_other_nodes_are_made_at_once() -> None:
+    """A group that is not granted holds up those of other sizes on its own node, and none elsewhere."""
+    ray = Ray()
+    ray.groups.reserve(one(8.0, node="n1"), "PACK", lambda _: None)
+    ray.groups.reserve(one(1.0, node="n1"), "PACK", lambda _: None)
+    ray.groups.reserve(one(1.0, node="n2"), "PACK", lambda _: None)
+    ray.groups.reserve(one(3.0), "PACK", lambda _: None)
+    assert [bundles for bundles, _ in ray.asked] == [[{"CPU": 8.0}], [{"CPU": 1.0}], [{"CPU": 3.0}]]
+    ray.grant(number=1)  # The one on the other node.
+    assert len(ray.asked) == 3
+    ray.grant()
+    assert [selector for _, selector in ray.asked[3:]] == [[{"ray.io/node-id": "n1"}]]
+
+
+def test_a_gang_takes_its_turn_on_each_of_its_nodes() -> None:
+    """A gang is asked for when nothing of another size waits on any of its nodes, and what comes later on one of these waits for it."""
+    ray = Ray()
+    ray.groups.reserve(one(4.0, node="n1"), "PACK", lambda _: None)
+    ray.groups.reserve([*one(2.0, node="n1"), *one(2.0, node="n2")], "PACK", lambda _: None)
+    ray.groups.reserve(one(1.0, node="n2"), "PACK", lambda _: None)
+    assert [len(bundles) for bundles, _ in ray.asked] == [1]
+    ray.grant()
+    assert [len(bundles) for bundles, _ in ray.asked] == [1, 2]
+    ray.grant()
+    assert [len(bundles) for bundles, _ in ray.asked] == [1, 2, 1]
+
+
+def test_whose_groups_they_are() -> None:
+    """Groups that the engine has planned are known by Ray's id, in order to tell them from others; one it knows nothing of is not."""
+    ray = Ray()
+    ray.groups.reserve(one(), "PACK", lambda _: None)
+    ray.groups.reserve(one(), "PACK", lambda _: None, is_planned=False)
+    assert [ray.groups.owns(f"group-{number}") for number in (1, 2, 3)] == [True, False, False]
 
 
 def test_what_is_asked_for() -> None:
@@ -88,7 +133,7 @@ def test_what_is_asked_for() -> None:
 def test_released_while_it_is_asked_for() -> None:
     """A request that is given up makes place for the next one, and is not answered, though Ray says that it has failed."""
     ray, answers = Ray(), list[str]()
-    first = ray.groups.reserve(one(), "PACK", lambda _: answers.append("first"))
+    first = ray.groups.reserve(one(2.0), "PACK", lambda _: answers.append("first"))
     ray.groups.reserve(one(), "PACK", lambda _: answers.append("second"))
     ray.groups.release(first)
     assert (len(ray.asked), ray.removed) == (2, [1])
@@ -100,7 +145,7 @@ def test_released_while_it_is_asked_for() -> None:
 def test_released_before_it_is_asked_for() -> None:
     """A request that is given up while it waits for its turn is never made."""
     ray = Ray()
-    ray.groups.reserve(one(), "PACK", lambda _: None)
+    ray.groups.reserve(one(2.0), "PACK", lambda _: None)
     ray.groups.release(ray.groups.reserve(one(), "PACK", lambda _: None))
     ray.grant()
     assert (len(ray.asked), ray.removed) == (1, [])
@@ -109,8 +154,8 @@ def test_released_before_it_is_asked_for() -> None:
 def test_release_all() -> None:
     """At the end all groups go, granted or asked for, and no more are asked for."""
     ray = Ray()
-    for _ in range(3):
-        ray.groups.reserve(one(), "PACK", lambda _: None)
+    for cpu in (1.0, 2.0, 3.0):
+        ray.groups.reserve(one(cpu), "PACK", lambda _: None)
     ray.grant()
     ray.groups.release_all()
     assert (len(ray.asked), ray.removed) == (2, [1, 2])

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray.cluster import authentication
 from pytest_sweep.executors.ray.cluster.importing import import_ray
+from pytest_sweep.executors.ray.cluster.processes import end_processes
 from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.executors.ray.workers.handle import WorkerHandle
@@ -29,6 +30,9 @@ from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
 from pytest_sweep.wire.spec import SessionSpec
+
+if TYPE_CHECKING:  # Imports Ray.
+    from pytest_sweep.executors.ray.cluster.autoscaling import AutoscalerRequests
 
 
 class Conductor(threading.Thread):
@@ -50,8 +54,10 @@ class Conductor(threading.Thread):
         self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.has_lost_head = False
         self._leaving = False
+        self._is_starting = False
         self._hint = ""
         self._is_open = False
+        self._requests: AutoscalerRequests | None = None
 
     # From any thread
 
@@ -62,6 +68,11 @@ class Conductor(threading.Thread):
     def tell(self, message: Callable[..., None], *arguments: Any) -> None:
         """Have `message` called in this thread, with these arguments."""
         self._told.put(partial(message, *arguments))
+
+    def abandon(self) -> None:
+        """Leave no process behind of a Ray that is being started for the run."""
+        if self._options.address is None and self._is_starting:
+            end_processes()
 
     # In this thread
 
@@ -88,6 +99,7 @@ class Conductor(threading.Thread):
     def _connect(self) -> None:
         self._hint = authentication.turn_on(self._options.address)
         ray = import_ray()
+        self._is_starting = not ray.is_initialized()
         from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
         from pytest_sweep.executors.ray.cluster.connect import Cluster
@@ -96,7 +108,7 @@ class Conductor(threading.Thread):
 
         self._spawn = Spawner
         self._groups = Reservations(placement_group, remove_placement_group, placement_group_table, self.when_done)
-        self._cluster = Cluster(self._options)
+        self._cluster = Cluster(self._options, self._groups.owns)
         self._cluster.connect()
         self.nodes = self._cluster.nodes()
         self.future_nodes = self._cluster.future_nodes()
@@ -127,7 +139,7 @@ class Conductor(threading.Thread):
         messages.open()
         self._is_open = True
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task]) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task]) -> None:
         """Do what the engine commands."""
         if isinstance(command, commands.RunTrials):
             self._workers.run(command, tasks, self._shared.offers(tasks))
@@ -141,12 +153,16 @@ class Conductor(threading.Thread):
             self._shared.build(command.fixture)
         elif isinstance(command, commands.StopShared):
             self._shared.stop(command.fixture)
+        elif isinstance(command, commands.RequestResources):
+            self._request_nodes(command)
         else:
             self._workers.stop(command)
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
         self._leaving = True
+        if self._requests is not None:
+            self._request_nodes(commands.RequestResources(()))
         if not self._is_open:
             return
         if force:
@@ -156,6 +172,18 @@ class Conductor(threading.Thread):
         self._postmortem.leave()
 
     # Ray
+
+    def _request_nodes(self, command: commands.RequestResources) -> None:
+        from pytest_sweep.executors.ray.cluster.autoscaling import AutoscalerRequests  # Takes half a second.
+
+        self._requests = self._requests or AutoscalerRequests()
+        try:
+            self._requests.request(command.bundles)
+        except Exception as error:  # Whatever Ray raises: what nodes there are run the trials all the same.
+            self._warn(f"the cluster's autoscaler could not be asked for nodes ({type(error).__name__}: {error})")
+
+    def _warn(self, text: str) -> None:
+        self.say(events.WarningRecorded(text, "pytest:PytestWarning", "ray", 0, "runtest", "", None))
 
     def _on_lost_head(self, seconds: float) -> None:
         self.has_lost_head = True

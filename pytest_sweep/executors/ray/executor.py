@@ -26,6 +26,9 @@ GRANTED = frozenset({
 })  # fmt: skip
 """The variables by which Ray tells a process which accelerators it was granted: the driver's own would undo that."""
 
+WAIT_SECONDS = 0.5
+"""How long this thread waits at a time."""
+
 
 class RayExecutor:
     """Runs trials in actors of Ray, each in a placement group that is kept for the next trial of the same shape.
@@ -55,7 +58,8 @@ class RayExecutor:
     def nodes(self) -> Sequence[events.Node]:
         """Wait until Ray is up and return its nodes."""
         self.prepare()
-        self._conductor.ready.wait()
+        while not self._conductor.ready.wait(WAIT_SECONDS):
+            pass  # In steps, so that Ctrl-C ends it everywhere.
         if self._conductor.failure is not None:
             raise self._conductor.failure
         return self._conductor.nodes
@@ -89,7 +93,7 @@ class RayExecutor:
         environ = {name: value for name, value in spec.environ.items() if name not in GRANTED}
         self._conductor.tell(self._conductor.open, replace(spec, environ=environ))
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass a command on to the conductor."""
         self._conductor.tell(self._conductor.execute, command, tasks)
 
@@ -114,9 +118,17 @@ class RayExecutor:
             self._conductor.tell(self._conductor.leave, force)
 
     def join(self) -> None:
-        """Wait until Ray has ended, or the connection to it; not where its head is lost, which Ray itself would wait for."""
-        while self._started and self._conductor.is_alive() and not self._conductor.has_lost_head:
-            self._conductor.join(0.5)
+        """Wait until Ray has ended, or the connection to it.
+
+        Not where its head is lost, nor while it is still being started or joined, which may take Ray minutes: that ends with this process.
+        """
+        if not self._started:
+            return
+        conductor = self._conductor
+        if not conductor.ready.is_set():
+            conductor.abandon()
+        while conductor.is_alive() and conductor.ready.is_set() and not conductor.has_lost_head:
+            conductor.join(WAIT_SECONDS)
 
     def describe(self) -> str:
         """Return what the status block says of it: ``ray, 2 nodes at 10.0.0.1:6379``."""

@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import json
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import ray
 from ray._private import parameter
 from ray._private import state as ray_state
 from ray._private import worker as ray_worker
 from ray._raylet import Config, GcsClient  # type: ignore[attr-defined] # compiled, without stubs
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply  # type: ignore[attr-defined] # without stubs
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -25,11 +29,22 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ray._private.state.state": "know which node types an autoscaler could add",
         "ray._private.worker.print_to_stdstream": "keep '(raylet) A worker died' out of our output",
         "ray._private.worker.global_worker": "ask which nodes are being drained",
+        "ray._private.worker.RayContext": "give a trial that calls ray.init() the connection that its worker has",
+        "ray._private.worker._global_node": "give a trial that calls ray.init() the connection that its worker has",
+        "ray.init.__wrapped__": "take the place of ray.init() in workers",
+        "ray.shutdown.__wrapped__": "take the place of ray.shutdown() in workers",
         "ray._raylet.Config.initialize": "read Ray's environment again, where a test file has imported Ray first",
         "ray._raylet.GcsClient": "find out within seconds whether a Ray answers at an address",
+        "ray._raylet.InnerGcsClient.get_cluster_status": "know whether the cluster has an autoscaler",
+        "ray._raylet.InnerGcsClient.internal_kv_get": "know whether the cluster has an autoscaler",
+        "ray.core.generated.autoscaler_pb2.GetClusterStatusReply": "know whether the cluster has an autoscaler",
+        "ray._raylet.InnerGcsClient.get_all_resource_usage": "know what others hold on the nodes of a cluster",
     }
 )
 """The private names, each with what we need it to do."""
+
+_MIRRORED = re.compile("node_[0-9a-f]{20,}")
+"""The type of a node in a cluster without an autoscaler."""
 
 ANSWER_SECONDS = 5.0
 """How long Ray is waited for, which has answered other questions."""
@@ -52,6 +67,24 @@ def node_types() -> list[dict[str, float]]:
     return [dict(group.resources) for group in groups if group.max_count]
 
 
+def has_autoscaler() -> bool:
+    """Say whether an autoscaler adds nodes to the cluster: Ray does not tell what they will be like.
+
+    A cluster that was put together by hand has a monitor, too: it mirrors the nodes, each as a type of its own.
+    """
+    client: Any = getattr(ray_worker.global_worker, "gcs_client", None)
+    status = client.internal_kv_get(b"__autoscaling_status", None)
+    if status is not None:  # Of the first version, which is the default of `ray up`.
+        report = json.loads(status).get("autoscaler_report") or {}
+        types = (report.get("node_type_mapping") or {}).values()
+        return any(not _MIRRORED.fullmatch(name) for name in types)
+    reply = GetClusterStatusReply.FromString(client.get_cluster_status(timeout_s=ANSWER_SECONDS))
+    nodes = reply.cluster_resource_state.node_states
+    return bool(reply.autoscaling_state.autoscaler_state_version) and any(
+        node.instance_id or node.ray_node_type_name for node in nodes
+    )
+
+
 def draining_nodes() -> dict[str, float]:
     """Return when each node that is being drained is to be gone, in seconds since the epoch; infinite where nobody has said when.
 
@@ -61,6 +94,41 @@ def draining_nodes() -> dict[str, float]:
     ask = getattr(client, "get_draining_nodes", None)
     deadlines = {} if ask is None else ask(timeout=ANSWER_SECONDS)
     return {node: deadline / 1000 if deadline else math.inf for node, deadline in deadlines.items()}
+
+
+def resource_usage() -> dict[str, tuple[Mapping[str, float], Mapping[str, float]]]:
+    """Return the total and the available amounts of each node by its id; one snapshot a node, at most a second old.
+
+    A bundle of a placement group shows as ``CPU_group_<id of the group>`` in the totals of its node. Where a version of Ray does not
+    tell this any more, nodes count as free of others.
+    """
+    client = getattr(ray_worker.global_worker, "gcs_client", None)
+    ask = getattr(client, "get_all_resource_usage", None)
+    batch = () if ask is None else ask(timeout=ANSWER_SECONDS).resource_usage_data.batch
+    return {node.node_id.hex(): (node.resources_total, node.resources_available) for node in batch}
+
+
+def current_context() -> Any:
+    """Return what ``ray.init`` would return in a process that has a connection already."""
+    node: Any = ray_worker._global_node
+    return ray_worker.RayContext(dict(node.address_info, node_id=ray.get_runtime_context().get_node_id()))
+
+
+def take_place_of(name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Have ``ray.<name>`` do in this process what `make` returns, which gets the function that Ray would call.
+
+    The function object stays, so that whoever has imported it calls the new one, too. Where a version of Ray wraps it in another
+    way, only those that look it up later do.
+    """
+    public = getattr(ray, name)
+    inner: Any = getattr(public, "__wrapped__", None)
+    cells = [cell for cell in public.__closure__ or () if inner is not None and cell.cell_contents is inner]
+    if cells:
+        cells[0].cell_contents = make(inner)
+    else:
+        replacement = make(public)
+        setattr(ray, name, replacement)
+        setattr(ray_worker, name, replacement)
 
 
 def check_alive(address: str, seconds: float) -> None:

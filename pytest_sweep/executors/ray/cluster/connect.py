@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -16,6 +16,7 @@ from pytest_sweep.executors.ray.cluster.authentication import WANTED
 from pytest_sweep.executors.ray.cluster.local import start_local
 from pytest_sweep.executors.ray.cluster.probe import NobodyThereError, probe
 from pytest_sweep.executors.ray.cluster.runtime_env import check_environment, try_environment
+from pytest_sweep.executors.ray.cluster.usage import ForeignUse, to_resources
 from pytest_sweep.executors.ray.code.shipping import CodeShipping
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.model.events import Node
@@ -24,6 +25,9 @@ from pytest_sweep.model.resources import Resources
 CONNECT_SECONDS = 5
 """How long an address is tried: a wrong one is an error within 15 s, where Ray itself would hang for minutes."""
 
+ANY_NODE = Resources(cpu=1e6, gpu=1e4, memory=2**60)
+"""A node that an autoscaler may add, where nobody says what it will be like."""
+
 LEAVING_SECONDS = 10.0
 """How long before a node's deadline what still runs there is ended: nodes are asked for every two seconds, and a process takes some."""
 
@@ -31,12 +35,17 @@ LEAVING_SECONDS = 10.0
 class Cluster:
     """A connection to Ray.
 
+    Args:
+        options: how Ray is started or joined.
+        is_ours: says whether a placement group, by its id, is one of this run.
+
     Attributes:
         code: sees to it that workers have the driver's code; None where they are on this machine.
     """
 
-    def __init__(self, options: RayOptions) -> None:
+    def __init__(self, options: RayOptions, is_ours: Callable[[str], bool]) -> None:
         self._options = options
+        self._foreign_use = ForeignUse(private.resource_usage, is_ours)
         self._is_ours = False
         self.code = None if options.address is None or options.code is None else CodeShipping(options.code)
 
@@ -103,23 +112,34 @@ class Cluster:
             ray.shutdown()
 
     def nodes(self) -> tuple[Node, ...]:
-        """Return the nodes that are alive, but for those whose deadline to be drained is as good as over."""
-        draining, now = private.draining_nodes(), clock.wall()
+        """Return the nodes that are alive, with what others hold on them, but for those whose deadline to be drained is as good as over."""
+        draining, taken, now = private.draining_nodes(), self._foreign_use.look(), clock.wall()
         return tuple(
             Node(
                 node["NodeID"],
                 node["NodeManagerAddress"],
-                _resources(node["Resources"]),
+                to_resources(node["Resources"]),
                 dict(node["Labels"]),
                 is_leaving=node["NodeID"] in draining,
+                taken=taken.get(node["NodeID"], Resources(cpu=0.0)),
             )
             for node in ray.nodes()  # type: ignore[no-untyped-call]
             if node["Alive"] and node["Resources"] and now < draining.get(node["NodeID"], math.inf) - LEAVING_SECONDS
         )
 
     def future_nodes(self) -> tuple[Resources, ...]:
-        """Return the node types that the cluster's autoscaler could add; none where there is no autoscaler."""
-        return tuple(map(_resources, private.node_types()))
+        """Return the node types that the cluster's autoscaler could add; none where there is no autoscaler.
+
+        Ray itself does not tell them: then it is one that holds whatever is asked for.
+        """
+        known = tuple(map(to_resources, private.node_types()))
+        if known or self._options.address is None:
+            return known
+        try:
+            has_one = private.has_autoscaler()
+        except Exception:  # This version of Ray tells it in another way: trials still run on the nodes that there are.
+            return ()
+        return (ANY_NODE,) if has_one else ()
 
     def _join(self, address: str, environment: Mapping[str, Any]) -> None:
         if address.startswith("ray://"):
@@ -178,17 +198,3 @@ def _refusal(address: str, error: str) -> str:
     if "unauthenticated" in error.lower() or "token" in error.lower():
         return f"the Ray cluster at {address} wants a token that we do not have: {WANTED}"
     return f"what answers at {address} is no Ray cluster that we can use ({error}): is it the port of 'ray start --head --port'?"
-
-
-def _resources(amounts: Mapping[str, Any]) -> Resources:
-    # "node:IP" and the object store are Ray's own bookkeeping, not something that a trial asks for.
-    hidden = ("CPU", "GPU", "memory", "object_store_memory")
-    custom = {
-        name: float(amount) for name, amount in amounts.items() if name not in hidden and not name.startswith("node:")
-    }
-    return Resources(
-        cpu=float(amounts.get("CPU", 0)),
-        gpu=float(amounts.get("GPU", 0)),
-        memory=int(amounts.get("memory", 0)),
-        custom=tuple(sorted(custom.items())),
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.machinery
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,11 @@ from pytest_sweep.errors import GangError
 from pytest_sweep.executors.ray.gang.member import CallOutcome, GangMember
 from pytest_sweep.executors.ray.gang.ranks import environments
 from pytest_sweep.executors.ray.workers.handle import brief
+from pytest_sweep.executors.ray.workers.remote import ActorClasses
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
+from pytest_sweep.wire.threads import thread_variables
 from pytest_sweep.worker.lending import Gang, Lender
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class RayLender(Lender):
     def __init__(self, spec: SessionSpec) -> None:
         super().__init__()
         self._spec = spec
+        self._classes = ActorClasses()
 
     def gang(self, trial: Trial) -> Gang:
         """Return the gang of a trial that begins now.
@@ -48,7 +50,7 @@ class RayLender(Lender):
             SweepError: it has none.
         """
         __tracebackhide__ = True
-        return RayGang(trial, self._spec) if trial.placement.workers is not None else super().gang(trial)
+        return RayGang(trial, self._spec, self._classes) if trial.placement.workers is not None else super().gang(trial)
 
     def fetch(self, offer: Any) -> Parcel | None:
         """Return the value of a shared fixture, of which `offer` has Ray's reference; None where it is lost."""
@@ -66,10 +68,12 @@ class RayGang:
     Args:
         trial: the trial that holds it.
         spec: what the driver has said of sessions.
+        classes: makes the actor class of its workers.
     """
 
-    def __init__(self, trial: Trial, spec: SessionSpec) -> None:
+    def __init__(self, trial: Trial, spec: SessionSpec, classes: ActorClasses) -> None:
         self._spec = spec
+        self._classes = classes
         self._resources = trial.resources
         self.world_size = trial.placement.bundles
         self._members: list[Any] = []
@@ -105,13 +109,13 @@ class RayGang:
         group = get_current_placement_group()
         assert group is not None
         # Of the environment of this process, into which fixtures and Ray write, too, only what was granted is for the others.
-        threads, cwd = os.environ["OMP_NUM_THREADS"], str(Path.cwd())
-        actor: Any = ray.remote(GangMember)
+        variables, cwd = thread_variables(self._spec.environ, max(1, int(self._resources.cpu))), str(Path.cwd())
+        actor = self._classes.get(GangMember, variables)
         for bundle in range(self.world_size):
             # They hold no CPU, as the trial's own process: that is for the Ray tasks that they may start, in the same group.
             strategy = PlacementGroupSchedulingStrategy(group, bundle, placement_group_capture_child_tasks=True)
             options = {"num_cpus": 0, "num_gpus": self._resources.gpu, "scheduling_strategy": strategy}
-            self._members.append(actor.options(**options).remote(self._spec, cwd, threads))
+            self._members.append(actor.options(**options).remote(self._spec, cwd, variables))
         self._places = ray.get([member.where.remote() for member in self._members])
 
     def _wait(self, calls: dict[Any, int]) -> dict[int, CallOutcome]:

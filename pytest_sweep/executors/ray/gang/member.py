@@ -15,7 +15,9 @@ from typing import Any
 import cloudpickle
 import ray
 
+from pytest_sweep.executors.ray.workers.guard import keep_connection
 from pytest_sweep.wire.spec import SessionSpec, enter
+from pytest_sweep.wire.threads import apply_threads
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,18 @@ class GangMember:
     Args:
         spec: of the trial's session: this process gets the same import path, and the same variables.
         cwd: the working directory of the trial, which this process has, too, where its machine has it.
-        threads: how many threads numerical libraries may use.
+        variables: how many threads numerical libraries may use.
 
     Raises:
         ExecutorError: this machine has not the driver's files.
     """
 
-    def __init__(self, spec: SessionSpec, cwd: str, threads: str) -> None:
+    def __init__(self, spec: SessionSpec, cwd: str, variables: Mapping[str, str]) -> None:
+        keep_connection()
         enter(spec.localized())
         with contextlib.suppress(OSError):
             os.chdir(cwd)
-        os.environ["OMP_NUM_THREADS"] = threads
+        apply_threads(variables)
 
     def where(self) -> tuple[str, str]:
         """Return the id of its node, and its address."""

@@ -10,6 +10,7 @@ import ray
 from ray.actor import ActorHandle
 
 from pytest_sweep.executors.ray.gang.gang import RayLender
+from pytest_sweep.executors.ray.workers.guard import keep_connection
 from pytest_sweep.executors.ray.workers.mailbox import Mailbox
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.calls import CallResult, LostFixture
@@ -34,6 +35,7 @@ class SessionActor:
         if os.getpgrp() != os.getpid():
             # A group of its own, so that what trials start can be ended when this process cannot do it any more.
             os.setpgid(0, 0)
+        keep_connection()
         location = own_location(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         self._host = SessionHost(
             name.partition("#")[0],

@@ -5,7 +5,7 @@ Lives in the conductor's thread, which gives it Ray's functions.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,17 +45,32 @@ class Reservation:
         bundles: what it holds.
         strategy: how Ray lays it out.
         answer: called once with Ray's error, or with None when the group is there; not if it is released before.
+        is_planned: whether the engine knows what it holds, and where.
         group: Ray's; None while it waits for its turn to be asked for.
     """
 
     bundles: Sequence[Bundle]
     strategy: str
     answer: Callable[[Exception | None], None]
+    is_planned: bool = True
     group: Any = None
+
+    @property
+    def places(self) -> set[str]:
+        """The nodes that it is pinned to; one without a name where Ray chooses."""
+        return {bundle.labels.get(NODE_ID, "") for bundle in self.bundles}
+
+    @property
+    def size(self) -> tuple[object, ...]:
+        """What it asks for: requests of one size do not starve each other."""
+        return (self.strategy, *(bundle.resources for bundle in self.bundles))
 
 
 class Reservations:
-    """All placement groups of the run. One is asked for at a time: of several requests Ray serves the small ones first.
+    """All placement groups of the run.
+
+    Of several requests for one place Ray serves the small ones first, for ever. So a request waits for those of another size that were made
+    before it for the same node, or, where both leave the node to Ray, for any node. All others are asked for at once.
 
     Args:
         make: Ray's ``placement_group``.
@@ -75,19 +90,35 @@ class Reservations:
         self._table = table
         self._remove = remove
         self._when_done = when_done
-        self._held: list[Reservation] = []
-        self._requests: deque[Reservation] = deque()
+        self._held: dict[Reservation, None] = {}
+        self._ungranted: dict[Reservation, None] = {}
+        self._planned: set[str] = set()
 
     def reserve(
-        self, bundles: Sequence[Bundle], strategy: str, answer: Callable[[Exception | None], None]
+        self,
+        bundles: Sequence[Bundle],
+        strategy: str,
+        answer: Callable[[Exception | None], None],
+        *,
+        is_planned: bool = True,
     ) -> Reservation:
-        """Ask for a group of these bundles, when those before are granted; `answer` is as for Reservation."""
-        reservation = Reservation(bundles, strategy, answer)
-        self._held.append(reservation)
-        self._requests.append(reservation)
-        if len(self._requests) == 1:
-            self._request_next()
+        """Ask for a group of these bundles.
+
+        Args:
+            bundles: what it holds.
+            strategy: how Ray is to lay it out.
+            answer: as for Reservation.
+            is_planned: whether the engine knows what the group holds, and where; else `owns` denies it, so that the engine learns from
+                the nodes what is taken there.
+        """
+        reservation = Reservation(bundles, strategy, answer, is_planned)
+        self._held[reservation] = self._ungranted[reservation] = None
+        self._request()
         return reservation
+
+    def owns(self, group: str) -> bool:
+        """Say whether a placement group, by Ray's id, is one that the engine knows of, or has been. May be asked in any thread."""
+        return group in self._planned
 
     def nodes_of(self, reservation: Reservation) -> tuple[str, ...]:
         """Return the node of each bundle of a group that is there."""
@@ -98,35 +129,42 @@ class Reservations:
         return tuple(pinned)
 
     def release(self, reservation: Reservation) -> None:
-        """Give a group back, or ask for it no more."""
-        self._held.remove(reservation)
-        if reservation in self._requests:
-            was_first = self._requests[0] is reservation
-            self._requests.remove(reservation)
-            if was_first:
-                self._request_next()
+        """Give a group back, or ask for it no more, whether it has been granted or not."""
+        del self._held[reservation]
+        self._ungranted.pop(reservation, None)
         if reservation.group is not None:
             self._remove(reservation.group)
+        self._request()
 
     def release_all(self) -> None:
         """Give all groups back, and ask for no more."""
-        self._requests.clear()
-        for reservation in self._held[:]:
+        self._ungranted.clear()
+        for reservation in list(self._held):
             self.release(reservation)
 
-    def _request_next(self) -> None:
-        if self._requests:
-            reservation = self._requests[0]
-            where = [dict(bundle.labels) for bundle in reservation.bundles]
-            amounts = [bundle.amounts for bundle in reservation.bundles]
-            selector = where if any(where) else None
-            reservation.group = self._make(amounts, strategy=reservation.strategy, bundle_label_selector=selector)
-            self._when_done(reservation.group.ready(), self._on_ready, reservation)
+    def _request(self) -> None:
+        """Ask for all whose turn it is."""
+        before: dict[str, set[tuple[object, ...]]] = defaultdict(set)
+        for reservation in list(self._ungranted):
+            places, size = reservation.places, reservation.size
+            if reservation.group is None and all(before[place] <= {size} for place in places):
+                self._ask(reservation)
+            for place in places:
+                before[place].add(size)
+
+    def _ask(self, reservation: Reservation) -> None:
+        where = [dict(bundle.labels) for bundle in reservation.bundles]
+        amounts = [bundle.amounts for bundle in reservation.bundles]
+        selector = where if any(where) else None
+        reservation.group = self._make(amounts, strategy=reservation.strategy, bundle_label_selector=selector)
+        if reservation.is_planned:
+            self._planned.add(reservation.group.id.hex())
+        self._when_done(reservation.group.ready(), self._on_ready, reservation)
 
     def _on_ready(self, reservation: Reservation, _: object, error: Exception | None) -> None:
-        if reservation in self._requests:  # Else it has been released meanwhile, which Ray tells as an error.
-            self._requests.remove(reservation)
-            self._request_next()
+        if reservation in self._ungranted:  # Else it has been released meanwhile, which Ray tells as an error.
+            del self._ungranted[reservation]
+            self._request()
             reservation.answer(error)
 
 

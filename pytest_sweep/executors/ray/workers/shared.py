@@ -128,7 +128,9 @@ class SharedBuilders:
     def _reserve(self, builder: _Builder) -> None:
         fixture = builder.fixture
         bundle = Bundle(fixture.resources, dict(fixture.placement.labels))
-        builder.worker.reservation = self._groups.reserve([bundle], "PACK", partial(self._on_reserved, builder))
+        builder.worker.reservation = self._groups.reserve(
+            [bundle], "PACK", partial(self._on_reserved, builder), is_planned=False
+        )
 
     def _on_reserved(self, builder: _Builder, error: Exception | None) -> None:
         worker, fixture = builder.worker, builder.fixture

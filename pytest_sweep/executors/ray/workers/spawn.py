@@ -11,7 +11,9 @@ from pytest_sweep.executors.ray.workers.actors import SessionActor
 from pytest_sweep.executors.ray.workers.handle import WorkerHandle
 from pytest_sweep.executors.ray.workers.helper import NodeHelper
 from pytest_sweep.executors.ray.workers.mailbox import Mailbox
+from pytest_sweep.executors.ray.workers.remote import ActorClasses
 from pytest_sweep.wire.spec import SessionSpec
+from pytest_sweep.wire.threads import thread_variables
 
 
 class Spawner:
@@ -26,9 +28,10 @@ class Spawner:
 
     def __init__(self, spec: SessionSpec) -> None:
         self._spec = spec
+        self._classes = ActorClasses()
         here = ray.get_runtime_context().get_node_id()
         # Nowhere else: with the node or the link of another machine the mail of the whole run would be lost.
-        self.mailbox = _remote(Mailbox).options(num_cpus=0, scheduling_strategy=_on(here)).remote()
+        self.mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=_on(here)).remote()
 
     def start_in_group(self, worker: WorkerHandle) -> None:
         """Start the process of a worker in its placement group.
@@ -49,7 +52,8 @@ class Spawner:
 
     def start_helper(self, node: str) -> Any:
         """Start a helper on a node and return its handle."""
-        return _remote(NodeHelper).options(num_cpus=0, scheduling_strategy=_on(node)).remote(self._spec)
+        helper = self._classes.get(NodeHelper, {})
+        return helper.options(num_cpus=0, scheduling_strategy=_on(node)).remote(self._spec)
 
     def end_process(self, worker: WorkerHandle) -> None:
         """End the process of a worker at once, if it has one."""
@@ -63,12 +67,8 @@ class Spawner:
 
     def _start(self, worker: WorkerHandle, **options: Any) -> None:
         threads = max(1, int(worker.resources.cpu))
-        actor = _remote(SessionActor).options(num_cpus=0, **options)
-        worker.actor = actor.remote(worker.name, self._spec, self.mailbox, threads)
-
-
-def _remote(cls: type) -> Any:
-    return ray.remote(cls)
+        actor = self._classes.get(SessionActor, thread_variables(self._spec.environ, threads))
+        worker.actor = actor.options(num_cpus=0, **options).remote(worker.name, self._spec, self.mailbox, threads)
 
 
 def _on(node: str) -> NodeAffinitySchedulingStrategy:

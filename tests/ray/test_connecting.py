@@ -1,0 +1,63 @@
+"""Ctrl-C while Ray is being started or joined: the session ends at once and leaves no process."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.support.sessions import Session, wait_for
+
+SWEEP = """
+    from pytest_sweep import sweep
+
+    @sweep(grid={"n": [1]})
+    def train(n):
+        return n
+"""
+PROMPT_SECONDS = 15.0
+"""Within which a session ends on a busy machine; Ray itself takes longer to start, and for minutes for a head that is silent."""
+
+
+def interrupt(session: Session) -> None:
+    """Press Ctrl-C, and hold the session to its prompt end without processes."""
+    family = session.family()
+    session.interrupt()
+    began = time.monotonic()
+    assert session.wait() == 2, session.output
+    assert time.monotonic() - began < PROMPT_SECONDS, session.output
+    assert "KeyboardInterrupt" in session.output
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+
+
+@pytest.mark.parametrize("process", ["gcs_server", "raylet", "agent"])
+def test_while_ray_starts(pytester: pytest.Pytester, start: Callable[..., Session], process: str) -> None:
+    """A Ray that is being started for the run is ended with all its processes, however far it is."""
+    pytester.makepyfile(SWEEP)
+    session = start(RAY_ADDRESS="")
+
+    def has_started() -> bool:
+        return any(process in " ".join(_command(child)) for child in session.family())
+
+    wait_for(has_started, process)
+    interrupt(session)
+
+
+def test_while_a_head_is_silent(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:
+    """An address that takes connections and says nothing is given up at once."""
+    pytester.makepyfile(SWEEP)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        session = start(f"--sweep-address=127.0.0.1:{silent.getsockname()[1]}", RAY_AUTH_MODE="disabled")
+        with silent.accept()[0]:
+            interrupt(session)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
