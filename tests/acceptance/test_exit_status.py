@@ -8,7 +8,7 @@ import pytest
 
 from .project import Project, output
 
-EXECUTORS = ("--sweep-executor=inline",)
+EXECUTORS = ("--sweep-executor=inline", "-n2")
 
 FAKE = """
     from pytest_sweep.model.events import SessionExited
