@@ -15,6 +15,7 @@ from typing import Any
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model.trials import Task
 from pytest_sweep.wire.code import Code, Copy, scratch_folder
+from pytest_sweep.wire.shadowing import use_same
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class SessionSpec:
         code: where the driver's files are.
         versions: of the driver's software, as far as workers must have the same.
         scratch: a folder of this machine for what trials keep, where it does not see `results`; "" where it does.
+        shadowed: modules of the standard library that the user has files of the same name for: whether the driver uses the library's.
     """
 
     args: tuple[str, ...]
@@ -48,6 +50,7 @@ class SessionSpec:
     code: Code
     versions: Mapping[str, str]
     scratch: str = ""
+    shadowed: Mapping[str, bool] = field(default_factory=dict)
 
     def localized(self) -> SessionSpec:
         """Return the spec as it is meant on this machine: with paths of the copy, where it does not see the driver's rootdir."""
@@ -97,6 +100,7 @@ def enter(spec: SessionSpec) -> None:
             raise ExecutorError(_missing(file))
     os.environ.update(spec.environ)
     os.chdir(spec.cwd)
+    use_same(spec.shadowed)
     sys.path[:] = [*spec.sys_path, *(entry for entry in sys.path if entry not in spec.sys_path)]
 
 

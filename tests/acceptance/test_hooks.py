@@ -302,7 +302,9 @@ def test_a_protocol_of_ones_own(project: Project, arguments: tuple[str, ...]) ->
         "conftest.py",
     )
     # Hooks that log in folders which are not the trials' own: items get a relay without them.
-    project.write("def pytest_runtest_logreport(report):\n    assert 'train' not in report.nodeid\n", "others/conftest.py")
+    project.write(
+        "def pytest_runtest_logreport(report):\n    assert 'train' not in report.nodeid\n", "others/conftest.py"
+    )
     project.write("def test_other(): ...", "others/not_a_test.py")
     project.write("""
         @sweep(grid={"n": [1, 2]})
@@ -335,7 +337,8 @@ def test_reruns_are_not_made_inline(project: Project) -> None:
         """,
         "pytest_rerunfailures.py",
     )
-    result = project.sweep("-p", "pytest_rerunfailures")
+    project.write("pytest_plugins = ['pytest_rerunfailures']", "conftest.py")
+    result = project.sweep()
     result.assert_outcomes(failed=1)
     assert "it reruns" not in output(result)
     assert len(project.only().metrics_history) == 1
