@@ -9,6 +9,7 @@ from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.plugin.executor import make_executor
 from pytest_sweep.plugin.options import read_options
 from pytest_sweep.plugin.session.signals import Interrupts
+from pytest_sweep.plugin.shadowed import ShadowedModules
 
 
 def activate(config: pytest.Config) -> None:
@@ -18,6 +19,8 @@ def activate(config: pytest.Config) -> None:
         pytest.UsageError: options that make no sense, or an executor that does not exist.
     """
     options = read_options(config)
+    if options.starts_something:
+        _look_for_shadows(config, options.executor)
     if options.storage is not None:
         _check_storage(options.storage)
     resumption = None
@@ -32,6 +35,13 @@ def activate(config: pytest.Config) -> None:
     from pytest_sweep.plugin.assembly import assemble
 
     assemble(config, options, resumption, executor, keeper, interrupts)
+
+
+def _look_for_shadows(config: pytest.Config, executor: str) -> None:
+    modules = ShadowedModules(executor)
+    config.pluginmanager.register(modules, "sweep-shadowed-modules")
+    for folder in {config.rootpath, config.invocation_params.dir}:
+        modules.look(folder)
 
 
 def _check_storage(location: str) -> None:

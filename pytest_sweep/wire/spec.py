@@ -16,6 +16,7 @@ from typing import Any
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model.trials import Task
 from pytest_sweep.wire.code import Code, Copy, scratch_folder
+from pytest_sweep.wire.shadowing import use_same
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class SessionSpec:
         versions: of the driver's software, as far as workers must have the same.
         scratch: a folder of this machine for what trials keep, where it does not see `results`; "" where it does.
         token: part of the name of such folders, made for the run, so that no other user of the machine can know it before.
+        shadowed: modules of the standard library that the user has files of the same name for: whether the driver uses the library's.
     """
 
     args: tuple[str, ...]
@@ -51,6 +53,7 @@ class SessionSpec:
     versions: Mapping[str, str]
     scratch: str = ""
     token: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
+    shadowed: Mapping[str, bool] = field(default_factory=dict)
 
     def localized(self) -> SessionSpec:
         """Return the spec as it is meant on this machine: with paths of the copy, where it does not see the driver's rootdir."""
@@ -100,6 +103,7 @@ def enter(spec: SessionSpec) -> None:
             raise ExecutorError(_missing(file))
     os.environ.update(spec.environ)
     os.chdir(spec.cwd)
+    use_same(spec.shadowed)
     sys.path[:] = [*spec.sys_path, *(entry for entry in sys.path if entry not in spec.sys_path)]
 
 

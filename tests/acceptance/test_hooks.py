@@ -337,7 +337,8 @@ def test_reruns_are_not_made_inline(project: Project) -> None:
         """,
         "pytest_rerunfailures.py",
     )
-    result = project.sweep("-p", "pytest_rerunfailures")
+    project.write("pytest_plugins = ['pytest_rerunfailures']", "conftest.py")
+    result = project.sweep()
     result.assert_outcomes(failed=1)
     assert "it reruns" not in output(result)
     assert len(project.only().metrics_history) == 1

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import shlex
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import execnet
@@ -19,6 +22,8 @@ EXIT_SECONDS = 10.0
 
 SERVE = "from pytest_sweep.executors.processes.serving import serve; serve(channel)"
 """What a new process executes. Not imported here: the driver has no use for all that a worker imports."""
+
+_START = f"popen//python={shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).with_name('bootstrap.py')))}"
 
 
 class WorkerProcess:
@@ -32,7 +37,7 @@ class WorkerProcess:
         self._lock = threading.Lock()
         # As pytest-xdist does: what is executed has the main thread of the process, where signals arrive.
         self._group = execnet.Group(execmodel="main_thread_only")
-        self._channel = self._group.makegateway("popen").remote_exec(SERVE)
+        self._channel = self._group.makegateway(_START).remote_exec(SERVE)
         self._channel.setcallback(self._on_message, endmarker=None)
 
     def hear_by(self, hear: Callable[[str, Any], None]) -> None:

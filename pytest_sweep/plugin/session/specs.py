@@ -11,6 +11,7 @@ import pytest
 
 from pytest_sweep.items.private import temporary_root
 from pytest_sweep.wire.code import Code
+from pytest_sweep.wire.shadowing import shadowed
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.versions import essential_versions
 
@@ -39,6 +40,7 @@ def session_spec(
         files=tuple(map(str, files)),
         basetemp=str(temporary_root(config)),
         sys_path=tuple(sys.path),
+        shadowed=shadowed(sys.path),
         environ=dict(environ),
         run=run,
         results=str(results.absolute()),

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from ray.actor import ActorHandle
 
+import pytest_sweep.executors.ray.early  # noqa: F401 - before all others
 from pytest_sweep.executors.ray.gang.gang import RayLender
 from pytest_sweep.executors.ray.workers.guard import keep_connection
 from pytest_sweep.executors.ray.workers.mailbox import Mailbox
