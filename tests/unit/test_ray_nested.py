@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_sweep.executors.ray.cluster.nested import NestedRequests, NestedWait, sentence
+from pytest_sweep.executors.ray.cluster.nested import NestedRequests, NestedWait, has_foreign_groups, sentence
 from pytest_sweep.executors.ray.cluster.usage import Amounts, ClusterUsage, PendingGroup, PendingTasks
 from pytest_sweep.model.resources import Resources
 
@@ -59,6 +59,21 @@ def test_what_goes_on() -> None:
     assert len(looks.look(ClusterUsage({"n1": FULL}, tasks=(DATA,)), 70)) == 1
     assert looks.look(ClusterUsage({"n1": FULL}), 70) == []
     assert len(looks.look(ClusterUsage({"n1": FULL}, tasks=(DATA,)), 70)) == 1
+
+
+def test_groups_of_trials() -> None:
+    """Groups of our job that the run has not asked for are those of trials, granted or not; only then Ray is asked for more."""
+    own, theirs = {"CPU": 2.0, "CPU_group_aajob": 1.0}, {"CPU": 2.0, "CPU_group_0_bbjob": 1.0, "CPU_group_bbjob": 1.0}
+    foreign = {"CPU": 2.0, "CPU_group_ccother": 1.0}
+    found = [
+        has_foreign_groups(usage, "job", lambda group: group == "aajob")
+        for usage in (
+            ClusterUsage({"n1": (own, {}), "n2": (foreign, {})}),
+            ClusterUsage({"n1": (own, {}), "n2": (theirs, {})}),
+            ClusterUsage({"n1": (own, {})}, (TUNE,)),
+        )
+    ]
+    assert found == [False, True, True]
 
 
 def test_what_is_said() -> None:

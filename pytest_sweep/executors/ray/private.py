@@ -22,6 +22,8 @@ from ray._private import state as ray_state
 from ray._private import worker as ray_worker
 from ray._raylet import Config, GcsClient  # type: ignore[attr-defined] # compiled, without stubs
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply  # type: ignore[attr-defined] # without stubs
+from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # type: ignore[attr-defined] # without stubs
+from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 from pytest_sweep.executors.ray.cluster.usage import ClusterUsage, PendingGroup, PendingTasks
 
@@ -29,6 +31,8 @@ NAMES: Mapping[str, str] = MappingProxyType(
     {
         "ray._private.parameter.RayParams": "start a local Ray without processes that a run does not need",
         "ray._private.state.state": "know which node types an autoscaler could add",
+        "ray._private.state.state._connect_and_get_accessor": "give back placement groups that a dead trial has left behind",
+        "ray.core.generated.gcs_pb2.PlacementGroupTableData": "give back placement groups that a dead trial has left behind",
         "ray._private.worker.print_to_stdstream": "keep '(raylet) A worker died' out of our output",
         "ray._private.worker.global_worker": "ask which nodes are being drained",
         "ray._private.worker.RayContext": "give a trial that calls ray.init() the connection that its worker has",
@@ -125,6 +129,17 @@ def resource_usage() -> ClusterUsage:
     ]
     nodes = {node.node_id.hex(): (node.resources_total, node.resources_available) for node in found.batch}
     return ClusterUsage(nodes, tuple(waiting), tuple(shapes))
+
+
+def remove_orphaned_groups(job: str) -> None:
+    """Give back the placement groups that actors of our job have made which have died since: Ray keeps them until the job ends."""
+    state = ray_state.state._connect_and_get_accessor()
+    for packed in state.get_placement_group_table():
+        group = PlacementGroupTableData.FromString(packed)
+        made_by_actor = set(group.creator_actor_id) != {0xFF}
+        is_there = group.state != PlacementGroupTableData.REMOVED
+        if group.creator_job_id.hex() == job and made_by_actor and group.creator_actor_dead and is_there:
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 
 
 def actor_id(actor: Any) -> str:

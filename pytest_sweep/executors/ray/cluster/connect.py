@@ -14,7 +14,7 @@ from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import private
 from pytest_sweep.executors.ray.cluster.authentication import WANTED
 from pytest_sweep.executors.ray.cluster.local import start_local
-from pytest_sweep.executors.ray.cluster.nested import NestedRequests, NestedWait
+from pytest_sweep.executors.ray.cluster.nested import NestedRequests, NestedWait, has_foreign_groups
 from pytest_sweep.executors.ray.cluster.probe import NobodyThereError, probe
 from pytest_sweep.executors.ray.cluster.runtime_env import check_environment, try_environment
 from pytest_sweep.executors.ray.cluster.usage import ForeignUse, to_resources
@@ -49,6 +49,7 @@ class Cluster:
         self._options = options
         self._foreign_use = ForeignUse(is_ours)
         self._nested = NestedRequests(is_ours)
+        self._is_planned = is_ours
         self.nested_waits: list[NestedWait] = []
         self._is_ours = False
         self.code = None if options.address is None or options.code is None else CodeShipping(options.code)
@@ -119,7 +120,10 @@ class Cluster:
         """Return the nodes that are alive, with what others hold on them, but for those whose deadline to be drained is as good as over."""
         draining, usage, now = private.draining_nodes(), private.resource_usage(), time.time()
         taken = self._foreign_use.look(usage)
-        self.nested_waits = self._nested.look(usage, taken, ray.get_runtime_context().get_job_id())
+        job = ray.get_runtime_context().get_job_id()
+        self.nested_waits = self._nested.look(usage, taken, job)
+        if has_foreign_groups(usage, job, self._is_planned):
+            private.remove_orphaned_groups(job)
         return tuple(
             Node(
                 node["NodeID"],

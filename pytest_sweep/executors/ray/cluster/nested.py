@@ -85,6 +85,13 @@ class NestedRequests:
         )
 
 
+def has_foreign_groups(usage: ClusterUsage, job: str, is_ours: Callable[[str], bool]) -> bool:
+    """Say whether there may be placement groups that code of trials has asked for: the id of a group ends with that of its job."""
+    there = {name.rpartition("_group_")[2] for total, _ in usage.nodes.values() for name in total if "_group_" in name}
+    waiting = {group.id for group in usage.groups if group.job == job}
+    return any(not is_ours(group) for group in waiting | {group for group in there if group.endswith(job)})
+
+
 def sentence(wait: NestedWait, trials: Collection[str]) -> str:
     """Return what is said to people; `trials` are those that have asked for it, or, where nobody knows, all that run."""
     names = ", ".join(list(trials)[:3]) + (", ..." if len(trials) > 3 else "")
