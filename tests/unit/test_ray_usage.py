@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_sweep.executors.ray.cluster.usage import ForeignUse, to_resources
+from pytest_sweep.executors.ray.cluster.usage import ClusterUsage, ForeignUse, to_resources
 from pytest_sweep.model.resources import Resources
 
 Amounts = Mapping[str, float]
@@ -12,9 +12,8 @@ Amounts = Mapping[str, float]
 
 def looks(*seen: tuple[Amounts, Amounts], ours: str = "") -> list[Resources]:
     """Return what others hold on one node by each of several looks at its total and available amounts."""
-    answers = iter(seen)
-    use = ForeignUse(lambda: {"n1": next(answers)}, lambda group: group == ours)
-    return [use.look()["n1"] for _ in seen]
+    use = ForeignUse(lambda group: group == ours)
+    return [use.look(ClusterUsage({"n1": amounts}))["n1"] for amounts in seen]
 
 
 NOTHING = Resources(cpu=0.0)
@@ -51,10 +50,10 @@ def test_what_two_looks_agree_on() -> None:
 
 def test_a_node_that_has_joined() -> None:
     """A node that joins counts as free at the first look, since a group of ours may already be on its way there."""
-    answers = iter([{"n1": ({"CPU": 1.0}, {"CPU": 1.0})}, *[{"n2": ({"CPU": 1.0}, {"CPU": 0.0})}] * 2])
-    use = ForeignUse(lambda: next(answers), lambda _: False)
-    use.look()
-    assert [use.look()["n2"].cpu, use.look()["n2"].cpu] == [0.0, 1.0]
+    use = ForeignUse(lambda _: False)
+    use.look(ClusterUsage({"n1": ({"CPU": 1.0}, {"CPU": 1.0})}))
+    joined = ClusterUsage({"n2": ({"CPU": 1.0}, {"CPU": 0.0})})
+    assert [use.look(joined)["n2"].cpu, use.look(joined)["n2"].cpu] == [0.0, 1.0]
 
 
 def test_amounts_in_ray_s_words() -> None:

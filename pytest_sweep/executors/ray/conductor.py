@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray.cluster import authentication
 from pytest_sweep.executors.ray.cluster.importing import import_ray
+from pytest_sweep.executors.ray.cluster.nested import NestedWait, sentence
 from pytest_sweep.executors.ray.cluster.processes import end_processes
 from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
 from pytest_sweep.executors.ray.options import RayOptions
@@ -28,7 +29,7 @@ from pytest_sweep.executors.ray.workers.shared import SharedBuilders
 from pytest_sweep.executors.ray.workers.workers import RayWorkers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
-from pytest_sweep.model.trials import Task
+from pytest_sweep.model.trials import Task, Trial
 from pytest_sweep.wire.spec import SessionSpec
 
 if TYPE_CHECKING:  # Imports Ray.
@@ -57,12 +58,16 @@ class Conductor(threading.Thread):
         self._is_starting = False
         self._hint = ""
         self._is_open = False
+        self._handles: dict[str, WorkerHandle] = {}
+        self._handed: dict[str, list[Trial]] = {}
         self._requests: AutoscalerRequests | None = None
 
     # From any thread
 
     def say(self, event: events.Event) -> None:
         """Tell the engine of an event."""
+        if isinstance(event, (events.BatchDone, events.WorkerDied, events.WorkerStopped)):
+            self._handed.pop(event.worker, None)
         self.happened.put(event)
 
     def tell(self, message: Callable[..., None], *arguments: Any) -> None:
@@ -130,7 +135,7 @@ class Conductor(threading.Thread):
         """Take the spec of sessions and open the mailbox."""
         shipping = self._cluster.code
         spawner = self._spawner = self._spawn(spec if shipping is None else replace(spec, code=shipping.code))
-        workers: dict[str, WorkerHandle] = {}
+        workers = self._handles
         messages = self._messages = Messages(spawner.mailbox, workers, self.say, self.when_done)
         postmortem = self._postmortem = Postmortem(self, spawner)
         self._workers = RayWorkers(self, workers, spawner, self._groups, messages, postmortem, self._hint)
@@ -142,6 +147,7 @@ class Conductor(threading.Thread):
     def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task]) -> None:
         """Do what the engine commands."""
         if isinstance(command, commands.RunTrials):
+            self._handed[command.worker] = [task.trial for task in tasks]
             self._workers.run(command, tasks, self._shared.offers(tasks))
         elif isinstance(command, commands.StartWorker):
             self._workers.start(command)
@@ -196,11 +202,25 @@ class Conductor(threading.Thread):
         )
 
     def _on_nodes(self, nodes: tuple[events.Node, ...]) -> None:
+        for wait in self._cluster.nested_waits:
+            self._tell_nested(wait)
         if nodes != self.nodes:
             self.nodes = nodes
             self.say(events.NodesChanged(nodes))
             if self._is_open:
                 self._shared.note_nodes(nodes)
+
+    def _tell_nested(self, wait: NestedWait) -> None:
+        """Say that trials wait for what they hold themselves: at once on the terminal, and as a warning."""
+        from pytest_sweep.executors.ray.private import actor_id  # Imports Ray.
+
+        alive = {name: worker.actor for name, worker in self._handles.items() if worker.actor is not None}
+        asking = {name for name, actor in alive.items() if wait.actor in ("", actor_id(actor))}
+        trials = [trial for name in asking for trial in self._handed.get(name, ())]
+        if trials:
+            text = sentence(wait, [trial.name for trial in trials])
+            self.say(events.OutputWritten(trials[0].key, f"{text}\n"))
+            self._warn(text)
 
     def when_done(self, reference: Any, message: Callable[..., None], *arguments: Any) -> None:
         """Have `message` called in this thread with the result and the error of `reference`, one of them None."""

@@ -22,11 +22,17 @@ from ray._private import state as ray_state
 from ray._private import worker as ray_worker
 from ray._raylet import Config, GcsClient  # type: ignore[attr-defined] # compiled, without stubs
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply  # type: ignore[attr-defined] # without stubs
+from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # type: ignore[attr-defined] # without stubs
+from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+from pytest_sweep.executors.ray.cluster.usage import ClusterUsage, PendingGroup, PendingTasks
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
         "ray._private.parameter.RayParams": "start a local Ray without processes that a run does not need",
         "ray._private.state.state": "know which node types an autoscaler could add",
+        "ray._private.state.state._connect_and_get_accessor": "give back placement groups that a dead trial has left behind",
+        "ray.core.generated.gcs_pb2.PlacementGroupTableData": "give back placement groups that a dead trial has left behind",
         "ray._private.worker.print_to_stdstream": "keep '(raylet) A worker died' out of our output",
         "ray._private.worker.global_worker": "ask which nodes are being drained",
         "ray._private.worker.RayContext": "give a trial that calls ray.init() the connection that its worker has",
@@ -38,6 +44,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ray._raylet.InnerGcsClient.get_cluster_status": "know whether the cluster has an autoscaler",
         "ray._raylet.InnerGcsClient.internal_kv_get": "know whether the cluster has an autoscaler",
         "ray.core.generated.autoscaler_pb2.GetClusterStatusReply": "know whether the cluster has an autoscaler",
+        "ray.actor.ActorHandle._actor_id": "know which trial has asked for resources that it holds itself",
         "ray._raylet.InnerGcsClient.get_all_resource_usage": "know what others hold on the nodes of a cluster",
     }
 )
@@ -96,16 +103,48 @@ def draining_nodes() -> dict[str, float]:
     return {node: deadline / 1000 if deadline else math.inf for node, deadline in deadlines.items()}
 
 
-def resource_usage() -> dict[str, tuple[Mapping[str, float], Mapping[str, float]]]:
-    """Return the total and the available amounts of each node by its id; one snapshot a node, at most a second old.
+def resource_usage() -> ClusterUsage:
+    """Return what there is on each node, what is available, and what waits; one snapshot a node, at most a second old.
 
     A bundle of a placement group shows as ``CPU_group_<id of the group>`` in the totals of its node. Where a version of Ray does not
     tell this any more, nodes count as free of others.
     """
     client = getattr(ray_worker.global_worker, "gcs_client", None)
     ask = getattr(client, "get_all_resource_usage", None)
-    batch = () if ask is None else ask(timeout=ANSWER_SECONDS).resource_usage_data.batch
-    return {node.node_id.hex(): (node.resources_total, node.resources_available) for node in batch}
+    if ask is None:
+        return ClusterUsage({})
+    found = ask(timeout=ANSWER_SECONDS).resource_usage_data
+    waiting = [
+        PendingGroup(
+            group.placement_group_id.hex(),
+            group.creator_job_id.hex(),
+            group.creator_actor_id.hex(),
+            tuple(dict(bundle.unit_resources) for bundle in group.bundles),
+        )
+        for group in found.placement_group_load.placement_group_data
+    ]
+    shapes = [
+        PendingTasks(dict(demand.shape), demand.num_ready_requests_queued + demand.num_infeasible_requests_queued)
+        for demand in found.resource_load_by_shape.resource_demands
+    ]
+    nodes = {node.node_id.hex(): (node.resources_total, node.resources_available) for node in found.batch}
+    return ClusterUsage(nodes, tuple(waiting), tuple(shapes))
+
+
+def remove_orphaned_groups(job: str) -> None:
+    """Give back the placement groups that actors of our job have made which have died since: Ray keeps them until the job ends."""
+    state = ray_state.state._connect_and_get_accessor()
+    for packed in state.get_placement_group_table():
+        group = PlacementGroupTableData.FromString(packed)
+        made_by_actor = set(group.creator_actor_id) != {0xFF}
+        is_there = group.state != PlacementGroupTableData.REMOVED
+        if group.creator_job_id.hex() == job and made_by_actor and group.creator_actor_dead and is_there:
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
+
+
+def actor_id(actor: Any) -> str:
+    """Return the id of an actor by its handle."""
+    return str(actor._actor_id.hex())
 
 
 def current_context() -> Any:

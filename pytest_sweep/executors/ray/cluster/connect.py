@@ -14,6 +14,7 @@ from pytest_sweep.errors import ExecutorError
 from pytest_sweep.executors.ray import private
 from pytest_sweep.executors.ray.cluster.authentication import WANTED
 from pytest_sweep.executors.ray.cluster.local import start_local
+from pytest_sweep.executors.ray.cluster.nested import NestedRequests, NestedWait, has_foreign_groups
 from pytest_sweep.executors.ray.cluster.probe import NobodyThereError, probe
 from pytest_sweep.executors.ray.cluster.runtime_env import check_environment, try_environment
 from pytest_sweep.executors.ray.cluster.usage import ForeignUse, to_resources
@@ -40,12 +41,16 @@ class Cluster:
         is_ours: says whether a placement group, by its id, is one of this run.
 
     Attributes:
+        nested_waits: what the last look at the nodes has found that trials wait for in vain.
         code: sees to it that workers have the driver's code; None where they are on this machine.
     """
 
     def __init__(self, options: RayOptions, is_ours: Callable[[str], bool]) -> None:
         self._options = options
-        self._foreign_use = ForeignUse(private.resource_usage, is_ours)
+        self._foreign_use = ForeignUse(is_ours)
+        self._nested = NestedRequests(is_ours)
+        self._is_planned = is_ours
+        self.nested_waits: list[NestedWait] = []
         self._is_ours = False
         self.code = None if options.address is None or options.code is None else CodeShipping(options.code)
 
@@ -113,7 +118,12 @@ class Cluster:
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes that are alive, with what others hold on them, but for those whose deadline to be drained is as good as over."""
-        draining, taken, now = private.draining_nodes(), self._foreign_use.look(), clock.wall()
+        draining, usage, now = private.draining_nodes(), private.resource_usage(), clock.wall()
+        taken = self._foreign_use.look(usage)
+        job = ray.get_runtime_context().get_job_id()
+        self.nested_waits = self._nested.look(usage, taken, job)
+        if has_foreign_groups(usage, job, self._is_planned):
+            private.remove_orphaned_groups(job)
         return tuple(
             Node(
                 node["NodeID"],

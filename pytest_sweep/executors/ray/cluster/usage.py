@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from pytest_sweep.model.resources import Resources
 
@@ -14,6 +15,46 @@ _BUNDLE = "_group_"
 _OWN_BOOKKEEPING = ("CPU", "GPU", "memory", "object_store_memory")
 
 
+@dataclass(frozen=True, slots=True)
+class PendingGroup:
+    """A placement group that waits.
+
+    Attributes:
+        id: its id.
+        job: the id of the job whose code has asked for it.
+        actor: the id of the actor that has, if one has.
+        bundles: what it asks for, in Ray's words.
+    """
+
+    id: str
+    job: str
+    actor: str
+    bundles: tuple[Amounts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingTasks:
+    """Tasks and actors of anybody's that wait: how many ask for the same, in Ray's words."""
+
+    amounts: Amounts
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterUsage:
+    """What Ray says of a cluster at a moment.
+
+    Attributes:
+        nodes: the total and the available amounts of each node, by its id.
+        groups: the placement groups that wait.
+        tasks: the tasks and actors that wait.
+    """
+
+    nodes: Mapping[str, tuple[Amounts, Amounts]]
+    groups: tuple[PendingGroup, ...] = ()
+    tasks: tuple[PendingTasks, ...] = ()
+
+
 class ForeignUse:
     """Computes what others hold: what is neither available nor in one of our placement groups.
 
@@ -21,20 +62,16 @@ class ForeignUse:
     found counts as held by others; the first look counts by itself, since we hold nothing then.
 
     Args:
-        usage: asks Ray for the total and available amounts of each node.
         is_ours: says whether a placement group, by its id, is one of this run.
     """
 
-    def __init__(
-        self, usage: Callable[[], Mapping[str, tuple[Amounts, Amounts]]], is_ours: Callable[[str], bool]
-    ) -> None:
-        self._usage = usage
+    def __init__(self, is_ours: Callable[[str], bool]) -> None:
         self._is_ours = is_ours
         self._last: Mapping[str, Resources] | None = None
 
-    def look(self) -> dict[str, Resources]:
+    def look(self, usage: ClusterUsage) -> dict[str, Resources]:
         """Return what others hold on each node, by its id."""
-        now = {node: self._held_by_others(total, available) for node, (total, available) in self._usage().items()}
+        now = {node: self._held_by_others(total, available) for node, (total, available) in usage.nodes.items()}
         last, self._last = self._last, now
         if last is None:
             return now

@@ -36,11 +36,13 @@ class Spawner:
     def start_in_group(self, worker: WorkerHandle) -> None:
         """Start the process of a worker in its placement group.
 
-        The actor itself holds no CPU: they are for the Ray tasks that a trial may start, which land in the same group.
+        The actor itself holds no CPU: they are for the Ray tasks that a trial may start, which land in the same group. Where that
+        has nothing for tasks, they take what is free in the cluster.
         """
         assert worker.reservation is not None
+        has_room = bool(worker.resources.cpu or worker.resources.custom)
         strategy = PlacementGroupSchedulingStrategy(
-            worker.reservation.group, 0, placement_group_capture_child_tasks=True
+            worker.reservation.group, 0, placement_group_capture_child_tasks=has_room
         )
         # In a gang, it is the workers beside this process that hold GPUs.
         gpus = worker.resources.gpu if worker.placement.workers is None else 0
