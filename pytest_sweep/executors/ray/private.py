@@ -6,6 +6,7 @@ Ray has no public way to do these things. Where a version lacks a name, the feat
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import inspect
@@ -25,6 +26,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ray._private.state.state": "know which node types an autoscaler could add",
         "ray._private.worker.print_to_stdstream": "keep '(raylet) A worker died' out of our output",
         "ray._private.worker.global_worker": "ask which nodes are being drained",
+        "ray._private.worker.shutdown": "run the exit handlers of a worker before Ray ends its process",
         "ray._raylet.Config.initialize": "read Ray's environment again, where a test file has imported Ray first",
         "ray._raylet.GcsClient": "find out within seconds whether a Ray answers at an address",
     }
@@ -33,6 +35,20 @@ NAMES: Mapping[str, str] = MappingProxyType(
 
 ANSWER_SECONDS = 5.0
 """How long Ray is waited for, which has answered other questions."""
+
+
+_SHUTDOWN = ray_worker.shutdown
+"""Ray's exit handler, as it was when this was imported: whoever replaces ``ray.shutdown`` replaces another name."""
+
+
+@contextlib.contextmanager
+def without_exit_handler() -> Iterator[None]:
+    """Have Ray's own exit handler left out meanwhile: it would cut a worker off from its driver."""
+    atexit.unregister(_SHUTDOWN)
+    try:
+        yield
+    finally:
+        atexit.register(_SHUTDOWN, True)
 
 
 def read_environment_again() -> None:

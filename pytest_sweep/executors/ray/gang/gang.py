@@ -18,7 +18,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from pytest_sweep.errors import GangError
 from pytest_sweep.executors.ray.gang.member import CallOutcome, GangMember
 from pytest_sweep.executors.ray.gang.ranks import environments
-from pytest_sweep.executors.ray.workers.handle import brief
+from pytest_sweep.executors.ray.workers.errors import brief
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
