@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pytest_sweep.durations import duration_words
-from pytest_sweep.executors.lifecycle import Limits, Phase, Port, Slot
+from pytest_sweep.executors.lifecycle import Slot
+from pytest_sweep.executors.phases import Limits, Phase, Port
 from pytest_sweep.executors.workers import Say, overrun
 from pytest_sweep.model import events
 from pytest_sweep.model.events import Death

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_sweep.executors.lifecycle import Limits, Phase, Port, Slot
+from pytest_sweep.executors.lifecycle import Slot
+from pytest_sweep.executors.phases import Limits, Phase, Port
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Death
 from pytest_sweep.model.trials import Task

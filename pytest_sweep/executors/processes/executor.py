@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_sweep.executors.lifecycle import Limits
+from pytest_sweep.executors.phases import Limits
 from pytest_sweep.executors.processes.ports import NODE, BuilderProcessPort, ProcessPort, Starter
 from pytest_sweep.executors.shared import Builders
 from pytest_sweep.executors.workers import Workers

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_sweep.executors.lifecycle import Limits
+from pytest_sweep.executors.phases import Limits
 
 
 @dataclass(frozen=True, slots=True)
