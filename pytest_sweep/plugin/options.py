@@ -122,6 +122,8 @@ _OPTIONS = (
             shown_default="none"),
     _Option("grace", "when the budget is spent, let running trials go on for this time, or to their next checkpoint", 300.0,
             kind=parse_duration, metavar="TIME", shown_default="5m"),
+    _Option("exit_timeout", "how long a worker's process may take to exit when its session has ended; then it is killed", 10.0, kind=_limit,
+            metavar="TIME", shown_default="10s"),
     _Option("abort_after", "give up a sweep whose first N finished trials fail with the same error, 0 for never", 20, kind=_number,
             metavar="N"),
     _Option("resume", "go on from a run, by default the last one: what is finished is taken from it, the rest is run", metavar="RUN",
@@ -161,6 +163,7 @@ class SweepOptions:
         timeout: seconds that an attempt may take where its sweep says nothing, or None.
         budget: seconds after which nothing new starts, or None.
         grace: seconds that running trials have then.
+        exit_timeout: seconds that a worker's process may take to exit when its session has ended.
         abort_after: how many trials of a sweep may fail alike from the start, 0 for all.
         resume: the run to go on from, by name or folder, or `LAST`; None for none.
         retry_failed: whether the trials that have failed in it run again.
@@ -190,6 +193,7 @@ class SweepOptions:
     timeout: float | None
     budget: float | None
     grace: float
+    exit_timeout: float
     abort_after: int
     resume: str | None
     retry_failed: bool
@@ -274,6 +278,7 @@ def read_options(config: pytest.Config) -> SweepOptions:
         timeout=given["timeout"],
         budget=given["budget"],
         grace=given["grace"],
+        exit_timeout=given["exit_timeout"],
         abort_after=given["abort_after"],
         resume=given["resume"],
         retry_failed=given["retry_failed"],

@@ -54,7 +54,7 @@ def unpickled(content: bytes) -> Any:
         return None
 
 
-def warning(text: str, file: str = "", sweep: str = "") -> WarningRecorded:
+def warning(text: str, file: str = "pytest-sweep", sweep: str = "") -> WarningRecorded:
     """Return a warning of ours about a run, for pytest's summary."""
     return WarningRecorded(text, "pytest:PytestWarning", file, 0, "runtest", sweep, None)
 

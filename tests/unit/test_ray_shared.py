@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from pytest_sweep.executors.ray.workers.handle import WorkerHandle
+from pytest_sweep.executors.phases import Limits
+from pytest_sweep.executors.ray.workers.builders import BuilderRayPort
 from pytest_sweep.executors.ray.workers.messages import Messages
+from pytest_sweep.executors.ray.workers.ports import RayTools
+from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.executors.ray.workers.reservations import Reservations
-from pytest_sweep.executors.ray.workers.shared import SharedBuilders
-from pytest_sweep.model.events import Death, Event, Node
+from pytest_sweep.executors.shared import Builders
+from pytest_sweep.model.events import Death, Event, Node, WarningRecorded
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import (
     FailedFixture,
@@ -26,6 +30,7 @@ from tests.support.driven import make_trials
 
 DATA = SharedFixture("data", "data", "conftest.py", "test_models.py::train", Resources(cpu=2))
 HERE = Node("node-1", "10.0.0.1", Resources(cpu=4))
+THERE = Node("node-2", "10.0.0.2", Resources(cpu=4))
 DONE = CallResult(0, (), "10.0.0.1:77")
 
 
@@ -37,29 +42,40 @@ class Actor:
             return SimpleNamespace(remote=lambda *_: f"{what}-{number}")
 
         build = SimpleNamespace(remote=lambda *_: (f"built-{number}", f"value-{number}"))
-        self.start, self.finish = promise("start"), promise("finish")
+        self.number = number
+        self.up, self.start, self.finish = promise("up"), promise("start"), promise("finish")
+        self.leave, self.exit = promise("leave"), promise("exit")
         self.build = SimpleNamespace(options=lambda **_: build)
 
 
 class Rayless:
     """Plays Ray, the conductor, the spawner and the postmortem."""
 
-    def __init__(self) -> None:
+    here = "elsewhere"
+    is_full = False
+
+    def __init__(self, *nodes: Node) -> None:
         self.said: list[Event] = []
         self.promises: dict[str, Callable[[Any, Any], None]] = {}
         self.actors: list[Actor] = []
-        self.held: list[object] = []
-        self.ended = 0
+        self.held: list[Any] = []
+        self.killed: set[int] = set()
         self.ending = Ending("killed")
-        workers: dict[str, WorkerHandle] = {}
+        self.nodes = nodes or (HERE,)
+        self.placed_on = "node-1"
         groups = Reservations(self._make, self.held.remove, self._table, self.when_done)
-        messages = Messages(None, workers, self.said.append, self.when_done)
+        mailbox = SimpleNamespace(take=SimpleNamespace(remote=lambda _: "mail"))
         itself: Any = self
-        self.builders = SharedBuilders(itself, workers, itself, groups, messages, itself)
-        self.builders.note_nodes([HERE])
+        messages = Messages(mailbox, itself)
+        messages.open()
+        tools = RayTools(itself, itself, groups, messages, itself)
+        self.builders = Builders(self.say, partial(BuilderRayPort, tools, set()), Limits(), reserves=True)
 
-    def say(self, event: Event) -> None:
+    def say(self, event: Event, size: int = 0) -> None:  # noqa: ARG002
         self.said.append(event)
+
+    def tell(self, message: Callable[..., None], *arguments: Any) -> None:
+        message(*arguments)
 
     def when_done(self, reference: str, message: Callable[..., None], *arguments: Any) -> None:
         self.promises[reference] = lambda result, error: message(*arguments, result, error)
@@ -70,32 +86,47 @@ class Rayless:
         self.promises.pop(reference)(result, error)
         return self.said[before:]
 
-    def examine(self, _: WorkerHandle, __: Exception | None, then: Callable[[Ending], None]) -> None:
+    def die(self, reference: str) -> list[Event]:
+        """Have a call end with the death of its actor, and return what the engine is told when all mail has been read."""
+        before = len(self.said)
+        self.keep(reference, None, RuntimeError("the actor died"))
+        self.keep("mail", [])
+        self.keep("mail", [])
+        return self.said[before:]
+
+    def examine(self, _: RayProcess, __: Exception | None, then: Callable[[Ending], None]) -> None:
         then(self.ending)
+
+    def request_stacks(self, _: RayProcess, then: Callable[[], None]) -> None:
+        then()
 
     def build(self) -> None:
         """Have the fixture built, up to the call that builds it."""
         self.builders.build(DATA)
+        self.start()
+
+    def start(self) -> None:
+        """Grant what is asked for, and start the process."""
         number = len(self.actors) + 1
         self.keep("group")
-        self.keep(f"start-{number}", (DONE, "node-1"))
+        self.keep(f"up-{number}", (77, self.placed_on))
+        self.keep(f"start-{number}", DONE)
 
-    def _make(self, bundles: object, **_: object) -> object:
-        group = SimpleNamespace(ready=lambda: "group", bundles=bundles)
+    def _make(self, bundles: object, **options: object) -> object:
+        group = SimpleNamespace(ready=lambda: "group", bundles=bundles, **options)
         self.held.append(group)
         return group
 
     def _table(self, _: object) -> dict[str, Any]:
-        return {"bundles_to_node_id": {0: "node-1"}}
+        return {"bundles_to_node_id": {0: self.placed_on}}
 
-    def start_on_node(self, worker: WorkerHandle, node: str) -> None:
-        assert node == "node-1"
+    def start_on_node(self, name: str, node: str, resources: Resources) -> Actor:
+        assert (name.partition("-")[0], node, resources) == ("shared", self.placed_on, DATA.resources)
         self.actors.append(Actor(len(self.actors) + 1))
-        worker.actor = self.actors[-1]
+        return self.actors[-1]
 
-    def end_process(self, worker: WorkerHandle) -> None:
-        self.ended += worker.actor is not None
-        worker.actor = None
+    def kill(self, actor: Actor) -> None:
+        self.killed.add(actor.number)
 
 
 def offered(ray: Rayless) -> dict[str, Any]:
@@ -110,10 +141,10 @@ def test_resources_are_held_while_it_is_built() -> None:
     ray = Rayless()
     ray.build()
     assert ray.said == [SharedBuilding("data", "10.0.0.1")]
-    assert [group.bundles for group in ray.held] == [[{"CPU": 2.0}]]  # type: ignore[attr-defined]
+    assert [group.bundles for group in ray.held] == [[{"CPU": 2.0}]]
     assert offered(ray) == {}
     assert ray.keep("built-1", (DONE, None)) == [SharedReady("data")]
-    assert (ray.held, ray.ended) == ([], 0)
+    assert (ray.held, ray.killed) == ([], set())
     assert offered(ray) == {"data": ["value-1"]}
 
 
@@ -123,10 +154,9 @@ def test_a_lost_node() -> None:
     ray.build()
     ray.keep("built-1", (DONE, None))
     before = len(ray.said)
-    ray.builders.note_nodes([Node("node-2", "10.0.0.2", Resources(cpu=4))])
+    ray.builders.note_nodes(["node-2"])
     assert ray.said[before:] == [SharedLost("data")]
     assert offered(ray) == {}
-    ray.builders.note_nodes([HERE])
     ray.build()
     ray.keep("built-2", (DONE, None))
     assert offered(ray) == {"data": ["value-2"]}
@@ -137,7 +167,7 @@ def test_a_node_that_is_lost_while_it_is_built() -> None:
     ray = Rayless()
     ray.build()
     ray.ending = Ending("its node was lost", Death.NODE_LOST)
-    assert ray.keep("built-1", None, RuntimeError("the actor died")) == [SharedLost("data")]
+    assert ray.die("built-1") == [SharedLost("data")]
     assert ray.held == []
 
 
@@ -145,15 +175,55 @@ def test_a_process_that_dies_of_it() -> None:
     """It is tried once more, with resources asked for anew; then trials are told how it died."""
     ray = Rayless()
     ray.build()
-    assert ray.keep("built-1", None, RuntimeError("the actor died")) == []
-    ray.keep("group")
-    ray.keep("start-2", (DONE, "node-1"))
-    assert ray.keep("built-2", None, RuntimeError("the actor died")) == [SharedReady("data")]
+    assert ray.die("built-1") == []
+    ray.start()
+    assert ray.die("built-2")[-1] == SharedReady("data")
     assert ray.held == []
     failed = offered(ray)["data"]
     assert isinstance(failed, FailedFixture)
     assert failed.text == (
         "the shared fixture 'data' of conftest.py cannot be had: the process that built it died: killed"
+    )
+    ray.builders.stop("data", 0.0, 5.0)
+    assert ray.said[-1] == SharedStopped("data")
+
+
+def test_building_that_takes_too_long() -> None:
+    """The process is ended at its limit, and trials are told a TimeoutError with what it did; nobody tries again."""
+    ray = Rayless()
+    ray.builders.build(DATA, within=3.0)
+    ray.builders.tick(100.0)
+    ray.start()
+    ray.builders.tick(102.0)
+    assert ray.killed == set()
+    ray.ending = Ending("killed", stacks="File conftest.py, line 3 in data")
+    ray.builders.tick(103.0)
+    ray.keep("mail", [])
+    ray.keep("mail", [])
+    assert ray.said[-1] == SharedReady("data")
+    assert (ray.killed, ray.held) == ({1}, [])
+    assert offered(ray)["data"].text == (
+        "File conftest.py, line 3 in data\n\nthe shared fixture 'data' of conftest.py cannot be had.\n"
+        "TimeoutError: building it took longer than 3 s, and its process was ended"
+    )
+
+
+def test_a_node_on_which_no_builder_starts() -> None:
+    """It is built on another node; where there is none, trials are told why."""
+    ray = Rayless(HERE, THERE)
+    ray.builders.build(DATA)
+    ray.keep("group")
+    ray.keep("up-1", (77, "node-1"))
+    ray.keep("start-1", CallResult(0, (), "10.0.0.1:77", failure="pytest 6 is there"))
+    (group,) = ray.held
+    assert group.bundle_label_selector == [{"ray.io/node-id": "!in(node-1)"}]
+    ray.placed_on = "node-2"
+    ray.keep("group")
+    ray.keep("up-2", (77, "node-2"))
+    said = ray.keep("start-2", CallResult(0, (), "10.0.0.2:77", failure="pytest 6 is there, too"))
+    assert said == [SharedReady("data")]
+    assert offered(ray)["data"].text == (
+        "the shared fixture 'data' of conftest.py cannot be had: no process to build it could be started: pytest 6 is there, too"
     )
 
 
@@ -165,15 +235,35 @@ def test_one_that_it_uses_is_lost() -> None:
 
 
 def test_the_end() -> None:
-    """It is torn down, then its process ends; one that is still being built ends at once."""
+    """It is torn down, then its process exits by itself; one that is still being built ends at once."""
     ray = Rayless()
     ray.build()
     ray.keep("built-1", (DONE, None))
-    ray.builders.stop("data")
-    assert ray.ended == 0
-    assert ray.keep("finish-1", DONE) == [SharedStopped("data")]
-    assert ray.ended == 1
+    ray.builders.stop("data", 0.0, 5.0)
+    assert ray.keep("finish-1", DONE) == []
+    assert ray.keep("leave-1", DONE) == []
+    assert ray.killed == set()
+    assert ray.keep("exit-1", None, RuntimeError("the actor has exited")) == [SharedStopped("data")]
     ray.build()
-    ray.builders.stop("data")
+    ray.builders.stop("data", 0.0, 5.0)
     assert ray.said[-1] == SharedStopped("data")
-    assert (ray.ended, ray.held) == (2, [])
+    assert (2 in ray.killed, ray.held) == (True, [])
+
+
+def test_a_tear_down_that_takes_too_long() -> None:
+    """The process is ended, and a warning says what hung and what it did."""
+    ray = Rayless()
+    ray.build()
+    ray.keep("built-1", (DONE, None))
+    ray.builders.stop("data", 0.0, 5.0)
+    ray.ending = Ending("killed", stacks="File conftest.py, line 5 in data")
+    ray.builders.tick(5.0)
+    ray.keep("mail", [])
+    ray.keep("mail", [])
+    warning, stopped = ray.said[-2:]
+    assert isinstance(warning, WarningRecorded)
+    assert warning.message == (
+        "the process that had built the shared fixture 'data' of conftest.py took too long to tear down its fixtures, and its process was "
+        "ended: what was left is not torn down\nFile conftest.py, line 5 in data"
+    )
+    assert stopped == SharedStopped("data")
