@@ -1,7 +1,7 @@
 """The contract of how worker processes end: by themselves, so that what a process leaves to its end is done.
 
-Subclass `ExitContract`, name the executor, and let pytest collect it. What the processes of a sweep leave is compared with what the processes
-of pytest-xdist leave that do the same in ordinary tests.
+Subclass `ExitContract`, name the executor, and let pytest collect it. What the processes of a sweep leave is compared with what those of
+pytest-xdist leave that do the same in ordinary tests.
 """
 
 from __future__ import annotations
@@ -91,6 +91,70 @@ def test_kept(n):
 """
 
 
+# Orders of the engine that it gives in emergencies only: a time for each end, kills where nothing runs.
+ORDERED = """
+import importlib
+from dataclasses import replace
+from pytest_sweep.model.commands import BuildShared, KillWorker, RestartWorker, StartWorker, StopShared, StopWorker
+
+module, _, name = {executor!r}.partition(":")
+Executor = getattr(importlib.import_module(module), name)
+execute = Executor.execute
+killed = []
+
+def limited(self, command, tasks=()):
+    if isinstance(command, (BuildShared, RestartWorker, StopShared, StopWorker)):
+        command = replace(command, within=2.0)
+    execute(self, command, tasks)
+
+def killing(self, command, tasks=()):
+    execute(self, command, tasks)
+    if isinstance(command, StopWorker) or (isinstance(command, StartWorker) and not killed):
+        killed.append(command)
+        execute(self, KillWorker(command.worker))
+
+Executor.execute = {how}
+"""
+
+HANGING = """
+import time
+import pytest
+from pytest_sweep import shared, sweep
+
+@pytest.fixture(scope="session")
+def db():
+    yield
+    time.sleep(1000)
+
+@shared
+@pytest.fixture(scope="session")
+def table():
+    yield 1
+    time.sleep(1000)
+
+@shared
+@pytest.fixture(scope="session")
+def download():
+    time.sleep(1000)
+
+@sweep(grid={"n": [1, 2]})
+def kept(n, db):
+    return n
+
+@sweep(grid={"n": [1, 2]}, fresh_process=True)
+def fresh(n, db):
+    return n
+
+@sweep(configs=[{}])
+def reads(table):
+    return table
+
+@sweep(configs=[{}])
+def waits(download):
+    return 1
+"""
+
+
 def left(folder: Path) -> list[str]:
     """Return what is left of processes, without their numbers: in their folder, in shared memory, and of processes."""
     pids = [int(path.name.partition("-")[2]) for path in (folder / "out").glob("pid-*")]
@@ -111,9 +175,11 @@ class ExitContract:
 
     Attributes:
         arguments: what to run pytest with, besides ``--sweep``.
+        executor: the module and the class of the executor: ``package.module:Class``.
     """
 
     arguments: ClassVar[Sequence[str]]
+    executor: ClassVar[str]
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -180,6 +246,29 @@ def train():
         assert time.monotonic() - began < 60
         assert "did not exit in time after its session had ended, and its process was ended" in session.output
         assert re.search(r'sweep_stuck.py", line \d+ in uploads_for_ever', session.output)
+        assert not list(_run_in(tmp_path))
+
+    def test_tear_downs_that_hang(self, tmp_path: Path) -> None:
+        """Fixtures that hang in their tear-down, or while they are built, are ended at their limits and shown; all other trials pass."""
+        conftest = ORDERED.format(executor=self.executor, how="limited")
+        files = {"pytest.ini": "[pytest]\n", "conftest.py": conftest, "sweep_hanging.py": HANGING}
+        session = run_session(tmp_path, files, self.arguments)
+        states = {name: str(result.state) for name, result in session.trials.items()}
+        assert states.pop("waits[{}]") == "ERROR", session.output
+        assert set(states.values()) == {"TERMINATED"}, session.output
+        assert "TimeoutError: building it took longer than 2 s" in str(session.trials["waits[{}]"].error)
+        assert "took too long to tear down" in session.output
+        for fixture in ("db", "table", "download"):
+            assert re.search(rf'sweep_hanging.py", line \d+ in {fixture}\b', session.output), fixture
+        assert not list(_run_in(tmp_path))
+
+    def test_kills_of_what_starts_and_of_what_stops(self, tmp_path: Path) -> None:
+        """A worker that is killed while it starts, or while it stops, answers; the run goes on, and ends well."""
+        conftest = ORDERED.format(executor=self.executor, how="killing")
+        text = "from pytest_sweep import sweep\n\n@sweep(grid={'n': [1, 2, 3]})\ndef train(n): ...\n"
+        files = {"pytest.ini": "[pytest]\n", "conftest.py": conftest, "sweep_it.py": text}
+        session = run_session(tmp_path, files, self.arguments)
+        assert session.status == 0, session.output
         assert not list(_run_in(tmp_path))
 
 

@@ -34,7 +34,12 @@ _OUR_THREADS = (
     "execnet/gateway_base.py",
     "ray/_private/",
 )
-_END_OF_USERS_CODE = ("pytest_sweep/worker/body.py", "_pytest/python.py", "_pytest/fixtures.py")
+_END_OF_USERS_CODE = (
+    "pytest_sweep/worker/body.py",
+    "pytest_sweep/executors/ray/workers/leaving.py",
+    "_pytest/python.py",
+    "_pytest/fixtures.py",
+)
 _MOST_STACK_CHARACTERS = 20_000
 
 
@@ -141,13 +146,15 @@ def readable(stacks: str) -> str:
     """Return stacks as faulthandler writes them, without our own threads, and without pytest's frames below the user's code."""
     kept: list[str] = []
     for part in re.split(r"(?m)^(?=(?:Current thread|Thread|Fatal Python error|Extension modules)\b)", stacks):
-        if part.startswith("Extension modules") or any(name in part for name in _OUR_THREADS):
+        if part.startswith("Extension modules"):
             continue
         lines = part.splitlines()
         cut = next(
             (place for place, line in enumerate(lines) if any(name in line for name in _END_OF_USERS_CODE)), None
         )
-        kept += lines if cut is None else [*lines[:cut], "  ... and pytest's own frames"]
+        users = lines if cut is None else [*lines[:cut], "  ... and pytest's own frames"]
+        if not any(name in line for name in _OUR_THREADS for line in users):
+            kept += users
     text = "\n".join(line for line in kept if line.strip())
     return text if len(text) <= _MOST_STACK_CHARACTERS else f"{text[:_MOST_STACK_CHARACTERS]}\n... and more"
 

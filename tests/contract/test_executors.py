@@ -32,3 +32,4 @@ class TestEndsInProcesses(ExitContract):
     """Processes of this machine end by themselves."""
 
     arguments: ClassVar = ["--sweep-executor=processes", "--sweep-max-concurrent=2"]
+    executor = "pytest_sweep.executors.processes.executor:ProcessesExecutor"

@@ -31,3 +31,4 @@ class TestEndsOnRay(ExitContract):
     """Actors of Ray end by themselves, though Ray would end their children first."""
 
     arguments: ClassVar = ["--sweep-executor=ray"]
+    executor = "pytest_sweep.executors.ray.executor:RayExecutor"

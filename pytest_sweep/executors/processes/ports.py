@@ -173,6 +173,8 @@ class ProcessPort:
         elif word == "answer":
             self._on_answer(birth, *value)
         else:
+            if process.is_leaving:  # What it has started has a moment more; who waits for its end sees to that.
+                self._process = None
             self.slot.on_gone(birth, value)
 
     def _on_answer(self, birth: int, word: str, result: Any) -> None:

@@ -28,7 +28,11 @@ SERVE = "from pytest_sweep.executors.processes.serving import serve; serve(chann
 
 
 class WorkerProcess:
-    """A process that answers orders. It is started at once, and imports what it needs while nobody wants anything of it yet."""
+    """A process that answers orders. It is started at once, and imports what it needs while nobody wants anything of it yet.
+
+    Attributes:
+        is_leaving: whether it was told to end by itself.
+    """
 
     def __init__(self) -> None:
         self._hear: Callable[[str, Any], None] | None = None
@@ -38,7 +42,7 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._unread = 0
         self._is_read = threading.Condition()
-        self._is_leaving = self._is_unwanted = False
+        self.is_leaving = self._is_unwanted = False
         # As pytest-xdist does: what is executed has the main thread of the process, where signals arrive.
         self._group = execnet.Group(execmodel="main_thread_only")
         self._channel = self._group.makegateway("popen").remote_exec(SERVE)
@@ -71,7 +75,7 @@ class WorkerProcess:
 
     def leave(self) -> None:
         """Have the process end by itself, and wait until it has; ``gone`` is heard of before what it has started is ended, too."""
-        pid, self._is_leaving = self._pid, True
+        pid, self.is_leaving = self._pid, True
         self._group.terminate(timeout=FORCED_SECONDS)
         if self._pid == pid:
             self._end_group(pid, grace=True)
@@ -126,7 +130,7 @@ class WorkerProcess:
         pid = self._pid
         if pid is None:
             status = None
-        elif self._is_leaving:
+        elif self.is_leaving:
             status = _exited(pid)
         else:
             status = _status(pid)
