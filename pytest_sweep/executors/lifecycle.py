@@ -82,6 +82,7 @@ class Slot:
         """Replace the process, after its session has ended, which may take `within` seconds."""
         if self.phase in (Phase.IDLE, Phase.BUSY):
             self._finish(Then.RESTART, now, within)
+            self._port.prepare()
         elif self.phase is Phase.KILLED and self._then is not Then.STOP:
             self._then = Then.RESTART
         elif self.phase is Phase.DOWN:

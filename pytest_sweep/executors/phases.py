@@ -69,6 +69,9 @@ class Port(Protocol):
     def release(self) -> None:
         """Give back what the slot holds, or ask for it no more."""
 
+    def prepare(self) -> None:
+        """Take note that a process will be started when this one has ended: what can be done ahead may be."""
+
     def spawn(self, birth: int) -> None:
         """Start a process; answered by `Slot.on_up` or `on_gone`."""
 

@@ -64,6 +64,9 @@ class Driven:
     def release(self) -> None:
         self._noted.append("release")
 
+    def prepare(self) -> None:
+        self._noted.append("prepare")
+
     def spawn(self, birth: int) -> None:
         self._noted.append(f"spawn{birth}")
 
@@ -114,8 +117,8 @@ TABLE = [
     # run, restart, stop, kill: what is done and told at once, and the phase after it
     (Phase.RESERVING, "", "", "drop release STOPPED", "release DIED(RESERVING, it was ended before it had a process)"),
     (Phase.STARTING, "", "", "drop release STOPPED", "kill"),
-    (Phase.IDLE, "send:more", "finish", "finish", "kill"),
-    (Phase.BUSY, "", "finish", "finish", "kill"),
+    (Phase.IDLE, "send:more", "finish prepare", "finish", "kill"),
+    (Phase.BUSY, "", "finish prepare", "finish", "kill"),
     (Phase.FINISHING, "", "", "", "kill"),
     (Phase.EXITING, "", "", "", "kill"),
     (Phase.KILLED, "", "", "", ""),
@@ -199,7 +202,7 @@ def test_a_whole_life() -> None:
     slot.run("first")
     slot.on_answer(1, "done")
     slot.restart(0, 5)
-    assert driven.take() == "send:first ANSWER:done finish"
+    assert driven.take() == "send:first ANSWER:done finish prepare"
     slot.on_finished(1, 1)
     assert driven.take() == "exit"
     slot.on_gone(1, Ending("it exited"))
@@ -321,7 +324,8 @@ class TestDeadlines:
         driven.slot.tick(5)
         driven.slot.on_gone(1, Ending("killed", stacks="the stacks"))
         after = "spawn2" if then == "restart" else "drop STOPPED"
-        assert driven.take() == f"finish kill drop OVERRUN(FINISHING, db, the stacks) {after}"
+        told = driven.take().replace("finish prepare", "finish")
+        assert told == f"finish kill drop OVERRUN(FINISHING, db, the stacks) {after}"
 
     def test_an_exit(self) -> None:
         """A process that does not exit in time is killed, and that is told."""

@@ -39,6 +39,10 @@ class Starter:
         while len(self._spare) < count:
             self._spare.append(self._threads.submit(WorkerProcess))
 
+    def start_one_ahead(self) -> None:
+        """Begin to start one more process than wait for their use."""
+        self._spare.append(self._threads.submit(WorkerProcess))
+
     def start(self) -> Future[WorkerProcess]:
         """Return a process that is there, or is being started."""
         return self._spare.popleft() if self._spare else self._threads.submit(WorkerProcess)
@@ -101,6 +105,10 @@ class ProcessPort:
 
     def release(self) -> None:
         """Do nothing: nothing is reserved."""
+
+    def prepare(self) -> None:
+        """Start a process ahead, which imports what it needs while the old one ends."""
+        self._starter.start_one_ahead()
 
     def spawn(self, birth: int) -> None:
         """Take a process that was started ahead, or start one."""

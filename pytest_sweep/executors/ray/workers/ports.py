@@ -118,6 +118,9 @@ class RayPort:
         if reservation is not None:
             self._tools.groups.release(reservation)
 
+    def prepare(self) -> None:
+        """Do nothing: a new process cannot have the GPUs of the old one before that has ended."""
+
     def spawn(self, birth: int) -> None:
         """Start an actor."""
         process = self._process = RayProcess(f"{self._id}#{birth}", partial(note, self.slot))
