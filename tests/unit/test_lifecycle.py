@@ -34,24 +34,25 @@ class Driven:
 
     def at(self, phase: Phase) -> Driven:
         """Bring the slot into a phase; forget what that took."""
-        steps: dict[Phase, Any] = {
-            Phase.STARTING: lambda: None,
-            Phase.IDLE: lambda: None,
-            Phase.BUSY: lambda: self.slot.run("order"),
-            Phase.FINISHING: lambda: self.slot.restart(0, 5),
-            Phase.EXITING: lambda: (self.slot.restart(0, 5), self.slot.on_finished(1, 0)),
-            Phase.KILLED: lambda: (self.slot.run("order"), self.slot.kill(0)),
-            Phase.DOWN: lambda: (self.slot.run("order"), self.slot.on_gone(1, CRASH)),
-            Phase.GONE: self.slot.abandon,
-        }
-        self.slot.start()
+        slot = self.slot
+        slot.start()
         if phase is not Phase.RESERVING:
-            self.slot.on_reserved()
-            self.slot.on_up(1, 0)
+            slot.on_reserved()
+            slot.on_up(1, 0)
         if phase not in (Phase.RESERVING, Phase.STARTING):
-            self.slot.on_started(1, DONE)
-        if phase is not Phase.RESERVING:
-            steps[phase]()
+            slot.on_started(1, DONE)
+        if phase in (Phase.BUSY, Phase.KILLED, Phase.DOWN):
+            slot.run("order")
+        if phase in (Phase.FINISHING, Phase.EXITING):
+            slot.restart(0, 5)
+        if phase is Phase.EXITING:
+            slot.on_finished(1, 0)
+        elif phase is Phase.KILLED:
+            slot.kill(0)
+        elif phase is Phase.DOWN:
+            slot.on_gone(1, CRASH)
+        elif phase is Phase.GONE:
+            slot.abandon()
         assert self.slot.phase is phase
         self.take()
         return self

@@ -153,8 +153,14 @@ class WorkerProcess:
 
 def _exited(pid: int) -> int:
     """Wait for a process that is to end by itself, however long it takes: who told it so kills it in time."""
-    with contextlib.suppress(AttributeError, ChildProcessError):  # On Windows; where it has ended already.
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    if hasattr(os, "waitid"):
+        with contextlib.suppress(ChildProcessError):  # It has ended already.
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    else:  # macOS and Windows; slower, because psutil is imported for it, and looks from time to time.
+        import psutil
+
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).wait()
     return 0
 
 
