@@ -120,6 +120,8 @@ class Builders:
         elif fixture not in self._offers:
             self.drop(fixture)
             self._say(SharedStopped(fixture))
+        elif builder.slot.phase is Phase.GONE:  # Its process could not be started.
+            self.forget(fixture)
         else:
             builder.slot.stop(now, within)
 

@@ -7,6 +7,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.phases import Limits
 from pytest_sweep.executors.ray.workers.builders import BuilderRayPort
 from pytest_sweep.executors.ray.workers.messages import Messages
@@ -60,7 +61,8 @@ class Rayless:
         itself: Any = self
         self.messages = Messages(mailbox, itself)
         self.messages.open()
-        self.tools = RayTools(itself, itself, groups, self.messages, itself)
+        self.clock = AwakeClock(lambda: 0.0)
+        self.tools = RayTools(itself, itself, groups, self.messages, itself, self.clock)
         self.builders = Builders(self.say, partial(BuilderRayPort, self.tools, set()), Limits(), reserves=True)
 
     def say(self, event: Event, size: int = 0) -> None:  # noqa: ARG002

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.lifecycle import Slot
 from pytest_sweep.executors.phases import Limits, Phase
 from pytest_sweep.model.events import Death
@@ -407,3 +408,14 @@ def test_any_history(steps: list[tuple[str, int]]) -> None:
             slot.on_gone(slot.birth, CRASH)
         assert slot.phase is Phase.GONE
         assert (told + driven.take()).count("STOPPED") + told.count("NOT-STARTED") == 1
+
+
+def test_a_driver_that_is_stopped_takes_no_time() -> None:
+    """Between two looks at the clock a second passes at the most, however long the driver was stopped or busy."""
+    real = [100.0]
+    clock = AwakeClock(lambda: real[0])
+    real[0] += 0.25
+    assert clock.look() == 0.25
+    real[0] += 3600
+    assert clock.look() == 1.25
+    assert clock.now == 1.25

@@ -109,6 +109,8 @@ def test_a_node_on_which_no_builder_starts() -> None:
     assert offered(ray)["data"].text == (
         "the shared fixture 'data' of conftest.py cannot be had: no process to build it could be started: pytest 6 is there, too"
     )
+    ray.builders.stop("data", 0.0, 5.0)
+    assert ray.said[-1] == SharedStopped("data")
 
 
 def test_one_that_it_uses_is_lost() -> None:

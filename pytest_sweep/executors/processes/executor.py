@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.phases import Limits
 from pytest_sweep.executors.processes.ports import NODE, BuilderProcessPort, ProcessPort, Starter
 from pytest_sweep.executors.shared import Builders
@@ -49,6 +50,7 @@ class ProcessesExecutor:
         self._happened: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._starter = Starter(count)
+        self._clock = AwakeClock()
         self._workers: Workers | None = None
         self._builders: Builders | None = None
         self._spec: SessionSpec | None = None
@@ -90,7 +92,7 @@ class ProcessesExecutor:
         """Pass an order on to a process."""
         assert self._builders is not None
         assert self._workers is not None
-        now = time.monotonic()
+        now = self._clock.look()
         if isinstance(command, commands.BuildShared):
             self._builders.build(command.fixture, command.within)
         elif isinstance(command, commands.StopShared):
@@ -105,6 +107,7 @@ class ProcessesExecutor:
             with contextlib.suppress(queue.Empty):
                 self._told.get(timeout=rest)()
                 self._take_told()
+        self._take_told()  # Before limits are looked at: who has ended in time is not ended.
         self._tick()
         return self._take_happened()
 
@@ -130,7 +133,7 @@ class ProcessesExecutor:
         return f"processes, {self._count} on this machine"
 
     def _tick(self) -> None:
-        now = time.monotonic()
+        now = self._clock.look()
         if self._workers is not None:
             self._workers.tick(now)
         if self._builders is not None:
@@ -159,7 +162,7 @@ class ProcessesExecutor:
         )
 
     def _common(self) -> tuple[Any, ...]:
-        return self._spec, self._starter, self._told.put, self._happened.put
+        return self._spec, self._starter, self._clock, self._told.put, self._happened.put
 
 
 def _threads(resources: Resources) -> int:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
+from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.lifecycle import Slot
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.executors.shared import BuildOrder
@@ -69,6 +69,7 @@ class ProcessPort:
         threads: how many threads numerical libraries may use.
         spec: what its session is to be like.
         starter: starts and ends processes.
+        clock: by which limits are counted.
         tell: has a function called in the driver's main thread.
         say: tells the engine of an event.
     """
@@ -85,12 +86,14 @@ class ProcessPort:
         threads: int,
         spec: SessionSpec,
         starter: Starter,
+        clock: AwakeClock,
         tell: Callable[[Callable[[], None]], None],
         say: Say,
     ) -> None:
         self._start_order = (name, spec, threads)
         self._spec = spec
         self._starter = starter
+        self._clock = clock
         self._tell = tell
         self._say = say
         self._process: WorkerProcess | None = None
@@ -175,7 +178,7 @@ class ProcessPort:
         if birth != self.slot.birth:
             return
         if word == "up":
-            self.slot.on_up(birth, monotonic())
+            self.slot.on_up(birth, self._clock.now)
         elif word == "events":
             self._pass_on(pickle.loads(value))
         elif word == "answer":
@@ -191,7 +194,7 @@ class ProcessPort:
         if word == "start":
             self.slot.on_started(birth, call)
         elif word == "finish":
-            self.slot.on_finished(birth, monotonic())
+            self.slot.on_finished(birth, self._clock.now)
         else:
             self.slot.on_answer(birth, result)
 

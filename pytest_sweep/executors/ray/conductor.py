@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.ray.cluster import authentication
 from pytest_sweep.executors.ray.cluster.importing import import_ray
 from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
@@ -63,6 +64,7 @@ class Conductor(threading.Thread):
         self._hint = ""
         self._is_open = False
         self._next_tick = 0.0
+        self._clock = AwakeClock()
 
     # From any thread
 
@@ -150,7 +152,10 @@ class Conductor(threading.Thread):
         spawner = self._spawner = self._spawn(spec if shipping is None else replace(spec, code=shipping.code))
         messages = self._messages = Messages(spawner.mailbox, self)
         postmortem = self._postmortem = Postmortem(self, spawner)
-        tools, limits = RayTools(self, spawner, self._groups, messages, postmortem, self._hint), self._options.limits
+        tools, limits = (
+            RayTools(self, spawner, self._groups, messages, postmortem, self._clock, self._hint),
+            self._options.limits,
+        )
         self._workers = Workers(self.say, partial(WorkerRayPort.of, tools), limits, reserves=True)
         self._builders = Builders(self.say, partial(BuilderRayPort, tools, set()), limits, reserves=True)
         messages.open()
@@ -158,7 +163,7 @@ class Conductor(threading.Thread):
 
     def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task]) -> None:
         """Do what the engine commands."""
-        now = time.monotonic()
+        now = self._clock.look()
         if isinstance(command, commands.BuildShared):
             self._builders.build(command.fixture, command.within)
         elif isinstance(command, commands.StopShared):
@@ -180,7 +185,7 @@ class Conductor(threading.Thread):
         self._postmortem.leave()
 
     def _tick(self) -> None:
-        now = time.monotonic()
+        now = self._clock.look()
         self._workers.tick(now)
         self._builders.tick(now)
         self._messages.tick()

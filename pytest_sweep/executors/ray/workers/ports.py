@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.lifecycle import Slot
 from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.workers.errors import brief, could_not_begin
@@ -42,6 +43,7 @@ class RayTools:
         groups: reserves resources.
         messages: brings what processes say.
         postmortem: finds out how they died.
+        clock: by which limits are counted.
         hint: what to say beside the error where a worker does not start.
     """
 
@@ -50,6 +52,7 @@ class RayTools:
     groups: Reservations
     messages: Messages
     postmortem: Postmortem
+    clock: AwakeClock
     hint: str = ""
 
 
@@ -195,7 +198,7 @@ class RayPort:
         else:
             process.pid, process.home = answer
             self.home = process.home
-            self.slot.on_up(birth, time.monotonic())
+            self.slot.on_up(birth, self._tools.clock.now)
 
     def _not_up(self, birth: int, error: Exception | None) -> None:
         is_lost = "node has died" in str(error) or all(node.id != self.home for node in self._tools.desk.nodes)
@@ -219,8 +222,11 @@ class RayPort:
         if result is None:
             self._die(process, birth, error)
         else:
-            then = partial(self.slot.on_finished, birth, time.monotonic())
+            then = partial(self._finished, birth)
             self._tools.messages.complete(process, result, then)
+
+    def _finished(self, birth: int) -> None:
+        self.slot.on_finished(birth, self._tools.clock.now)
 
     def _on_left(self, process: RayProcess, birth: int, result: CallResult | None, error: Exception | None) -> None:
         if result is None:
