@@ -77,9 +77,14 @@ class RunTrials:
 
 @dataclass(frozen=True, slots=True)
 class BuildShared:
-    """Build a shared fixture, those that it needs being there; answered by SharedReady or SharedLost. It lives on until it is stopped."""
+    """Build a shared fixture, those that it needs being there; answered by SharedReady or SharedLost. It lives on until it is stopped.
+
+    `within` is how many seconds the building may take, without the start of its process; then the fixture has failed, with a TimeoutError
+    that trials which use it are told. None is no limit.
+    """
 
     fixture: SharedFixture
+    within: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

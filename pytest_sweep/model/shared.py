@@ -62,12 +62,12 @@ class FailedFixture:
 
     Attributes:
         text: why, in words.
-        report: pytest's serialized report of its set-up; None where the text says all.
+        report: pytest's serialized report of its set-up, pickled; None where the text says all.
         is_skip: whether it was skipped instead.
     """
 
     text: str
-    report: dict[str, object] | None = None
+    report: bytes | None = None
     is_skip: bool = False
 
 

@@ -58,10 +58,12 @@ def make_executor(
 
 
 def _processes(config: pytest.Config, options: SweepOptions) -> Executor:
-    from pytest_sweep.executors.processes.executor import ProcessesExecutor
+    from pytest_sweep.executors.phases import Limits
+    from pytest_sweep.executors.processes.executor import MOST_STARTS, ProcessesExecutor
 
     count = options.processes or options.num_cpus or os.cpu_count() or 1
-    executor = ProcessesExecutor(min(count, options.max_concurrent or count))
+    limits = Limits(exit=options.exit_timeout, starts=MOST_STARTS)
+    executor = ProcessesExecutor(min(count, options.max_concurrent or count), limits)
     if options.starts_something:
         # One only, for nobody knows yet whether there is a trial; and none is left if it comes to no session.
         config.add_cleanup(executor.join)
@@ -71,6 +73,7 @@ def _processes(config: pytest.Config, options: SweepOptions) -> Executor:
 
 
 def _ray(config: pytest.Config, options: SweepOptions) -> Executor:
+    from pytest_sweep.executors.phases import Limits
     from pytest_sweep.executors.ray.executor import RayExecutor
     from pytest_sweep.executors.ray.options import CodeOptions, RayOptions
 
@@ -84,4 +87,5 @@ def _ray(config: pytest.Config, options: SweepOptions) -> Executor:
     if options.code_limit is not None:
         code = replace(code, limit=options.code_limit)
     environment = {} if options.runtime_env is None else read_runtime_env(options.runtime_env, config.rootpath)
-    return RayExecutor(RayOptions(options.address, options.num_cpus, options.num_gpus, environment, code))
+    limits = Limits(exit=options.exit_timeout)
+    return RayExecutor(RayOptions(options.address, options.num_cpus, options.num_gpus, environment, code, limits))

@@ -119,6 +119,8 @@ OPTIONS = (
             shown_default="none"),
     Option("grace", "when the budget is spent, let running trials go on for this time, or to their next checkpoint", 300.0,
             kind=parse_duration, metavar="TIME", shown_default="5m"),
+    Option("exit_timeout", "how long a worker's process may take to exit when its session has ended; then it is killed", 10.0, kind=_limit,
+            metavar="TIME", shown_default="10s"),
     Option("abort_after", "give up a sweep whose first N finished trials fail with the same error, 0 for never", 20, kind=_number,
             metavar="N"),
     Option("resume", "go on from a run, by default the last one: what is finished is taken from it, the rest is run", metavar="RUN",

@@ -40,6 +40,7 @@ class SweepOptions:
         timeout: seconds that an attempt may take where its sweep says nothing, or None.
         budget: seconds after which nothing new starts, or None.
         grace: seconds that running trials have then.
+        exit_timeout: seconds that a worker's process may take to exit when its session has ended.
         abort_after: how many trials of a sweep may fail alike from the start, 0 for all.
         resume: the run to go on from, by name or folder, or `LAST`; None for none.
         retry_failed: whether the trials that have failed in it run again.
@@ -69,6 +70,7 @@ class SweepOptions:
     timeout: float | None
     budget: float | None
     grace: float
+    exit_timeout: float
     abort_after: int
     resume: str | None
     retry_failed: bool
@@ -153,6 +155,7 @@ def read_options(config: pytest.Config) -> SweepOptions:
         timeout=given["timeout"],
         budget=given["budget"],
         grace=given["grace"],
+        exit_timeout=given["exit_timeout"],
         abort_after=given["abort_after"],
         resume=given["resume"],
         retry_failed=given["retry_failed"],

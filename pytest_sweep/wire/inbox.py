@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pytest_sweep.wire.messages import Packed, unpack
 from pytest_sweep.wire.outbox import Numbered
 
 
@@ -13,16 +14,16 @@ class Inbox:
 
     def __init__(self) -> None:
         self._next = 1
-        self._early: dict[int, Any] = {}
+        self._early: dict[int, Packed] = {}
 
     def put(self, numbered: Sequence[Numbered]) -> list[Any]:
-        """Take events and return those whose turn has come; what came twice is dropped."""
-        for number, event in numbered:
+        """Take events as bytes and return those, unpickled, whose turn has come; what came twice is dropped."""
+        for number, packed in numbered:
             if number >= self._next:
-                self._early[number] = event
+                self._early[number] = packed
         ready = []
         while self._next in self._early:
-            ready.append(self._early.pop(self._next))
+            ready.append(unpack(self._early.pop(self._next)))
             self._next += 1
         return ready
 

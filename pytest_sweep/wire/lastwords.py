@@ -6,6 +6,7 @@ Read by a process of the same machine: the driver for processes of its own, a he
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import os
@@ -24,13 +25,21 @@ DUMP_SECONDS = 2.0
 
 # A real-time signal, which a trial's own code hardly uses; where there is none, as on macOS, the last of the ordinary ones.
 _SIGNAL: int = signal.SIGRTMAX - 2 if hasattr(signal, "SIGRTMAX") else getattr(signal, "SIGUSR2", 0)
+_FIRST_PIDS = "pid:[4026531836]"
+"""Linux's name of the pids that the kernel itself goes by; those of a container are others."""
+
 _OUR_THREADS = (
     "pytest_sweep/wire/outbox.py",
     "pytest_sweep/worker/output.py",
     "execnet/gateway_base.py",
     "ray/_private/",
 )
-_END_OF_USERS_CODE = ("pytest_sweep/worker/body.py", "_pytest/python.py", "_pytest/fixtures.py")
+_END_OF_USERS_CODE = (
+    "pytest_sweep/worker/body.py",
+    "pytest_sweep/executors/ray/workers/leaving.py",
+    "_pytest/python.py",
+    "_pytest/fixtures.py",
+)
 _MOST_STACK_CHARACTERS = 20_000
 
 
@@ -49,6 +58,29 @@ class Ending:
     stacks: str = ""
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a process that is gone has left.
+
+    Attributes:
+        stacks: what its threads did, or "".
+        was_out_of_memory: whether the kernel names it as killed because memory ran out.
+        memory_ran_out: whether the kernel has killed some process for that while it lived: this one, or another.
+    """
+
+    stacks: str = ""
+    was_out_of_memory: bool = False
+    memory_ran_out: bool = False
+
+    def killed(self, cause: str) -> Ending:
+        """Return how it ended, where nobody else says why: `cause` is what is known."""
+        if self.was_out_of_memory:
+            return Ending(f"{cause} by the kernel, because memory ran out", Death.OUT_OF_MEMORY, self.stacks)
+        if self.memory_ran_out:
+            cause += ", possibly because memory ran out: the kernel has killed a process for that meanwhile, and does not say which"
+        return Ending(cause, stacks=self.stacks)
+
+
 def last_words_path(folder: str, pid: int) -> Path:
     """Return the file of the process `pid` of this machine; `folder` is the run's folder for temporary files."""
     return Path(folder, f"{socket.gethostname()}-{pid}.lastwords")
@@ -57,7 +89,7 @@ def last_words_path(folder: str, pid: int) -> Path:
 class LastWords:
     """The process's side, a plugin of its session: opened once at its start, and never closed, since it is for its end.
 
-    A session that comes to its end deletes the file: nobody will ask what became of it. Else whoever ends the process does.
+    A process that comes to its end deletes the file: nobody will ask what became of it. Else whoever ends the process does.
     """
 
     def __init__(self, folder: str) -> None:
@@ -66,6 +98,7 @@ class LastWords:
         self._file: TextIO = self._path.open("w")
         self._file.write(f"{oom_kills()}\n")
         self._file.flush()
+        atexit.register(self._delete)
         if _SIGNAL:
             faulthandler.register(_SIGNAL, file=self._file, all_threads=True)
 
@@ -73,8 +106,8 @@ class LastWords:
         """Have crashes written here, now that pytest has had them written to its terminal."""
         faulthandler.enable(file=self._file, all_threads=True)
 
-    def pytest_unconfigure(self) -> None:
-        """Delete the file, which may stand on a machine that nobody else tidies up."""
+    def _delete(self) -> None:
+        """Delete the file, which may stand on a machine that nobody else tidies up: last of all, for exit handlers may hang, too."""
         with contextlib.suppress(
             OSError
         ):  # Windows keeps what is open: there the run's folder goes as a whole, some day.
@@ -97,28 +130,31 @@ def request_stacks(folder: str, pid: int) -> None:
             size = now
 
 
-def examine(folder: str, pid: int) -> tuple[str, bool]:
-    """Return what a process of this machine has left, and delete it: its stacks, and whether memory ran out while it lived."""
+def examine(folder: str, pid: int) -> Found:
+    """Return what a process of this machine has left, and delete it."""
     path = last_words_path(folder, pid)
     try:
         first, _, stacks = path.read_text(errors="replace").partition("\n")
     except OSError:
-        return "", False
+        return Found()
     path.unlink(missing_ok=True)
-    return readable(stacks), first.isdigit() and oom_kills() > int(first)
+    ran_out = first.isdigit() and oom_kills() > int(first)
+    return Found(readable(stacks), ran_out and _is_named_by_kernel(pid), ran_out)
 
 
 def readable(stacks: str) -> str:
     """Return stacks as faulthandler writes them, without our own threads, and without pytest's frames below the user's code."""
     kept: list[str] = []
     for part in re.split(r"(?m)^(?=(?:Current thread|Thread|Fatal Python error|Extension modules)\b)", stacks):
-        if part.startswith("Extension modules") or any(name in part for name in _OUR_THREADS):
+        if part.startswith("Extension modules"):
             continue
         lines = part.splitlines()
         cut = next(
             (place for place, line in enumerate(lines) if any(name in line for name in _END_OF_USERS_CODE)), None
         )
-        kept += lines if cut is None else [*lines[:cut], "  ... and pytest's own frames"]
+        users = lines if cut is None else [*lines[:cut], "  ... and pytest's own frames"]
+        if not any(name in line for name in _OUR_THREADS for line in users):
+            kept += users
     text = "\n".join(line for line in kept if line.strip())
     return text if len(text) <= _MOST_STACK_CHARACTERS else f"{text[:_MOST_STACK_CHARACTERS]}\n... and more"
 
@@ -132,6 +168,21 @@ def oom_kills() -> int:
                 if key == name:
                     return int(value)
     return 0
+
+
+def _is_named_by_kernel(pid: int) -> bool:
+    """Say whether the kernel's log names a process as killed for memory: mostly only root may read it, and not in a container."""
+    with contextlib.suppress(OSError):
+        if os.readlink("/proc/self/ns/pid") != _FIRST_PIDS:  # noqa: PTH115 - it is no path
+            return False
+        log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            while line := os.read(log, 8192):
+                if f"Killed process {pid} ".encode() in line:
+                    return True
+        finally:
+            os.close(log)
+    return False
 
 
 def signal_name(number: int) -> str:

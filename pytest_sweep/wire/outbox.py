@@ -1,26 +1,33 @@
-"""What a worker says, on its way out: numbered, thread-safe, sent by a thread of its own while trials run. Knows no pytest."""
+"""What a worker says, on its way out: numbered, thread-safe, sent by a thread of its own while calls run. Knows no pytest."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from pytest_sweep import clock
+from pytest_sweep.wire.messages import Packed, pack, warning
 
-Numbered = tuple[int, Any]
-"""An event and its number, which counts from 1 in each worker process."""
+Numbered = tuple[int, Packed]
+"""An event as bytes and its number, which counts from 1 in each worker process."""
 
 FLUSH_SECONDS = 0.1
 """How long events are gathered before they are sent: well under the second in which a report is to be seen."""
+
+MOST_BYTES = 16 * 2**20
+"""How many bytes may wait to be sent. A trial that says more than is taken waits: it is slowed down, and nothing is lost."""
+
+
+class OutboxFullError(Exception):
+    """Whoever carries the events takes no more for now: they are sent again later."""
 
 
 class Outbox:
     """Numbers events and sends them in order.
 
-    `put` never waits for a network. A sender thread calls `send` with what has gathered; what it has not taken when a call ends
-    is taken by `take` and travels with the call's result. The receiver puts both together by the numbers.
+    `put` does not wait for a network while fewer than `MOST_BYTES` wait. A sender thread calls `send` with what has gathered; what it has
+    not taken when a call ends is taken by `take` and travels with the call's result. The receiver puts both together by the numbers.
 
     Args:
         send: delivers events; may take its time, may raise anything.
@@ -31,20 +38,24 @@ class Outbox:
         self._send = send
         self._on_beat = on_beat
         self._lock = threading.Lock()
+        self._has_room = threading.Condition(self._lock)
         self._sending = threading.Lock()
         self._waiting: list[Numbered] = []
+        self._bytes = 0
         self._last = 0
         self._behind_since: float | None = None
+        self._has_warned = False
         self._in_call = threading.Event()
-        threading.Thread(target=self._run, name="sweep-outbox", daemon=True).start()
+        self._sender = threading.Thread(target=self._run, name="sweep-outbox", daemon=True)
+        self._sender.start()
 
     def put(self, event: object) -> None:
-        """Add an event, from any thread."""
+        """Add an event, from any thread; wait where too much waits to be sent."""
+        packed = pack(event)
         with self._lock:
-            self._last += 1
-            self._waiting.append((self._last, event))
-            if self._behind_since is None:
-                self._behind_since = clock.monotonic()
+            if self._bytes > MOST_BYTES:
+                self._wait_for_room()
+            self._add(packed)
 
     @property
     def behind(self) -> float:
@@ -64,7 +75,25 @@ class Outbox:
         self._in_call.clear()
         with self._sending, self._lock:
             waiting, self._waiting, self._behind_since = self._waiting, [], None
+            self._bytes = 0
+            self._has_room.notify_all()
             return self._last, waiting
+
+    def _add(self, packed: Packed) -> None:
+        self._last += 1
+        self._waiting.append((self._last, packed))
+        self._bytes += len(packed[0])
+        if self._behind_since is None:
+            self._behind_since = clock.monotonic()
+
+    def _wait_for_room(self) -> None:
+        # The sender itself never waits: nobody else would make room. Nor does anybody between two calls, when nothing is sent.
+        if threading.current_thread() is self._sender:
+            return
+        if not self._has_warned:
+            self._has_warned = True
+            self._add(pack(_TOO_MUCH))
+        self._has_room.wait_for(lambda: self._bytes <= MOST_BYTES or not self._in_call.is_set())
 
     def _run(self) -> None:
         pause = threading.Event()
@@ -92,4 +121,12 @@ class Outbox:
                 self._waiting[:0] = batch
         else:
             with self._lock:
+                self._bytes -= sum(len(packed[0]) for _, packed in batch)
                 self._behind_since = began if self._waiting else None
+                self._has_room.notify_all()
+
+
+_TOO_MUCH = warning(
+    f"trials say more than the driver takes: {MOST_BYTES // 2**20} MiB of reports and output wait in a worker, and trials there are slowed "
+    f"down until the driver has caught up; report and print less, or less often"
+)

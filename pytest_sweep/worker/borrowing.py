@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from pytest_sweep.items.private import fixture_definitions
 from pytest_sweep.items.shared import Definition, failure_of, fixture_id, mark_failed
 from pytest_sweep.model.shared import FailedFixture
 from pytest_sweep.sharing import shared_arguments
+from pytest_sweep.wire.messages import unpickled
 from pytest_sweep.worker.lending import Lender
 
 
@@ -55,10 +55,10 @@ class BorrowedFixtures:
         report = yield
         failed = None if call.excinfo is None else failure_of(call.excinfo.value)
         if failed is not None:
-            if failed.report is None:
+            data = None if failed.report is None else unpickled(failed.report)
+            if data is None:
                 report.longrepr = failed.text
             else:
-                data = deepcopy(failed.report)  # The hook changes what it is given, and other trials are told the same.
                 built = item.config.hook.pytest_report_from_serializable(config=item.config, data=data)
                 report.longrepr = built.longrepr
                 report.sections += built.sections

@@ -14,6 +14,7 @@ from pytest_sweep.items.shared import Definition
 from pytest_sweep.model.events import WarningRecorded
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.sizes import size_words
+from pytest_sweep.wire.messages import pickled
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.worker.borrowing import BorrowedFixtures
 
@@ -48,9 +49,8 @@ class FixtureBuilder:
         self._reports = None
         failed = next((report for report in reports if not report.passed), None)
         if failed is not None:
-            return FailedFixture(
-                error_text([failed]) or failed.longreprtext, serialized(item, failed), is_skip=failed.skipped
-            )
+            text = error_text([failed]) or failed.longreprtext
+            return FailedFixture(text, pickled(serialized(item, failed)), is_skip=failed.skipped)
         assert definition.cached_result is not None
         value, key, _ = definition.cached_result
         # Nobody here asks for it again: what the fixture itself does not keep is not kept a second time.

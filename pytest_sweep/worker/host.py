@@ -50,6 +50,7 @@ class SessionHost:
 
     def start(self) -> CallResult:
         """Start the session, up to the point where it waits for trials."""
+        self._outbox.begin_call()
         failure = difference(self._versions, self._location.rpartition(":")[0])
         if failure is None:
             try:
@@ -75,7 +76,15 @@ class SessionHost:
 
     def finish(self) -> CallResult:
         """Tear down all fixtures and end the session."""
+        self._outbox.begin_call()  # What is torn down, and what that writes, is told while it is done.
         self._session.finish()
+        return self._result(None)
+
+    def leave(self, handlers: Callable[[], None]) -> CallResult:
+        """Run the exit handlers of the process; what they write is told, too."""
+        self._outbox.begin_call()
+        handlers()
+        self._session.sync_output()
         return self._result(None)
 
     def _result(self, failure: str | None) -> CallResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import warnings
 from collections import deque
@@ -131,7 +132,8 @@ class HostedPlugin:
         """Collect the files, then run what arrives, until nothing does."""
         session.perform_collect(self._spec.files)
         self._borrowed.borrow(session)
-        gc.freeze()  # What lives as long as the process is not to be walked through with every batch, and at the end.
+        gc.freeze()  # What lives as long as the process is not to be walked through with every batch.
+        atexit.register(gc.unfreeze)  # But at its exit: what users have left open, perhaps in a cycle, is closed then.
         while (order := self._receive()) is not None:
             if isinstance(order, SharedFixture):
                 self.built = self._builder.build(order, self._items.collector(order.sweep))

@@ -87,6 +87,10 @@ class HostedSession:
         if not self._greenlet.dead:
             self._greenlet.switch(None)
 
+    def sync_output(self) -> None:
+        """Wait until what the process has written is emitted."""
+        self._output.sync()
+
     def return_waiting(self) -> None:
         """Give back what waits behind a trial that takes long; may be called by another thread while `run` runs."""
         self._plugin.return_waiting()

@@ -172,3 +172,34 @@ def test_a_database_that_cannot_be_made_ends_the_run(project: Project, executor:
     assert_says(result, "the results database", "run.db cannot be written: unable to open database file")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert not alive(list(set(psutil.Process().children()) - before))
+
+
+def test_trials_that_say_more_than_the_driver_takes_are_slowed_down(project: Project) -> None:
+    """While the driver does not read, a trial waits when 16 MiB wait in its worker; all of it arrives, and one warning says so."""
+    project.write(
+        """
+        import time
+
+        heard = []
+
+        def pytest_sweep_trial_report(trial, metrics):
+            if not heard:
+                time.sleep(2)
+            heard.append(metrics["i"])
+
+        def pytest_sweep_run_finish(run):
+            print("all heard:", heard == list(range(60)))
+        """,
+        "conftest.py",
+    )
+    project.write("""
+        @sweep(configs=[{}])
+        def train(trial):
+            for number in range(60):
+                trial.report({"i": number, "text": "x" * 1_000_000})
+            return {"text": ""}
+    """)
+    result = project.plain("--sweep", *PROCESSES, "-s")
+    result.assert_outcomes(passed=1, warnings=1)
+    assert "all heard: True" in output(result)
+    assert "16 MiB of reports and output wait in a worker, and trials there are slowed down" in output(result)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 
 from pytest_sweep.testing.executor_contract import ExecutorContract
+from pytest_sweep.testing.exit_contract import ExitContract
 from pytest_sweep.testing.fault_contract import FaultContract
 
 
@@ -23,3 +24,11 @@ class TestFaultsOnRay(FaultContract):
 
     arguments: ClassVar = ["--sweep-executor=ray"]
     knows_signals = False
+
+
+@pytest.mark.usefixtures("shared_ray")
+class TestEndsOnRay(ExitContract):
+    """Actors of Ray end by themselves, though Ray would end their children first."""
+
+    arguments: ClassVar = ["--sweep-executor=ray"]
+    executor = "pytest_sweep.executors.ray.executor:RayExecutor"

@@ -2,100 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from pytest_sweep.executors.ray.workers.handle import WorkerHandle
-from pytest_sweep.executors.ray.workers.messages import Messages
-from pytest_sweep.executors.ray.workers.reservations import Reservations
-from pytest_sweep.executors.ray.workers.shared import SharedBuilders
-from pytest_sweep.model.events import Death, Event, Node
-from pytest_sweep.model.resources import Resources
-from pytest_sweep.model.shared import (
-    FailedFixture,
-    SharedBuilding,
-    SharedFixture,
-    SharedLost,
-    SharedReady,
-    SharedStopped,
-)
+from pytest_sweep.model.events import Death, WarningRecorded
+from pytest_sweep.model.shared import FailedFixture, SharedBuilding, SharedLost, SharedReady, SharedStopped
 from pytest_sweep.wire.calls import CallResult, LostFixture
 from pytest_sweep.wire.lastwords import Ending
 from tests.support.driven import make_trials
-
-DATA = SharedFixture("data", "data", "conftest.py", "test_models.py::train", Resources(cpu=2))
-HERE = Node("node-1", "10.0.0.1", Resources(cpu=4))
-DONE = CallResult(0, (), "10.0.0.1:77")
-
-
-class Actor:
-    """An actor whose methods return names of what they promise."""
-
-    def __init__(self, number: int) -> None:
-        def promise(what: str) -> Any:
-            return SimpleNamespace(remote=lambda *_: f"{what}-{number}")
-
-        build = SimpleNamespace(remote=lambda *_: (f"built-{number}", f"value-{number}"))
-        self.start, self.finish = promise("start"), promise("finish")
-        self.build = SimpleNamespace(options=lambda **_: build)
-
-
-class Rayless:
-    """Plays Ray, the conductor, the spawner and the postmortem."""
-
-    def __init__(self) -> None:
-        self.said: list[Event] = []
-        self.promises: dict[str, Callable[[Any, Any], None]] = {}
-        self.actors: list[Actor] = []
-        self.held: list[object] = []
-        self.ended = 0
-        self.ending = Ending("killed")
-        workers: dict[str, WorkerHandle] = {}
-        groups = Reservations(self._make, self.held.remove, self._table, self.when_done)
-        messages = Messages(None, workers, self.said.append, self.when_done)
-        itself: Any = self
-        self.builders = SharedBuilders(itself, workers, itself, groups, messages, itself)
-        self.builders.note_nodes([HERE])
-
-    def say(self, event: Event) -> None:
-        self.said.append(event)
-
-    def when_done(self, reference: str, message: Callable[..., None], *arguments: Any) -> None:
-        self.promises[reference] = lambda result, error: message(*arguments, result, error)
-
-    def keep(self, reference: str, result: Any = None, error: Exception | None = None) -> list[Event]:
-        """Keep a promise of Ray's, and return what the engine is told of it."""
-        before = len(self.said)
-        self.promises.pop(reference)(result, error)
-        return self.said[before:]
-
-    def examine(self, _: WorkerHandle, __: Exception | None, then: Callable[[Ending], None]) -> None:
-        then(self.ending)
-
-    def build(self) -> None:
-        """Have the fixture built, up to the call that builds it."""
-        self.builders.build(DATA)
-        number = len(self.actors) + 1
-        self.keep("group")
-        self.keep(f"start-{number}", (DONE, "node-1"))
-
-    def _make(self, bundles: object, **_: object) -> object:
-        group = SimpleNamespace(ready=lambda: "group", bundles=bundles)
-        self.held.append(group)
-        return group
-
-    def _table(self, _: object) -> dict[str, Any]:
-        return {"bundles_to_node_id": {0: "node-1"}}
-
-    def start_on_node(self, worker: WorkerHandle, node: str) -> None:
-        assert node == "node-1"
-        self.actors.append(Actor(len(self.actors) + 1))
-        worker.actor = self.actors[-1]
-
-    def end_process(self, worker: WorkerHandle) -> None:
-        self.ended += worker.actor is not None
-        worker.actor = None
+from tests.support.rayless import DATA, DONE, HERE, THERE, Rayless
 
 
 def offered(ray: Rayless) -> dict[str, Any]:
@@ -110,10 +25,10 @@ def test_resources_are_held_while_it_is_built() -> None:
     ray = Rayless()
     ray.build()
     assert ray.said == [SharedBuilding("data", "10.0.0.1")]
-    assert [group.bundles for group in ray.held] == [[{"CPU": 2.0}]]  # type: ignore[attr-defined]
+    assert [group.bundles for group in ray.held] == [[{"CPU": 2.0}]]
     assert offered(ray) == {}
     assert ray.keep("built-1", (DONE, None)) == [SharedReady("data")]
-    assert (ray.held, ray.ended) == ([], 0)
+    assert (ray.held, ray.killed) == ([], set())
     assert offered(ray) == {"data": ["value-1"]}
 
 
@@ -123,10 +38,9 @@ def test_a_lost_node() -> None:
     ray.build()
     ray.keep("built-1", (DONE, None))
     before = len(ray.said)
-    ray.builders.note_nodes([Node("node-2", "10.0.0.2", Resources(cpu=4))])
+    ray.builders.note_nodes(["node-2"])
     assert ray.said[before:] == [SharedLost("data")]
     assert offered(ray) == {}
-    ray.builders.note_nodes([HERE])
     ray.build()
     ray.keep("built-2", (DONE, None))
     assert offered(ray) == {"data": ["value-2"]}
@@ -137,7 +51,7 @@ def test_a_node_that_is_lost_while_it_is_built() -> None:
     ray = Rayless()
     ray.build()
     ray.ending = Ending("its node was lost", Death.NODE_LOST)
-    assert ray.keep("built-1", None, RuntimeError("the actor died")) == [SharedLost("data")]
+    assert ray.die("built-1") == [SharedLost("data")]
     assert ray.held == []
 
 
@@ -145,16 +59,58 @@ def test_a_process_that_dies_of_it() -> None:
     """It is tried once more, with resources asked for anew; then trials are told how it died."""
     ray = Rayless()
     ray.build()
-    assert ray.keep("built-1", None, RuntimeError("the actor died")) == []
-    ray.keep("group")
-    ray.keep("start-2", (DONE, "node-1"))
-    assert ray.keep("built-2", None, RuntimeError("the actor died")) == [SharedReady("data")]
+    assert ray.die("built-1") == []
+    ray.start()
+    assert ray.die("built-2")[-1] == SharedReady("data")
     assert ray.held == []
     failed = offered(ray)["data"]
     assert isinstance(failed, FailedFixture)
     assert failed.text == (
         "the shared fixture 'data' of conftest.py cannot be had: the process that built it died: killed"
     )
+    ray.builders.stop("data", 0.0, 5.0)
+    assert ray.said[-1] == SharedStopped("data")
+
+
+def test_building_that_takes_too_long() -> None:
+    """The process is ended at its limit, and trials are told a TimeoutError with what it did; nobody tries again."""
+    ray = Rayless()
+    ray.builders.build(DATA, within=3.0)
+    ray.builders.tick(100.0)
+    ray.start()
+    ray.builders.tick(102.0)
+    assert ray.killed == set()
+    ray.ending = Ending("killed", stacks="File conftest.py, line 3 in data")
+    ray.builders.tick(103.0)
+    ray.keep("mail", [])
+    ray.keep("mail", [])
+    assert ray.said[-1] == SharedReady("data")
+    assert (ray.killed, ray.held) == ({1}, [])
+    assert offered(ray)["data"].text == (
+        "File conftest.py, line 3 in data\n\nthe shared fixture 'data' of conftest.py cannot be had.\n"
+        "TimeoutError: building it took longer than 3 s, and its process was ended"
+    )
+
+
+def test_a_node_on_which_no_builder_starts() -> None:
+    """It is built on another node; where there is none, trials are told why."""
+    ray = Rayless(HERE, THERE)
+    ray.builders.build(DATA)
+    ray.keep("group")
+    ray.keep("up-1", (77, "node-1"))
+    ray.keep("start-1", CallResult(0, (), "10.0.0.1:77", failure="pytest 6 is there"))
+    (group,) = ray.held
+    assert group.bundle_label_selector == [{"ray.io/node-id": "!in(node-1)"}]
+    ray.placed_on = "node-2"
+    ray.keep("group")
+    ray.keep("up-2", (77, "node-2"))
+    said = ray.keep("start-2", CallResult(0, (), "10.0.0.2:77", failure="pytest 6 is there, too"))
+    assert said == [SharedReady("data")]
+    assert offered(ray)["data"].text == (
+        "the shared fixture 'data' of conftest.py cannot be had: no process to build it could be started: pytest 6 is there, too"
+    )
+    ray.builders.stop("data", 0.0, 5.0)
+    assert ray.said[-1] == SharedStopped("data")
 
 
 def test_one_that_it_uses_is_lost() -> None:
@@ -165,15 +121,35 @@ def test_one_that_it_uses_is_lost() -> None:
 
 
 def test_the_end() -> None:
-    """It is torn down, then its process ends; one that is still being built ends at once."""
+    """It is torn down, then its process exits by itself; one that is still being built ends at once."""
     ray = Rayless()
     ray.build()
     ray.keep("built-1", (DONE, None))
-    ray.builders.stop("data")
-    assert ray.ended == 0
-    assert ray.keep("finish-1", DONE) == [SharedStopped("data")]
-    assert ray.ended == 1
+    ray.builders.stop("data", 0.0, 5.0)
+    assert ray.keep("finish-1", DONE) == []
+    assert ray.keep("leave-1", DONE) == []
+    assert ray.killed == set()
+    assert ray.keep("exit-1", None, RuntimeError("the actor has exited")) == [SharedStopped("data")]
     ray.build()
-    ray.builders.stop("data")
+    ray.builders.stop("data", 0.0, 5.0)
     assert ray.said[-1] == SharedStopped("data")
-    assert (ray.ended, ray.held) == (2, [])
+    assert (2 in ray.killed, ray.held) == (True, [])
+
+
+def test_a_tear_down_that_takes_too_long() -> None:
+    """The process is ended, and a warning says what hung and what it did."""
+    ray = Rayless()
+    ray.build()
+    ray.keep("built-1", (DONE, None))
+    ray.builders.stop("data", 0.0, 5.0)
+    ray.ending = Ending("killed", stacks="File conftest.py, line 5 in data")
+    ray.builders.tick(5.0)
+    ray.keep("mail", [])
+    ray.keep("mail", [])
+    warning, stopped = ray.said[-2:]
+    assert isinstance(warning, WarningRecorded)
+    assert warning.message == (
+        "the process that had built the shared fixture 'data' of conftest.py took too long to tear down its fixtures, and its process was "
+        "ended: what was left is not torn down\nFile conftest.py, line 5 in data"
+    )
+    assert stopped == SharedStopped("data")

@@ -9,7 +9,8 @@ import textwrap
 import time
 from pathlib import Path
 
-from pytest_sweep.wire.lastwords import examine, oom_kills, readable, request_stacks, signal_name
+from pytest_sweep.model.events import Death
+from pytest_sweep.wire.lastwords import Ending, Found, examine, oom_kills, readable, request_stacks, signal_name
 
 HANGS = """
     import sys
@@ -47,9 +48,9 @@ def test_a_process_in_a_c_loop(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
-    stacks, memory_ran_out = examine(str(tmp_path), process.pid)
-    assert "in user" in stacks
-    assert not memory_ran_out
+    found = examine(str(tmp_path), process.pid)
+    assert "in user" in found.stacks
+    assert not found.was_out_of_memory
     assert list(tmp_path.iterdir()) == []
 
 
@@ -57,7 +58,7 @@ def test_a_crash(tmp_path: Path) -> None:
     """A crash is written with its name and its place."""
     process = start(tmp_path, HANGS.replace("sum(range(10**13))", "import ctypes; ctypes.string_at(0)"))
     process.communicate()
-    stacks, _ = examine(str(tmp_path), process.pid)
+    stacks = examine(str(tmp_path), process.pid).stacks
     assert stacks.startswith("Fatal Python error: Segmentation fault\n")
     assert "in user" in stacks
 
@@ -65,7 +66,7 @@ def test_a_crash(tmp_path: Path) -> None:
 def test_a_process_that_left_nothing(tmp_path: Path) -> None:
     """Of a process without a file for last words nothing is known, and asking it harms nobody."""
     request_stacks(str(tmp_path), os.getpid())
-    assert examine(str(tmp_path), os.getpid()) == ("", False)
+    assert examine(str(tmp_path), os.getpid()) == Found()
 
 
 def test_readable() -> None:
@@ -93,8 +94,18 @@ def test_words() -> None:
 
 
 def test_a_normal_end(tmp_path: Path) -> None:
-    """A session that ends by itself leaves no file behind."""
-    process = start(tmp_path, HANGS.replace("sum(range(10**13))", "box.pytest_unconfigure()"))
+    """A process that exits by itself leaves no file behind."""
+    process = start(tmp_path, HANGS.replace("sum(range(10**13))", "pass"))
     process.communicate()
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_is_blamed_on_memory_only_where_the_kernel_says_so() -> None:
+    """A process is out of memory if the kernel names it; where some process was killed for memory meanwhile, that is a possibility."""
+    named = Found("stacks", was_out_of_memory=True, memory_ran_out=True).killed("killed by SIGKILL")
+    assert (named.kind, named.cause) == (Death.OUT_OF_MEMORY, "killed by SIGKILL by the kernel, because memory ran out")
+    another = Found("stacks", memory_ran_out=True).killed("killed by SIGKILL")
+    assert another.kind is Death.CRASH
+    assert another.cause.startswith("killed by SIGKILL, possibly because memory ran out: ")
+    assert Found().killed("killed by SIGKILL") == Ending("killed by SIGKILL")

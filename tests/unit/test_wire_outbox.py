@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_sweep.model.events import WarningRecorded
 from pytest_sweep.wire import outbox
 from pytest_sweep.wire.inbox import Inbox
+from pytest_sweep.wire.messages import pack, unpack
 from pytest_sweep.wire.outbox import Numbered, Outbox
 
 LIMIT = 10.0
@@ -32,11 +35,27 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "FLUSH_SECONDS", 0.001)
 
 
+def opened(numbered: Sequence[Numbered]) -> list[tuple[int, Any]]:
+    """Return numbered events as they were before they became bytes."""
+    return [(number, unpack(packed)) for number, packed in numbered]
+
+
+def taken(box: Outbox) -> tuple[int, list[tuple[int, Any]]]:
+    """End a call and return what is left of it."""
+    last, rest = box.take()
+    return last, opened(rest)
+
+
+def closed(*numbered: tuple[int, Any]) -> list[Numbered]:
+    """Return numbered events as bytes."""
+    return [(number, pack(event)) for number, event in numbered]
+
+
 class Wire:
     """The way out: keeps what was sent; `broken` makes it raise, `open` holds it up."""
 
     def __init__(self) -> None:
-        self.sent: list[Numbered] = []
+        self.sent: list[tuple[int, Any]] = []
         self.broken = False
         self.tries = 0
         self.open = threading.Event()
@@ -53,7 +72,7 @@ class Wire:
         assert self.open.wait(LIMIT)
         if self.broken:
             raise ConnectionError("the way out is closed")
-        self.sent += batch
+        self.sent += opened(batch)
 
 
 class TestOutbox:
@@ -63,8 +82,8 @@ class TestOutbox:
         box = Outbox(wire)
         for event in "abc":
             box.put(event)
-        assert box.take() == (3, [(1, "a"), (2, "b"), (3, "c")])
-        assert box.take() == (3, [])
+        assert taken(box) == (3, [(1, "a"), (2, "b"), (3, "c")])
+        assert taken(box) == (3, [])
         assert wire.tries == 0
 
     def test_sent_while_a_call_runs(self) -> None:
@@ -75,10 +94,10 @@ class TestOutbox:
             box.begin_call()
             box.put(event)
             wait_for(partial(wire.has_sent, number))
-            assert box.take() == (number, [])
+            assert taken(box) == (number, [])
         assert wire.sent == [(1, "a"), (2, "b")]
 
-    def test_put_never_waits(self) -> None:
+    def test_put_does_not_wait_for_the_way_out(self) -> None:
         """An event is taken at once also while the way out is held up."""
         wire = Wire()
         wire.open.clear()
@@ -93,6 +112,45 @@ class TestOutbox:
         wire.open.set()
         last, rest = box.take()
         assert last == len(wire.sent) + len(rest) == 1001
+
+    def test_put_waits_where_too_much_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who says more than is sent waits until there is room; nothing is lost, and one warning says so."""
+        monkeypatch.setattr(outbox, "MOST_BYTES", 10_000)
+        wire = Wire()
+        wire.open.clear()
+        box = Outbox(wire)
+        box.begin_call()
+        said = [0]
+
+        def talk() -> None:
+            for number in range(100):
+                box.put(f"{number} " + "x" * 1000)
+                said[0] = number + 1
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        wait_for(lambda: said[0] >= 10)
+        held = said[0]
+        talking.join(0.2)
+        assert talking.is_alive()
+        assert said[0] < held + 10
+        wire.open.set()
+        talking.join(LIMIT)
+        assert not talking.is_alive()
+        last, rest = taken(box)
+        events = [event for _, event in [*wire.sent, *rest]]
+        assert last == len(events) == 101
+        (warning,) = [event for event in events if isinstance(event, WarningRecorded)]
+        assert "trials there are slowed down" in warning.message
+        assert [event.partition(" ")[0] for event in events if event is not warning] == [str(n) for n in range(100)]
+
+    def test_between_calls_nobody_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A late thread that says much between two calls, when nothing is sent, does not wait for ever."""
+        monkeypatch.setattr(outbox, "MOST_BYTES", 100)
+        box = Outbox(Wire())
+        for _ in range(5):
+            box.put("x" * 1000)
+        assert taken(box)[0] >= 5
 
     def test_what_could_not_be_sent_is_kept(self) -> None:
         """While sending fails nothing is lost: it goes out with the next batch, in order."""
@@ -135,12 +193,12 @@ class TestOutbox:
         box.begin_call()
         box.put("a")
         wait_for(lambda: wire.tries)
-        taken: list[tuple[int, list[Numbered]]] = []
-        ending = threading.Thread(target=lambda: taken.append(box.take()))
+        found: list[tuple[int, list[tuple[int, Any]]]] = []
+        ending = threading.Thread(target=lambda: found.append(taken(box)))
         ending.start()
         wire.open.set()
         ending.join(LIMIT)
-        assert taken == [(1, [(1, "a")])]
+        assert found == [(1, [(1, "a")])]
 
     def test_many_threads(self) -> None:
         """Events of many threads, sent and taken while a wire fails now and then, arrive complete and each thread's in order."""
@@ -192,9 +250,9 @@ class TestInbox:
     def test_in_order(self) -> None:
         """What comes early waits for what is missing."""
         inbox = Inbox()
-        assert inbox.put([(2, "b"), (3, "c")]) == []
+        assert inbox.put(closed((2, "b"), (3, "c"))) == []
         assert not inbox.complete(1)
-        assert inbox.put([(1, "a")]) == ["a", "b", "c"]
+        assert inbox.put(closed((1, "a"))) == ["a", "b", "c"]
         assert inbox.complete(3)
         assert not inbox.complete(4)
 
@@ -211,7 +269,7 @@ class TestInbox:
         inbox, received = Inbox(), []
         while shuffled:
             size = data.draw(st.integers(1, len(shuffled)))
-            received += inbox.put(shuffled[:size])
+            received += inbox.put(closed(*shuffled[:size]))
             shuffled = shuffled[size:]
         assert received == [event for _, event in numbered]
         assert inbox.complete(count)

@@ -41,7 +41,7 @@ def serve(channel: Any) -> None:
                     worker, spec, own_location(), threads, _sender(channel), end_with_driver, _FileLender()
                 )
             assert host is not None
-            channel.send(("answer", pickle.dumps(_answer(host, word, value))))
+            channel.send(("answer", pickle.dumps((word, _answer(host, word, value)))))
     finally:
         if os.getppid() != driver:
             _end_group()

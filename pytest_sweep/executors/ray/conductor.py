@@ -6,6 +6,7 @@ the thread that has started them. It does nothing but this, never SQL nor pytest
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -14,19 +15,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_sweep import clock
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.ray.cluster import authentication
 from pytest_sweep.executors.ray.cluster.importing import import_ray
 from pytest_sweep.executors.ray.cluster.nested import NestedWait, sentence
 from pytest_sweep.executors.ray.cluster.processes import end_processes
 from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
 from pytest_sweep.executors.ray.options import RayOptions
-from pytest_sweep.executors.ray.workers.handle import WorkerHandle
+from pytest_sweep.executors.ray.workers.builders import BuilderRayPort
 from pytest_sweep.executors.ray.workers.messages import Messages
+from pytest_sweep.executors.ray.workers.ports import RayTools, WorkerRayPort
 from pytest_sweep.executors.ray.workers.postmortem import Postmortem
 from pytest_sweep.executors.ray.workers.reservations import Reservations
-from pytest_sweep.executors.ray.workers.shared import SharedBuilders
-from pytest_sweep.executors.ray.workers.workers import RayWorkers
+from pytest_sweep.executors.shared import Builders
+from pytest_sweep.executors.workers import Workers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task, Trial
@@ -34,6 +38,12 @@ from pytest_sweep.wire.spec import SessionSpec
 
 if TYPE_CHECKING:  # Imports Ray.
     from pytest_sweep.executors.ray.cluster.autoscaling import AutoscalerRequests
+
+MOST_UNREAD = 64 * 2**20
+"""How many bytes of events may wait for the driver's main thread before no more are fetched."""
+
+TICK_SECONDS = 0.1
+"""How often the deadlines of processes are looked at."""
 
 
 class Conductor(threading.Thread):
@@ -45,7 +55,8 @@ class Conductor(threading.Thread):
 
     def __init__(self, options: RayOptions) -> None:
         super().__init__(name="sweep-ray", daemon=True)
-        self.happened: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
+        self.happened: queue.SimpleQueue[tuple[events.Event, int]] = queue.SimpleQueue()
+        self._said = self._read = 0
         self.ready = threading.Event()
         self.failure: ExecutorError | None = None
         self.nodes: tuple[events.Node, ...] = ()
@@ -58,17 +69,34 @@ class Conductor(threading.Thread):
         self._is_starting = False
         self._hint = ""
         self._is_open = False
-        self._handles: dict[str, WorkerHandle] = {}
+        self._ports: dict[str, WorkerRayPort] = {}
         self._handed: dict[str, list[Trial]] = {}
         self._requests: AutoscalerRequests | None = None
+        self._next_tick = 0.0
+        self._clock = AwakeClock()
 
     # From any thread
 
-    def say(self, event: events.Event) -> None:
-        """Tell the engine of an event."""
+    def say(self, event: events.Event, size: int = 0) -> None:
+        """Tell the engine of an event, which came as so many bytes."""
         if isinstance(event, (events.BatchDone, events.WorkerDied, events.WorkerStopped)):
             self._handed.pop(event.worker, None)
-        self.happened.put(event)
+        self._said += size  # Only the conductor's thread counts here, and only the driver's main thread in `take`.
+        self.happened.put((event, size))
+
+    def take(self, timeout: float | None = None) -> events.Event | None:
+        """Return the next event; wait at most `timeout` seconds for it. Called by the driver's main thread."""
+        try:
+            event, size = self.happened.get_nowait() if timeout is None else self.happened.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        self._read += size
+        return event
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be read by the driver's main thread that no more is to be fetched."""
+        return self._said - self._read > MOST_UNREAD
 
     def tell(self, message: Callable[..., None], *arguments: Any) -> None:
         """Have `message` called in this thread, with these arguments."""
@@ -91,7 +119,11 @@ class Conductor(threading.Thread):
             return
         self.ready.set()
         while not self._leaving:
-            self._do(self._told.get())
+            with contextlib.suppress(queue.Empty):
+                self._do(self._told.get(timeout=TICK_SECONDS))
+            if self._is_open and clock.monotonic() >= self._next_tick:
+                self._next_tick = clock.monotonic() + TICK_SECONDS
+                self._do(self._tick)
         self._watch.stop()
         self._cluster.leave()
 
@@ -135,34 +167,33 @@ class Conductor(threading.Thread):
         """Take the spec of sessions and open the mailbox."""
         shipping = self._cluster.code
         spawner = self._spawner = self._spawn(spec if shipping is None else replace(spec, code=shipping.code))
-        workers = self._handles
-        messages = self._messages = Messages(spawner.mailbox, workers, self.say, self.when_done)
+        messages = self._messages = Messages(spawner.mailbox, self)
         postmortem = self._postmortem = Postmortem(self, spawner)
-        self._workers = RayWorkers(self, workers, spawner, self._groups, messages, postmortem, self._hint)
-        self._shared = SharedBuilders(self, workers, spawner, self._groups, messages, postmortem)
-        self._shared.note_nodes(self.nodes)
+        tools = RayTools(self, spawner, self._groups, messages, postmortem, self._clock, self._hint)
+        limits = self._options.limits
+
+        def port_of(command: commands.StartWorker) -> WorkerRayPort:
+            port = self._ports[command.worker] = WorkerRayPort.of(tools, command)
+            return port
+
+        self._workers = Workers(self.say, port_of, limits, reserves=True)
+        self._builders = Builders(self.say, partial(BuilderRayPort, tools, set()), limits, reserves=True)
         messages.open()
         self._is_open = True
 
     def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task]) -> None:
         """Do what the engine commands."""
-        if isinstance(command, commands.RunTrials):
-            self._handed[command.worker] = [task.trial for task in tasks]
-            self._workers.run(command, tasks, self._shared.offers(tasks))
-        elif isinstance(command, commands.StartWorker):
-            self._workers.start(command)
-        elif isinstance(command, commands.KillWorker):
-            self._workers.kill(command)
-        elif isinstance(command, commands.RestartWorker):
-            self._workers.restart(command)
-        elif isinstance(command, commands.BuildShared):
-            self._shared.build(command.fixture)
+        now = self._clock.look()
+        if isinstance(command, commands.BuildShared):
+            self._builders.build(command.fixture, command.within)
         elif isinstance(command, commands.StopShared):
-            self._shared.stop(command.fixture)
+            self._builders.stop(command.fixture, now, command.within)
         elif isinstance(command, commands.RequestResources):
             self._request_nodes(command)
         else:
-            self._workers.stop(command)
+            if isinstance(command, commands.RunTrials):
+                self._handed[command.worker] = [task.trial for task in tasks]
+            self._workers.execute(command, tasks, self._builders.offers(tasks), now)
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
@@ -172,10 +203,18 @@ class Conductor(threading.Thread):
         if not self._is_open:
             return
         if force:
-            self._workers.end_all()
+            self._workers.abandon_all()
+            self._builders.abandon_all()
+            self._groups.release_all()
         self._messages.close()
         self._spawner.kill(self._spawner.mailbox)
         self._postmortem.leave()
+
+    def _tick(self) -> None:
+        now = self._clock.look()
+        self._workers.tick(now)
+        self._builders.tick(now)
+        self._messages.tick()
 
     # Ray
 
@@ -208,14 +247,14 @@ class Conductor(threading.Thread):
             self.nodes = nodes
             self.say(events.NodesChanged(nodes))
             if self._is_open:
-                self._shared.note_nodes(nodes)
+                self._builders.note_nodes(node.id for node in nodes)
 
     def _tell_nested(self, wait: NestedWait) -> None:
         """Say that trials wait for what they hold themselves: at once on the terminal, and as a warning."""
         from pytest_sweep.executors.ray.private import actor_id  # Imports Ray.
 
-        alive = {name: worker.actor for name, worker in self._handles.items() if worker.actor is not None}
-        asking = {name for name, actor in alive.items() if wait.actor in ("", actor_id(actor))}
+        alive = {name: self._ports[name].actor for name in self._handed}
+        asking = [name for name, actor in alive.items() if actor and wait.actor in ("", actor_id(actor))]
         trials = [trial for name in asking for trial in self._handed.get(name, ())]
         if trials:
             text = sentence(wait, [trial.name for trial in trials])

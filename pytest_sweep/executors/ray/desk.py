@@ -14,8 +14,12 @@ class Desk(Protocol):
     nodes: tuple[Node, ...]
     """The nodes that there are."""
 
-    def say(self, event: Event) -> None:
-        """Tell the engine of an event."""
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be read by the driver's main thread that no more is to be fetched."""
+
+    def say(self, event: Event, size: int = 0) -> None:
+        """Tell the engine of an event, which came as so many bytes."""
 
     def tell(self, message: Callable[..., None], *arguments: Any) -> None:
         """Have `message` called in the conductor's thread, with these arguments."""

@@ -99,17 +99,14 @@ class RayExecutor:
 
     def events(self, timeout: float) -> Sequence[events.Event]:
         """Return what the conductor has heard."""
-        try:
-            first = self._conductor.happened.get(timeout=timeout)
-        except queue.Empty:
-            return []
-        return [first, *self.arrived()]
+        first = self._conductor.take(timeout)
+        return [] if first is None else [first, *self.arrived()]
 
     def arrived(self) -> Sequence[Event]:
         """Return what the conductor has heard by now."""
         arrived: list[Event] = []
-        while not self._conductor.happened.empty():
-            arrived.append(self._conductor.happened.get())
+        while (event := self._conductor.take()) is not None:
+            arrived.append(event)
         return arrived
 
     def shutdown(self, *, force: bool) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_sweep.executors.phases import Limits
+
 
 @dataclass(frozen=True, slots=True)
 class CodeOptions:
@@ -37,6 +39,7 @@ class RayOptions:
         num_gpus: GPUs of the local Ray; None takes the machine's.
         runtime_env: what the processes of workers are to have, in Ray's words: ``pip``, ``py_modules`` and others.
         code: what is shipped to nodes of a cluster; None ships nothing.
+        limits: how long each phase of a worker's process may take.
     """
 
     address: str | None = None
@@ -44,3 +47,4 @@ class RayOptions:
     num_gpus: int | None = None
     runtime_env: Mapping[str, Any] = field(default_factory=dict)
     code: CodeOptions | None = None
+    limits: Limits = field(default_factory=Limits)

@@ -6,6 +6,7 @@ Ray has no public way to do these things. Where a version lacks a name, the feat
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import inspect
@@ -39,6 +40,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "ray._private.worker._global_node": "give a trial that calls ray.init() the connection that its worker has",
         "ray.init.__wrapped__": "take the place of ray.init() in workers",
         "ray.shutdown.__wrapped__": "take the place of ray.shutdown() in workers",
+        "ray._private.worker.shutdown": "run the exit handlers of a worker before Ray ends its process",
         "ray._raylet.Config.initialize": "read Ray's environment again, where a test file has imported Ray first",
         "ray._raylet.GcsClient": "find out within seconds whether a Ray answers at an address",
         "ray._raylet.InnerGcsClient.get_cluster_status": "know whether the cluster has an autoscaler",
@@ -55,6 +57,20 @@ _MIRRORED = re.compile("node_[0-9a-f]{20,}")
 
 ANSWER_SECONDS = 5.0
 """How long Ray is waited for, which has answered other questions."""
+
+
+_SHUTDOWN = ray_worker.shutdown
+"""Ray's exit handler, as it was when this was imported: whoever replaces ``ray.shutdown`` replaces another name."""
+
+
+@contextlib.contextmanager
+def without_exit_handler() -> Iterator[None]:
+    """Have Ray's own exit handler left out meanwhile: it would cut a worker off from its driver."""
+    atexit.unregister(_SHUTDOWN)
+    try:
+        yield
+    finally:
+        atexit.register(_SHUTDOWN, True)
 
 
 def read_environment_again() -> None:

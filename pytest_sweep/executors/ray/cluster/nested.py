@@ -5,10 +5,10 @@ Imports no Ray.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from pytest_sweep.clock import monotonic
 from pytest_sweep.executors.ray.cluster.usage import Amounts, ClusterUsage, PendingTasks, to_resources
 from pytest_sweep.model.resources import Resources
 
@@ -37,7 +37,7 @@ class NestedRequests:
         clock: the time in seconds.
     """
 
-    def __init__(self, is_ours: Callable[[str], bool], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, is_ours: Callable[[str], bool], clock: Callable[[], float] = monotonic) -> None:
         self._is_ours = is_ours
         self._clock = clock
         self._state: object = None

@@ -17,7 +17,7 @@ from pytest_sweep import clock
 from pytest_sweep.errors import GangError
 from pytest_sweep.executors.ray.gang.member import CallOutcome, GangMember
 from pytest_sweep.executors.ray.gang.ranks import environments
-from pytest_sweep.executors.ray.workers.handle import brief
+from pytest_sweep.executors.ray.workers.errors import brief
 from pytest_sweep.executors.ray.workers.remote import ActorClasses
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.wire.parcel import Parcel

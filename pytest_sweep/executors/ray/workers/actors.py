@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import ray
@@ -12,10 +13,12 @@ from ray.actor import ActorHandle
 import pytest_sweep.executors.ray.early  # noqa: F401 - before all others
 from pytest_sweep.executors.ray.gang.gang import RayLender
 from pytest_sweep.executors.ray.workers.guard import keep_connection
+from pytest_sweep.executors.ray.workers.leaving import run_exit_handlers
 from pytest_sweep.executors.ray.workers.mailbox import Mailbox
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.calls import CallResult, LostFixture
 from pytest_sweep.wire.location import own_location
+from pytest_sweep.wire.outbox import Numbered, OutboxFullError
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.task import PackedTask
@@ -43,13 +46,17 @@ class SessionActor:
             spec,
             location,
             threads,
-            lambda messages: ray.get(mailbox.put.remote((name, messages))),
+            partial(_send, mailbox, name),
             lender=RayLender(spec),
         )
 
-    def start(self) -> tuple[CallResult, str]:
-        """Start the session, up to the point where it waits for trials; return also the id of the node that it is on."""
-        return self._host.start(), ray.get_runtime_context().get_node_id()
+    def up(self) -> tuple[int, str]:
+        """Return the number of this process, and the id of the node that it is on."""
+        return os.getpid(), ray.get_runtime_context().get_node_id()
+
+    def start(self) -> CallResult:
+        """Start the session, up to the point where it waits for trials."""
+        return self._host.start()
 
     def run(self, batch: Sequence[PackedTask], offers: Mapping[str, Any]) -> CallResult:
         """Run a batch of trials, one after the other; `offers` are the shared fixtures that they use."""
@@ -65,3 +72,16 @@ class SessionActor:
     def finish(self) -> CallResult:
         """Tear down all fixtures and end the session."""
         return self._host.finish()
+
+    def leave(self) -> CallResult:
+        """Do what Python does at its exit, and what must be done before Ray ends the children of this process."""
+        return self._host.leave(run_exit_handlers)
+
+    def exit(self) -> None:
+        """End the process: Python flushes what is open. Whoever calls this is told that the actor has died."""
+        ray.actor.exit_actor()  # type: ignore[no-untyped-call]
+
+
+def _send(mailbox: ActorHandle[Mailbox], name: str, messages: Sequence[Numbered]) -> None:
+    if not ray.get(mailbox.put.remote((name, messages))):
+        raise OutboxFullError("the mailbox has no room until the driver has read what is in it")

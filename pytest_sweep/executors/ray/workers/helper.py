@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-
-from pytest_sweep.wire.lastwords import examine, request_stacks
+from pytest_sweep.executors.groups import end_group
+from pytest_sweep.wire.lastwords import Found, examine, request_stacks
 from pytest_sweep.wire.spec import SessionSpec
 
 
@@ -24,8 +21,7 @@ class NodeHelper:
         """Have a stuck worker show the stacks of its threads."""
         request_stacks(self._folder, pid)
 
-    def examine(self, pid: int) -> tuple[str, bool]:
-        """End what a dead worker has started; return its stacks, and whether memory ran out while it lived."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)  # The worker led a group of its own.
+    def examine(self, pid: int) -> Found:
+        """End what is left of a worker, which led a group of its own, with all that it has started; return what it has left."""
+        end_group(pid)
         return examine(self._folder, pid)

@@ -1,13 +1,18 @@
-"""The actor between workers and driver. Its process starts with the run's first trials: it imports next to nothing."""
+"""The actor between workers and driver. Its process starts with the run's first trials: it imports next to nothing.
+
+What is in a message it does not know: events are bytes here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
-Message = tuple[str, Sequence[tuple[int, Any]]]
-"""What a worker process has sent: its name and numbered events."""
+Message = tuple[str, Sequence[tuple[int, tuple[bytes, str, int, int]]]]
+"""What a worker process has sent: its name, and numbered events as bytes, each with key, attempt and lease of its trial."""
+
+MOST_BYTES = 64 * 2**20
+"""How many bytes are held until the driver takes them. More is refused, and workers send it again later."""
 
 
 class Mailbox:
@@ -15,12 +20,17 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
+        self._bytes = 0
         self._arrived = asyncio.Event()
 
-    async def put(self, message: Message) -> None:
-        """Leave a message."""
+    async def put(self, message: Message) -> bool:
+        """Leave a message; return whether there was room for it."""
+        if self._bytes >= MOST_BYTES:
+            return False
         self._messages.append(message)
+        self._bytes += sum(len(packed[0]) for _, packed in message[1])
         self._arrived.set()
+        return True
 
     async def take(self, wait: float) -> list[Message]:
         """Return all messages, or wait at most `wait` seconds for one."""
@@ -29,5 +39,5 @@ class Mailbox:
         except asyncio.TimeoutError:
             return []
         self._arrived.clear()
-        messages, self._messages = self._messages, []
+        messages, self._messages, self._bytes = self._messages, [], 0
         return messages

@@ -5,13 +5,14 @@ Lives in the conductor's thread, which gives it the mailbox.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_sweep import clock
-from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief
+from pytest_sweep.executors.ray.desk import Desk
+from pytest_sweep.executors.ray.workers.errors import brief
+from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.model import events
-from pytest_sweep.wire.lastwords import Ending
+from pytest_sweep.wire.outbox import Numbered
 
 if TYPE_CHECKING:
     from pytest_sweep.executors.ray.workers.mailbox import Message
@@ -25,73 +26,81 @@ class Messages:
 
     Args:
         mailbox: the handle of the actor that holds the messages.
-        workers: those whose messages are read.
-        say: tells the engine of an event.
-        when_done: has a function called, later, with the result and the error of what Ray promises, one of them None.
+        desk: the conductor.
 
     Attributes:
         mailbox: the handle.
     """
 
-    def __init__(
-        self,
-        mailbox: Any,
-        workers: Mapping[str, WorkerHandle],
-        say: Callable[[events.Event], None],
-        when_done: Callable[..., None],
-    ) -> None:
+    def __init__(self, mailbox: Any, desk: Desk) -> None:
         self.mailbox = mailbox
-        self._workers = workers
-        self._say = say
-        self._when_done = when_done
+        self._desk = desk
+        self._processes: dict[str, RayProcess] = {}
         self._is_open = True
+        self._is_taking = False
 
     def open(self) -> None:
-        """Take messages from now on, until it is closed."""
-        self._when_done(self.mailbox.take.remote(MAIL_SECONDS), self._on_mail)
+        """Take messages from now on, until it is closed; not while the driver has too many to read, until `tick` finds room."""
+        if self._is_open and not self._is_taking and not self._desk.is_full:
+            self._is_taking = True
+            self._desk.when_done(self.mailbox.take.remote(MAIL_SECONDS), self._on_mail)
 
     def close(self) -> None:
         """Take no more messages; the mailbox may end."""
         self._is_open = False
 
-    def pass_on(self, worker: WorkerHandle, numbered: Sequence[Any]) -> None:
-        """Tell the engine what a worker has said, as far as nothing is missing before it."""
-        for event in worker.inbox.put(numbered):
-            self._say(event)
+    def tick(self) -> None:
+        """Go on where the driver had too many messages to read, and has not any more."""
+        self.open()
 
-    def complete(self, worker: WorkerHandle, result: CallResult, then: Callable[[], None]) -> None:
-        """Do `then` when everything that the worker has said during the call has been passed on."""
-        self.pass_on(worker, result.rest)
-        if worker.inbox.complete(result.last):
+    def expect(self, process: RayProcess) -> None:
+        """Read the messages of a process from now on."""
+        self._processes[process.name] = process
+
+    def forget(self, process: RayProcess) -> None:
+        """Read no more messages of a process."""
+        self._processes.pop(process.name, None)
+
+    def pass_on(self, process: RayProcess, numbered: Sequence[Numbered]) -> None:
+        """Tell the engine what a process has said, as far as nothing is missing before it."""
+        size = sum(len(packed[0]) for _, packed in numbered)
+        for event in process.inbox.put(numbered):
+            process.note(event)
+            self._desk.say(event, size)
+            size = 0
+
+    def complete(self, process: RayProcess, result: CallResult, then: Callable[[], None]) -> None:
+        """Do `then` when everything that the process has said during the call has been passed on."""
+        self.pass_on(process, result.rest)
+        if process.inbox.complete(result.last):
             then()
         else:
-            worker.last, worker.unfinished = result.last, then
+            process.last, process.unfinished = result.last, then
 
-    def tell_death(self, worker: WorkerHandle, ending: Ending) -> None:
-        """Tell the engine how the process of a worker has died, after what it had said by then."""
+    def after_death(self, process: RayProcess, then: Callable[[], None]) -> None:
+        """Do `then` when what a process that is dead had said by then has been passed on."""
         # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
-        worker.death, worker.takes_to_wait = ending, 2
+        process.after_death, process.takes_to_wait = then, 2
 
     def _on_mail(self, messages: list[Message] | None, error: Exception | None) -> None:
+        self._is_taking = False
         if messages is None:
             if self._is_open:
-                self._say(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {brief(error)}"))
+                self._desk.say(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {brief(error)}"))
             return
-        self.open()
-        by_name = {worker.name: worker for worker in self._workers.values()}
         for name, numbered in messages:
-            if name in by_name:
-                self.pass_on(by_name[name], numbered)
-        for worker in list(self._workers.values()):
-            self._after_mail(worker)
+            if name in self._processes:
+                self.pass_on(self._processes[name], numbered)
+        self.open()
+        for process in list(self._processes.values()):
+            self._after_mail(process)
 
-    def _after_mail(self, worker: WorkerHandle) -> None:
-        if worker.unfinished is not None and worker.inbox.complete(worker.last):
-            then, worker.unfinished = worker.unfinished, None
+    def _after_mail(self, process: RayProcess) -> None:
+        if process.unfinished is not None and process.inbox.complete(process.last):
+            then, process.unfinished = process.unfinished, None
             then()
-        if worker.death is not None:
-            worker.takes_to_wait -= 1
-            if worker.takes_to_wait == 0:
-                death, worker.death = worker.death, None
-                cause = f"the worker died while it ran the trial: {death.cause}"
-                self._say(events.WorkerDied(worker.id, cause, clock.wall(), death.kind, death.stacks))
+        if process.after_death is not None:
+            process.takes_to_wait -= 1
+            if process.takes_to_wait == 0:
+                then, process.after_death = process.after_death, None
+                then()

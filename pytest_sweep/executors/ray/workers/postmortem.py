@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.executors.ray.desk import Desk
-from pytest_sweep.executors.ray.workers.handle import WorkerHandle, brief, is_unavailable
+from pytest_sweep.executors.ray.workers.errors import brief, is_unavailable
+from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.model.events import Death
-from pytest_sweep.wire.lastwords import Ending
+from pytest_sweep.wire.lastwords import Ending, Found
 
 if TYPE_CHECKING:  # Imports Ray.
     from pytest_sweep.executors.ray.workers.spawn import Spawner
@@ -41,20 +42,20 @@ class Postmortem:
         self._spawner = spawner
         self._helpers: dict[str, Any] = {}
 
-    def request_stacks(self, worker: WorkerHandle, then: Callable[[], None]) -> None:
+    def request_stacks(self, worker: RayProcess, then: Callable[[], None]) -> None:
         """Have a worker that is stuck show its stacks, then do `then`, in any case."""
         self._ask(worker, "request_stacks", lambda _: then())
 
-    def examine(self, worker: WorkerHandle, error: Exception | None, then: Callable[[Ending], None]) -> None:
+    def examine(self, worker: RayProcess, error: Exception | None, then: Callable[[Ending], None]) -> None:
         """Find out how a worker died whose call ended with `error`, and pass it to `then`."""
 
-        def examined(found: tuple[str, bool] | None) -> None:
+        def examined(found: Found | None) -> None:
             # Where Ray only says that it does not reach the process, and nobody answers on its node, it is the node that is gone:
             # Ray itself is sure of that a minute later.
             if found is None and (is_unavailable(error) or not self._has_node(worker)):
                 then(NODE_LOST)
             else:
-                then(_ending(error, *(found or ("", False))))
+                then(_ending(error, found or Found()))
 
         if "node has died" in str(error) or not self._has_node(worker):
             then(NODE_LOST)
@@ -67,10 +68,10 @@ class Postmortem:
             self._spawner.kill(helper)
         self._helpers.clear()
 
-    def _has_node(self, worker: WorkerHandle) -> bool:
+    def _has_node(self, worker: RayProcess) -> bool:
         return any(node.id == worker.home for node in self._desk.nodes)
 
-    def _ask(self, worker: WorkerHandle, question: str, then: Callable[[Any], None]) -> None:
+    def _ask(self, worker: RayProcess, question: str, then: Callable[[Any], None]) -> None:
         """Ask the helper of the worker's node, and go on without an answer where none comes."""
         if worker.home not in self._helpers:
             self._helpers[worker.home] = self._spawner.start_helper(worker.home)
@@ -91,13 +92,16 @@ class Postmortem:
         self._desk.when_done(reference, answered)
 
 
-def _ending(error: Exception | None, stacks: str, memory_ran_out: bool) -> Ending:
-    """Put together what Ray knows, what faulthandler wrote, and what the kernel has counted."""
+def _ending(error: Exception | None, found: Found) -> Ending:
+    """Put together what Ray knows, what faulthandler wrote, and what the kernel says."""
+    stacks = found.stacks
+    if error is None:  # By us.
+        return Ending("killed", stacks=stacks)
     if type(error).__name__ == "OutOfMemoryError":
         return Ending(brief(error), Death.OUT_OF_MEMORY, stacks)
     for words, name in _SIGNALS.items():
         if f"Fatal Python error: {words}" in stacks:
             return Ending(f"killed by {name}", stacks=stacks)
-    if memory_ran_out:
-        return Ending("killed by the kernel, because memory ran out", Death.OUT_OF_MEMORY, stacks)
+    if type(error).__name__ == "ActorDiedError":
+        return found.killed("killed" if found.was_out_of_memory else brief(error))
     return Ending(brief(error), stacks=stacks)

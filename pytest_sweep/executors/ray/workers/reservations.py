@@ -123,10 +123,12 @@ class Reservations:
     def nodes_of(self, reservation: Reservation) -> tuple[str, ...]:
         """Return the node of each bundle of a group that is there."""
         pinned = [bundle.labels.get(NODE_ID, "") for bundle in reservation.bundles]
-        if not all(pinned):
-            placed = self._table(reservation.group)["bundles_to_node_id"]
-            pinned = [placed[number] for number in range(len(reservation.bundles))]
-        return tuple(pinned)
+        return tuple(pinned) if all(pinned) else self.placed_on(reservation)
+
+    def placed_on(self, reservation: Reservation) -> tuple[str, ...]:
+        """Return the node of each bundle of a group that is there, as Ray has placed it, whatever labels were asked for."""
+        placed = self._table(reservation.group)["bundles_to_node_id"]
+        return tuple(placed[number] for number in range(len(reservation.bundles)))
 
     def release(self, reservation: Reservation) -> None:
         """Give a group back, or ask for it no more, whether it has been granted or not."""
