@@ -11,6 +11,8 @@ _UNITS = {
 }  # fmt: skip
 _SIZE = re.compile(r"\s*(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>[a-zA-Z]*)\s*")
 
+_LARGEST = 1e18
+
 
 def parse_size(text: str) -> int:
     """Return the bytes of a size: ``"4GiB"``, ``"500 MB"``, or a number of bytes.
@@ -21,7 +23,13 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None or match["unit"].lower() not in _UNITS:
         raise ValueError(f"{text!r} cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'")
-    return int(float(match["amount"]) * _UNITS[match["unit"].lower()])
+    size = float(match["amount"]) * _UNITS[match["unit"].lower()]
+    if size > _LARGEST:
+        shown = text if len(text) < 30 else f"{text[:20]}..."
+        raise ValueError(
+            f"{shown!r} is more than any machine has: write bytes, or a number and a unit such as '4GiB' or '500MB'"
+        )
+    return int(size)
 
 
 def size_words(size: int) -> str:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 """Ray's strategies for the bundles of a placement group."""
 
+MOST_WORKERS = 1_000_000
+"""How many workers a gang may have at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -79,6 +82,9 @@ def _count(name: str, value: object, problems: list[str]) -> int | None:
         return None
     if value < 1:
         problems.append(f"{name}={value!r} is less than one")
+        return None
+    if value > MOST_WORKERS:
+        problems.append(f"{name} is more than {MOST_WORKERS:,}, which no cluster has room for")
         return None
     return value
 

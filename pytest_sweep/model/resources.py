@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from pytest_sweep.sizes import parse_size
 
+_MANY = 1e9
+_TOO_MUCH = 1e18
+"""No node has so many bytes, nor anything else: larger amounts are refused before somebody computes with them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -70,11 +74,12 @@ class Resources:
         return Resources(round(self.cpu * count, 4), round(self.gpu * count, 4), self.memory * count, custom)
 
     def how_often(self, room: Resources) -> float:
-        """Return how many such requests fit into `room` at once; infinity for one that asks for nothing."""
+        """Return how many such requests fit into `room` at once, up to a billion; infinity for one that asks for nothing."""
         have = dict(room.custom)
-        pairs = [(self.cpu, room.cpu), (self.gpu, room.gpu), (float(self.memory), float(room.memory))]
+        pairs: list[tuple[float, float]] = [(self.cpu, room.cpu), (self.gpu, room.gpu), (self.memory, room.memory)]
         pairs += [(amount, have.get(name, 0.0)) for name, amount in self.custom]
-        return min((math.floor((there + 1e-4) / amount) for amount, there in pairs if amount), default=math.inf)
+        counts = (_times(amount, there) for amount, there in pairs if amount)
+        return min(counts, default=math.inf)
 
     def _combined(self, other: Resources, sign: int) -> Resources:
         custom = self.custom
@@ -96,9 +101,23 @@ class Resources:
         return ", ".join(parts) or "no resources"
 
 
+def _times(amount: float, there: float) -> int:
+    """Return how often `amount` is in `there`: never for what is infinite, a billion times for what is next to nothing."""
+    if amount > there + 1e-4:  # Also what is infinite, or too long a number to be divided by.
+        return 0
+    times = (there + 1e-4) / amount
+    return math.floor(times) if abs(times) < _MANY else int(math.copysign(_MANY, times))
+
+
 def _amount(name: str, value: object, problems: list[str]) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         problems.append(f"{name}={value!r} is not a number")
+        return 0.0
+    assert isinstance(value, (int, float))
+    if abs(value) >= _TOO_MUCH:
+        amount = "a number of that size" if isinstance(value, int) else repr(value)
+        problems.append(f"{name}={amount} is more than any node has")
         return 0.0
     if value < 0:
         problems.append(f"{name}={value!r} is negative")
