@@ -17,8 +17,8 @@ class StartWorker:
     Attributes:
         worker: its id.
         resources: what it holds; for a gang, what each of its bundles holds.
-        nodes: the node of each bundle; the worker itself is on the first one. Empty leaves them to the cluster's autoscaler.
-        placement: how many bundles there are; how they are laid out, where `nodes` does not say it.
+        nodes: the node of each bundle; the worker itself is on the first one. Never empty.
+        placement: how many bundles there are, and how they are laid out.
     """
 
     worker: str
@@ -94,6 +94,21 @@ class StopShared:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestResources:
+    """Tell the cluster's autoscaler how much the run could use: what its workers hold already, and what waits.
+
+    It is the size that the cluster should have for this run, not what is missing, as `ray.autoscaler.sdk.request_resources` wants it; what
+    others hold is not in it. Each request replaces the one before, and holds until the next one; an empty one withdraws it. At most some
+    hundred waiting trials are in it: as these get workers, more are asked for. Executors without an autoscaler are never told.
+
+    Attributes:
+        bundles: pairs of resources that fit on one node, and how many of them there should be room for at once.
+    """
+
+    bundles: tuple[tuple[Resources, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Store this event, then show it."""
 
@@ -110,4 +125,7 @@ class EndRun:
 
 WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials
 SharedCommand = BuildShared | StopShared
-Command = WorkerCommand | SharedCommand | Record | EndRun
+ExecutorCommand = WorkerCommand | SharedCommand | RequestResources
+"""What executors carry out."""
+
+Command = ExecutorCommand | Record | EndRun

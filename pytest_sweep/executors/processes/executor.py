@@ -125,14 +125,14 @@ class ProcessesExecutor:
             say=self._happened.put,
         )
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass an order on to a process."""
         assert self._builders is not None
         if isinstance(command, commands.BuildShared):
             self._builders.build(command.fixture)
         elif isinstance(command, commands.StopShared):
             self._builders.stop(command.fixture)
-        else:
+        elif not isinstance(command, commands.RequestResources):  # There is no autoscaler to ask.
             self._execute(command, tasks, self._builders.offers(tasks))
 
     def _execute(self, command: commands.WorkerCommand, tasks: Sequence[Task], offers: Mapping[str, Any]) -> None:

@@ -127,7 +127,7 @@ class Conductor(threading.Thread):
         messages.open()
         self._is_open = True
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task]) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task]) -> None:
         """Do what the engine commands."""
         if isinstance(command, commands.RunTrials):
             self._workers.run(command, tasks, self._shared.offers(tasks))
@@ -141,6 +141,8 @@ class Conductor(threading.Thread):
             self._shared.build(command.fixture)
         elif isinstance(command, commands.StopShared):
             self._shared.stop(command.fixture)
+        elif isinstance(command, commands.RequestResources):
+            pass
         else:
             self._workers.stop(command)
 

@@ -89,7 +89,7 @@ class RayExecutor:
         environ = {name: value for name, value in spec.environ.items() if name not in GRANTED}
         self._conductor.tell(self._conductor.open, replace(spec, environ=environ))
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass a command on to the conductor."""
         self._conductor.tell(self._conductor.execute, command, tasks)
 
