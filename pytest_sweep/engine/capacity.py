@@ -27,7 +27,7 @@ class Capacity:
         due: the shapes that workers have made room for by stopping.
         has_leaving: whether any node will be gone soon.
         excluded: the nodes on which no worker can be started, with the causes; those that have gone, too.
-        future: the node types that an autoscaler could add.
+        refused: the nodes on which the cluster did not grant what was asked for.
     """
 
     def __init__(self, future: Iterable[Resources] = ()) -> None:
@@ -39,12 +39,13 @@ class Capacity:
         self.future = tuple(future)
         # A cluster has thousands of workers, and every event asks for the few that idle, or how many there are of a shape.
         self._in_state: dict[WorkerState, dict[str, Worker]] = {state: {} for state in WorkerState}
-        self._counts: Counter[tuple[Shape, WorkerState | None]] = Counter()
+        self._counts: Counter[Shape] = Counter()
+        self._starting: Counter[Shape] = Counter()
         self._idle: dict[Shape, dict[str, Worker]] = {}
         self._on_node: dict[str, dict[str, Worker]] = {}
         self._promised: Counter[Shape] = Counter()
         self._sites: dict[str, Site] = {}
-        self._refused: set[str] = set()
+        self.refused: set[str] = set()
         self._made = 0
 
     # Nodes
@@ -55,14 +56,14 @@ class Capacity:
         # Those with GPUs are taken last, so that their CPUs are there for who needs a GPU.
         there = sorted(nodes, key=lambda node: node.resources.gpu)
         self._sites = {node.id: Site(node, node.resources.minus(node.taken), cores(node.resources)) for node in there}
-        self._refused &= set(self._sites)
+        self.refused &= set(self._sites)
         self.has_leaving = any(node.is_leaving for node in there)
         for worker in self.workers.values():
             self._take(worker)
         for id_, site in self._sites.items():
             old = before.get(id_)
             if old is not None and not old.node.taken.fits(site.node.taken):
-                self._refused.discard(id_)  # Others have given some of it back.
+                self.refused.discard(id_)  # Others have given some of it back.
             if old is None or not site.free.fits(old.free) or replace(site.node, taken=old.node.taken) != old.node:
                 self.gained[id_] = None
         self.gained = {id_: None for id_ in self.gained if id_ in self._sites}
@@ -73,11 +74,7 @@ class Capacity:
 
     def refuse(self, nodes: Iterable[str], *, is_refused: bool = True) -> None:
         """Note that the cluster does not grant what was asked for on these nodes, so that others are tried first."""
-        (self._refused.update if is_refused else self._refused.difference_update)(nodes)
-
-    def is_refused(self, node: str) -> bool:
-        """Say whether the cluster did not grant what was asked for on `node`."""
-        return node in self._refused
+        (self.refused.update if is_refused else self.refused.difference_update)(nodes)
 
     def expect_room(self) -> None:
         """Have all nodes looked at again."""
@@ -140,7 +137,7 @@ class Capacity:
     def with_room(self, nodes: Iterable[str], cpu: float) -> list[str]:
         """Return those of `nodes` that have so many CPUs free, those to be tried first before the others."""
         there = [node for node in nodes if node in self._sites and cpu <= self._sites[node].free.cpu + 1e-4]
-        return sorted(there, key=lambda node: (node in self._refused, self._sites[node].node.resources.gpu))
+        return sorted(there, key=lambda node: (node in self.refused, self._sites[node].node.resources.gpu))
 
     def place_when_empty(self, shape: Shape, *, with_excluded: bool = False) -> tuple[str, ...] | None:
         """Return the nodes that a worker of `shape` would be on if all were empty; None if they are too few, or too small."""
@@ -180,7 +177,8 @@ class Capacity:
         self._made += 1
         worker = Worker(f"worker-{self._made}", shape, nodes, self._demand(shape, nodes))
         self.workers[worker.id] = self._in_state[worker.state][worker.id] = worker
-        self._count(worker, 1)
+        self._counts[shape] += 1
+        self._starting[shape] += 1
         self._take(worker)
         for node in worker.holds:
             self._on_node.setdefault(node, {})[worker.id] = worker
@@ -191,25 +189,24 @@ class Capacity:
         self._leave_state(worker)
         worker.state, worker.is_stuck = state, False
         self._in_state[state][worker.id] = worker
-        self._count(worker, 1)
-        if state is WorkerState.IDLE:
+        if state is WorkerState.STARTING:
+            self._starting[worker.shape] += 1
+        elif state is WorkerState.IDLE:
             self._idle.setdefault(worker.shape, {})[worker.id] = worker
 
     def stick(self, worker: Worker) -> None:
         """Note that a starting worker is not granted what it asks for, so that another one is to be started in its place."""
-        self._count(worker, -1)
+        _subtract(self._starting, worker.shape)
         worker.is_stuck = True
-        self._count(worker, 1)
 
     def remove(self, worker: Worker) -> None:
         """Forget a worker; its resources are free again."""
         del self.workers[worker.id]
         self._leave_state(worker)
+        _subtract(self._counts, worker.shape)
         if worker.makes_room_for is not None:
             shape = worker.makes_room_for[0]
-            self._promised[shape] -= 1
-            if not self._promised[shape]:
-                del self._promised[shape]
+            _subtract(self._promised, shape)
             self.due[shape] = None
         for node in worker.holds:
             on_node = self._on_node[node]
@@ -237,41 +234,34 @@ class Capacity:
         """Return the workers that are in `state`, those that have been for longer first; of one shape if it is given."""
         return [w for w in self._in_state[state].values() if shape is None or w.shape == shape]
 
-    def number_in(self, state: WorkerState) -> int:
-        """Return how many workers are in `state`."""
-        return len(self._in_state[state])
-
     def idle(self, shape: Shape) -> list[Worker]:
         """Return the workers of `shape` that idle, those that have for longer first."""
         return list(self._idle.get(shape, {}).values())
 
-    def count(self, shape: Shape, state: WorkerState | None = None) -> int:
-        """Return how many workers of `shape` there are, in one state if it is given; those that start, without stuck ones."""
-        return self._counts.get((shape, state), 0)
+    def count(self, shape: Shape) -> int:
+        """Return how many workers of `shape` there are."""
+        return self._counts.get(shape, 0)
+
+    def starting(self, shape: Shape) -> int:
+        """Return how many workers of `shape` are starting, without those that are stuck."""
+        return self._starting.get(shape, 0)
 
     def _leave_state(self, worker: Worker) -> None:
-        self._count(worker, -1)
         del self._in_state[worker.state][worker.id]
-        if worker.state is WorkerState.IDLE:
+        if worker.state is WorkerState.STARTING and not worker.is_stuck:
+            _subtract(self._starting, worker.shape)
+        elif worker.state is WorkerState.IDLE:
             idle = self._idle[worker.shape]
             del idle[worker.id]
             if not idle:
                 del self._idle[worker.shape]
-
-    def _count(self, worker: Worker, change: int) -> None:
-        for state in (None,) if worker.is_stuck else (worker.state, None):
-            count = self._counts[worker.shape, state] + change
-            if count:
-                self._counts[worker.shape, state] = count
-            else:
-                del self._counts[worker.shape, state]
 
     def rooms(
         self, shape: Shape, nodes: Iterable[str] | None, changed: Mapping[str, Site]
     ) -> Iterator[tuple[str, Resources]]:
         """Yield the nodes that a worker of `shape` may go to and what is free there; those that are `changed` as they are there."""
         if nodes is None:
-            nodes = sorted(self._sites, key=self._refused.__contains__) if self._refused else self._sites
+            nodes = sorted(self._sites, key=self.refused.__contains__) if self.refused else self._sites
         for node in nodes:
             if self._suits(node, shape):
                 site = changed.get(node) or self._sites[node]
@@ -298,3 +288,9 @@ class Capacity:
         for node in worker.holds:
             if node in self._sites:
                 self._sites[node].take(worker)
+
+
+def _subtract(counts: Counter[Shape], shape: Shape) -> None:
+    counts[shape] -= 1
+    if not counts[shape]:
+        del counts[shape]

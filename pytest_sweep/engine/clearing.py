@@ -62,7 +62,7 @@ class Clearing:
 
     def _free_slots(self, spare: Iterable[Worker]) -> None:
         """Stop idle workers where only their number stands in the way."""
-        stopping = self._capacity.number_in(WorkerState.STOPPING)
+        stopping = len(self._capacity.in_state(WorkerState.STOPPING))
         wanted = sum(
             self._demand.lacking(shape)
             for shape in self._demand.oldest()

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from pytest_sweep.engine.capacity import Capacity
-from pytest_sweep.engine.worker import Shape, WorkerState
+from pytest_sweep.engine.worker import Shape
 
 LOOKED_AT = 8
 """How many shapes are tried from each side when a node has room again: the oldest, the smallest, and some others in turn."""
@@ -47,7 +47,7 @@ class Demand:
     def lacking(self, shape: Shape) -> int:
         """Return how many more workers of `shape` would find something to do."""
         queue = self._queues.get(shape)
-        return 0 if queue is None else len(queue) - self._capacity.count(shape, WorkerState.STARTING)
+        return 0 if queue is None else len(queue) - self._capacity.starting(shape)
 
     def note(self, shape: Shape, now: float) -> None:
         """Look at what waits for `shape`: there may be more of it, or fewer workers."""

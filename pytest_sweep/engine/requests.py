@@ -60,7 +60,7 @@ class Requests:
         for shape, queue in self._ledger.queues.items():
             if left <= 0:
                 break
-            count = min(len(queue) - self._capacity.count(shape, WorkerState.STARTING), left)
+            count = min(len(queue) - self._capacity.starting(shape), left)
             if count > 0 and self._capacity.could_scale_to(shape):
                 left -= count
                 self._add(waiting, shape, count)

@@ -177,7 +177,7 @@ class Staffing:
                 self.demand.note(worker.shape, self.workers.now)
         for worker in late:
             if worker.shape not in without_room:
-                others = [n for n in self.reservations.allowed(worker.shape) if not self.capacity.is_refused(n)]
+                others = [n for n in self.reservations.allowed(worker.shape) if n not in self.capacity.refused]
                 where = sketch.place(worker.shape, others)
                 if where is not None:
                     sketch.hold(worker.shape, where)
