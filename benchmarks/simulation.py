@@ -1,4 +1,4 @@
-"""The controller with simulated workers: ``python -m benchmarks.simulation NODES TRIALS`` writes what it took to simulation.json."""
+"""The controller with simulated workers: ``python -m benchmarks.simulation NODES TRIALS [SHAPES]`` writes simulation.json."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -25,16 +26,19 @@ class Simulation:
 
     Args:
         nodes: how many, of `CPUS` each.
-        trials: how many, of one CPU each.
+        trials: how many, of one CPU each, or of up to four where there are many shapes.
+        shapes: how many different amounts of resources they ask for, in turn.
     """
 
-    def __init__(self, nodes: int, trials: int) -> None:
+    def __init__(self, nodes: int, trials: int, shapes: int = 1) -> None:
         sweep = Sweep("test_it.py::train", "train")
         self.trials = [
-            Trial(f"{n:016x}", f"test_it.py::train[{n}]", f"train[{n}]", sweep, {"n": n}) for n in range(trials)
+            Trial(f"{n:016x}", f"test_it.py::train[{n}]", f"train[{n}]", sweep, {"n": n}, _size(n % shapes))
+            for n in range(trials)
         ]
         self._nodes = tuple(
-            events.Node(f"node-{n}", f"10.0.{n // 250}.{n % 250}", Resources(float(CPUS))) for n in range(nodes)
+            events.Node(f"node-{n}", f"10.0.{n // 250}.{n % 250}", Resources(float(CPUS), memory=2**40))
+            for n in range(nodes)
         )
         self.controller = Controller()
         self.events = 0
@@ -73,22 +77,27 @@ class Simulation:
     def _run(self, command: commands.RunTrials) -> None:
         delay = 0.0
         for key, attempt in command.trials:
-            self._later(delay, events.TrialStarted(key, attempt, self._now + delay, "10.0.0.1:1"))
+            began = self._now + delay
+            self._later(delay, events.TrialStarted(key, attempt, began, "10.0.0.1:1", lease=command.lease))
             delay += _SECONDS
-            end = events.TrialFinished(
-                key, attempt, TrialState.TERMINATED, {"value": 1}, None, _SECONDS, self._now + delay
-            )
+            state, ended = TrialState.TERMINATED, self._now + delay
+            end = events.TrialFinished(key, attempt, state, {"value": 1}, None, _SECONDS, ended, lease=command.lease)
             self._later(delay, end)
-        self._later(delay, events.BatchDone(command.worker))
+        self._later(delay, events.BatchDone(command.worker, command.lease))
 
     def _later(self, delay: float, event: events.Event) -> None:
         self._count += 1
         heapq.heappush(self._due, (self._now + delay, self._count, event))
 
 
-def main(nodes: int, trials: int) -> None:
+@cache
+def _size(shape: int) -> Resources:
+    return Resources(cpu=1.0 + shape % 4, memory=shape * 2**20)
+
+
+def main(nodes: int, trials: int, shapes: int = 1) -> None:
     """Simulate, and write what it took."""
-    simulation = Simulation(nodes, trials)
+    simulation = Simulation(nodes, trials, shapes)
     before = psutil.Process().memory_info().rss
     simulation.run()
     result = {
@@ -100,4 +109,4 @@ def main(nodes: int, trials: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

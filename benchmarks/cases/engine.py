@@ -11,15 +11,20 @@ from benchmarks.measuring import Sample
 from benchmarks.model import Case, Contestant, Mark, Round, figure, ratio
 
 _SCHEDULER, _TENTH = "scheduler", "scheduler, a tenth"
+_FEW, _MANY = "scheduler, 100 shapes", "scheduler, 4,000 shapes"
 
 
-def simulated(name: str, nodes: int, trials: int) -> Contestant:
-    """Return a simulation of `trials` on `nodes` of eight CPUs."""
+def simulated(name: str, nodes: int, trials: int, shapes: int = 1) -> Contestant:
+    """Return a simulation of `trials` that ask for `shapes` different amounts, on `nodes` of eight CPUs."""
 
     def finish(folder: Path, sample: Sample) -> Sample:
         return {**sample, **json.loads((folder / "simulation.json").read_text(encoding="utf-8"))}
 
-    return Contestant(name, ("-m", "benchmarks.simulation", str(nodes), str(trials)), finish=finish)
+    return Contestant(name, ("-m", "benchmarks.simulation", str(nodes), str(trials), str(shapes)), finish=finish)
+
+
+def _flatness(round_: Round) -> float:
+    return round_[_MANY]["microseconds"] / round_[_FEW]["microseconds"]
 
 
 def _linearity(round_: Round) -> float:
@@ -30,11 +35,18 @@ CASES = (
     Case(
         "scheduler",
         "the scheduler alone, simulated: 1,000 nodes, 1,000,000 trials",
-        (simulated(_SCHEDULER, 1000, 1_000_000), simulated(_TENTH, 1000, 100_000)),
+        (
+            simulated(_SCHEDULER, 1000, 1_000_000),
+            simulated(_TENTH, 1000, 100_000),
+            simulated(_FEW, 10, 8_000, 100),
+            simulated(_MANY, 10, 8_000, 4_000),
+        ),
         (
             Mark("an event", figure(_SCHEDULER, "microseconds"), 20.0, unit="µs", is_relative=False),
             Mark("an event, 100,000 trials", figure(_TENTH, "microseconds"), unit="µs", is_relative=False),
             Mark("of the memory a trial of 100,000", _linearity, 1.1),
+            Mark("an event, 4,000 shapes", figure(_MANY, "microseconds"), 200.0, unit="µs", is_relative=False),
+            Mark("4,000 shapes, of 100", _flatness, 3.0),
         ),
     ),
 )

@@ -1,32 +1,35 @@
 """Decides what runs when and where: events in, commands out, no input or output, no clock of its own.
 
-Its promises: a trial is finished once, and never lost; what an older attempt sends is refused; the resources of all workers on
-a node never exceed what it has. What became of the trials is the ledger's business, which workers there are the workers's.
+Its promises: a trial is finished once, and never lost; what does not belong to the current hand-out of a trial is refused; what our workers
+hold on a node never exceeds what it has; no trial is ended for a limit that it has not exceeded. What became of the trials is the
+ledger's business, which workers there are is the staffing's, what takes too long the deadlines'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
-from pytest_sweep.durations import duration_words
-from pytest_sweep.engine.capacity import WorkerState
+from pytest_sweep.engine.accepting import Acceptance
+from pytest_sweep.engine.clock import Clock
+from pytest_sweep.engine.deadlines import Deadlines
 from pytest_sweep.engine.dealing import Dealer
+from pytest_sweep.engine.endings import Endings
 from pytest_sweep.engine.failures import Failures
-from pytest_sweep.engine.limits import Budget, Phase, SameFailures
+from pytest_sweep.engine.limits import Budget, SameFailures
 from pytest_sweep.engine.pacing import Pacing
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.requests import Requests
+from pytest_sweep.engine.staffing import Staffing
+from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.waiting import Explainer
+from pytest_sweep.engine.worker import WorkerState
 from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedBuilding, SharedEvent, SharedLost, SharedReady, SharedStopped
 from pytest_sweep.model.trials import Trial
 from pytest_sweep.model.waiting import Waiting
-
-DRAINED = "its node was drained: the trial goes on elsewhere"
 
 
 class Controller:
@@ -35,25 +38,34 @@ class Controller:
     Args:
         policy: the settings.
         future: the node types that an autoscaler could add.
+        can_kill: whether the executor can end a trial; where it cannot, no limit of a trial is checked.
     """
 
-    def __init__(self, policy: Policy | None = None, future: Iterable[Resources] = ()) -> None:
+    def __init__(
+        self, policy: Policy | None = None, future: Iterable[Resources] = (), *, can_kill: bool = True
+    ) -> None:
         self._policy = policy or Policy()
+        self._can_kill = can_kill
         self._ledger = Ledger()
-        self._workers = Workers(self._policy, self._ledger.queues, future)
+        self._clock = Clock(has_stalls=can_kill)
+        budget = Budget(self._policy.budget, self._policy.grace)
+        self._deadlines = Deadlines(self._ledger, self._policy, budget)
+        self._workers = Workers(self._deadlines.within, future)
+        self._ledger.shared.within = self._deadlines.within
         self.capacity = self._workers.capacity
-        self._failures = Failures(self._ledger, self._policy)
-        self._budget = Budget(self._policy.budget, self._policy.grace)
-        self._same_failures = SameFailures(self._policy.abort_after)
-        self._pacing = Pacing()
-        self._dealer = Dealer(self._ledger, self._workers, self._pacing, self._same_failures)
-        self._saved: dict[str, int] = {}
-        self._ended = False
-        self._progressed = 0.0
-        self._endings: list[commands.EndRun] = []
+        self._staffing = Staffing(self._policy, self._ledger, self._workers)
+        self._failures = Failures(self._ledger, self._deadlines)
+        self._endings = Endings(self._ledger, self._workers, budget, self._policy)
+        same_failures, pacing = SameFailures(self._policy.abort_after), Pacing()
+        self._dealer = Dealer(self._ledger, self._workers, pacing, self._deadlines, same_failures)
+        self._acceptance = Acceptance(self._ledger, self._clock, pacing, same_failures, self._endings)
+        self._requests = Requests(self._ledger, self.capacity, self._policy)
+        self._ended = self._is_fatal = False
+        self._others: list[commands.Command] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.TrialsAdded: self._on_trials_added,
             events.NodesChanged: self._on_nodes_changed,
+            events.Advanced: self._on_advanced,
             events.Tick: self._on_tick,
             events.RunEnding: self._on_run_ending,
             events.WorkerStarting: self._on_worker_starting,
@@ -62,12 +74,12 @@ class Controller:
             events.WorkerDied: self._on_worker_died,
             events.WorkerStopped: self._on_worker_stopped,
             events.SessionExited: self._on_session_exited,
-            events.TeardownStarted: lambda _: None,
             events.BatchDone: self._on_batch_done,
-            events.TrialStarted: self._on_trial_started,
-            events.TrialReported: self._on_trial_reported,
-            events.TrialFinished: self._on_trial_finished,
-            events.TrialReturned: self._on_trial_returned,
+            events.TeardownStarted: self._on_teardown_started,
+            events.TrialStarted: self._acceptance.started,
+            events.TrialReported: self._acceptance.reported,
+            events.TrialFinished: self._on_trial_left,
+            events.TrialReturned: self._on_trial_left,
             SharedBuilding: self._on_shared,
             SharedReady: self._on_shared,
             SharedLost: self._on_shared,
@@ -81,18 +93,21 @@ class Controller:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the budget is spent: what was not run then, was not for that."""
-        return self._budget.phase is not Phase.RUNNING
+        """Whether the budget was spent before all trials had run: what was not run then, was not for that."""
+        return self._endings.is_out_of_time
 
     @property
     def stalled(self) -> float | None:
-        """For how many seconds no trial has begun, reported or ended; None while that is less than `Policy.stall`."""
-        seconds = self._workers.now - self._progressed
+        """For how many seconds no trial has begun, reported or ended; None while that is less than `Policy.stall`.
+
+        Seconds in which the driver took no events do not count: nobody knows yet what happened in them.
+        """
+        seconds = self._clock.horizon - self._acceptance.progressed
         return None if seconds < self._policy.stall or self.done else seconds
 
     def waiting(self) -> Waiting:
         """Return what waits now, for what, and who has it."""
-        return Explainer(self._ledger, self._workers, self._policy).waiting(self.stalled)
+        return Explainer(self._ledger, self._staffing, self._policy).waiting(self.stalled)
 
     def trial(self, key: str) -> Trial:
         """Return the trial of this key."""
@@ -115,6 +130,7 @@ class Controller:
         for worker in list(self.capacity.workers.values()):
             if worker.state is not WorkerState.KILLED:  # It is stopped when it is dead.
                 self._workers.stop(worker)
+        self._add(self._requests.withdraw())
         return self._take_commands()
 
     def stop_shared(self) -> list[commands.Command]:
@@ -127,32 +143,45 @@ class Controller:
         """Whether a shared fixture has not been torn down."""
         return not self._ledger.shared.are_over
 
+    def _add(self, command: commands.Command | None) -> None:
+        if command is not None:
+            self._others.append(command)
+
     def _take_commands(self) -> list[commands.Command]:
-        endings, self._endings = self._endings, []
+        others, self._others = self._others, []
         shared = self._ledger.shared.take_orders()
-        return [*shared, *self._workers.take_orders(), *self._ledger.take_records(), *endings]
+        return [*shared, *self._workers.take_orders(), *self._ledger.take_records(), *others]
 
     # What comes from the driver
 
     def _on_trials_added(self, event: events.TrialsAdded) -> None:
         self._ledger.add(event.trials, event.attempts, self._workers.now)
-        self._progressed = self._workers.now
+        self._acceptance.progressed = self._workers.now
         self._dispatch()
 
     def _on_nodes_changed(self, event: events.NodesChanged) -> None:
-        self._workers.set_nodes(event.nodes)
+        self._staffing.set_nodes(event.nodes)
         self._dispatch()
 
+    def _on_advanced(self, event: events.Advanced) -> None:
+        self._acceptance.progressed += self._clock.advance(event.now)
+        self._workers.now = self._deadlines.now = event.now
+        self._endings.close(event.now, self._clock.horizon)
+
     def _on_tick(self, event: events.Tick) -> None:
-        has_room = self._workers.tick(event.now)
+        self._workers.now = self._deadlines.now = event.now
+        horizon = self._clock.tick(event.now)
+        has_room = self._staffing.tick(horizon)
         if self._ledger.release_delayed(event.now) or has_room:
             self._dispatch()
-        for worker in self.capacity.in_state(WorkerState.BUSY) if self._failures.has_limits else ():
-            if (key := self._failures.overdue(worker, event.now)) is not None:
-                self._workers.kill(worker, timed_out=key)
-        if self._budget.tick(event.now):
-            self._close()
-        self._cut_off_saved()
+        if self._can_kill:
+            self._deadlines.enforce(self._workers, horizon)
+        self._endings.close(event.now, horizon)
+        if not self._clock.is_catching_up:
+            self._endings.cut_off_saved()
+        self._add(None if self._ended else self._requests.tick(event.now))
+        if self.capacity.excluded and not self.done:
+            self._add(self._endings.hopeless())
 
     def _on_run_ending(self, event: events.RunEnding) -> None:
         self._ended = True
@@ -163,14 +192,14 @@ class Controller:
     def _on_worker_starting(self, event: events.WorkerStarting) -> None:
         worker = self.capacity.workers.get(event.worker)
         if worker is not None and worker.state is WorkerState.STARTING:
-            worker.is_granted, worker.since = event.is_granted, self._workers.now
+            self._staffing.note_start(worker, is_granted=event.is_granted)
 
     def _on_worker_started(self, event: events.WorkerStarted) -> None:
         worker = self.capacity.workers.get(event.worker)
         if worker is None or worker.state is not WorkerState.STARTING:
             return
-        if not worker.nodes and event.nodes:
-            self.capacity.locate(worker, event.nodes)
+        self._staffing.note_start(worker, is_granted=True)
+        worker.teardown = None
         self._workers.idle(worker)
         # It works once before it may have to yield: else, where workers take longer to start than `Policy.patience`, two shapes
         # would stop each other's workers for ever.
@@ -179,15 +208,32 @@ class Controller:
         self._dispatch()
 
     def _on_worker_failed(self, event: events.WorkerFailed) -> None:
-        self._endings.append(commands.EndRun(event.cause))
+        if not event.nodes:
+            self._add(commands.EndRun(event.cause))
+            return
+        worker = self.capacity.workers.get(event.worker)
+        if worker is not None:
+            for finished in self._failures.unfinished(worker, self._workers.now):
+                self._acceptance.finish(finished)
+            self._workers.remove(worker)
+        for node in event.nodes:
+            if node not in self.capacity.excluded:
+                known = self.capacity.node(node)
+                self._ledger.record(events.NodeExcluded(node if known is None else known.address, event.cause))
+                self._staffing.exclude(node, event.cause)
+        self._dispatch()
+        if not self.done:
+            self._add(self._endings.hopeless())
 
     def _on_session_exited(self, event: events.SessionExited) -> None:
-        self._endings.append(commands.EndRun(event.reason, event.status, event.kind))
+        self._is_fatal = True
+        self._add(commands.EndRun(event.reason, event.status, event.kind))
 
     def _on_worker_stopped(self, event: events.WorkerStopped) -> None:
         worker = self.capacity.workers.get(event.worker)
         if worker is not None:
-            self.capacity.remove(worker)
+            self._deadlines.record_teardown(worker, self._workers.now - worker.since)
+            self._workers.remove(worker)
             self._dispatch()
 
     def _on_worker_died(self, event: events.WorkerDied) -> None:
@@ -197,125 +243,57 @@ class Controller:
         if worker.state is WorkerState.STOPPING:
             self._on_worker_stopped(events.WorkerStopped(worker.id))
             return
-        if worker.moves:
-            event = replace(event, kind=events.Death.NODE_LOST, cause=DRAINED)
-        elif self._workers.is_stranded(worker):
-            event = replace(event, kind=events.Death.NODE_LOST)
-        for finished in self._failures.bury(worker, event, self._workers.now):
-            self._finish(finished)
-        self._workers.restart(worker)
+        is_stranded = self._workers.is_stranded(worker)
+        for finished in self._failures.bury(worker, event, self._workers.now, is_stranded=is_stranded):
+            self._acceptance.finish(finished)
+        self._staffing.go_on(worker)
         self._dispatch()
 
     def _on_batch_done(self, event: events.BatchDone) -> None:
         worker = self.capacity.workers.get(event.worker)
-        if worker is None or worker.state not in (WorkerState.BUSY, WorkerState.KILLED):
+        if worker is None or worker.state not in (WorkerState.BUSY, WorkerState.KILLED) or event.lease != worker.lease:
             return
-        for key in reversed(list(worker.batch)):
-            self._ledger.requeue(self._ledger[key])
-        if worker.state is WorkerState.KILLED:
-            # It has ended its call while it was being killed, so that nobody will see it die in one.
-            self._workers.restart(worker)
-            self._dispatch()
-        elif worker.shape.fresh_process:
-            self._workers.restart(worker)
+        if self._is_fatal:  # The trial that ended the session has no end of its own, and needs none.
+            return
+        for finished in self._failures.unfinished(worker, self._workers.now):
+            self._acceptance.finish(finished)
+        worker.teardown = None
+        if worker.state is WorkerState.KILLED or worker.shape.fresh_process:
+            # A killed one has ended its call while it was being killed, so that nobody will see it die in one.
+            worker.timed_out, worker.moves, worker.teardown_timed_out = None, False, False
+            self._staffing.go_on(worker)
         else:
             self._workers.idle(worker)
-            self._dispatch()
-
-    def _on_trial_started(self, event: events.TrialStarted) -> None:
-        entry = self._ledger.current(event.key, event.attempt)
-        if entry is not None:
-            self._mark_progress(entry)
-            self._ledger.start(entry, event)
-
-    def _on_trial_reported(self, event: events.TrialReported) -> None:
-        entry = self._ledger.current(event.key, event.attempt)
-        if entry is None:
-            return
-        self._progressed = self._workers.now
-        self._ledger.record(event)
-        is_leaving = entry.worker is not None and self._workers.is_leaving(entry.worker)
-        if event.checkpoint is not None and (self.out_of_time or is_leaving):
-            # It can go on from here another time, or elsewhere; if its end has arrived, too, by the next tick, so much the better.
-            self._saved[event.key] = event.attempt
-
-    def _on_trial_finished(self, event: events.TrialFinished) -> None:
-        entry = self._ledger.current(event.key, event.attempt)
-        if entry is None:
-            return
-        self._mark_progress(entry)
-        self._pacing.measure(entry.trial.sweep.id, event.duration)
-        if self._ledger.retry_after_failure(entry, event, self._workers.now):
-            self._dispatch()
-        else:
-            self._finish(event)
-
-    def _on_trial_returned(self, event: events.TrialReturned) -> None:
-        entry = self._ledger.current(event.key, event.attempt)
-        if entry is None:
-            return
-        if event.lost:
-            self._ledger.note_shared(SharedLost(event.lost, is_built=True), self._workers.now)
-        self._ledger.requeue(entry)
         self._dispatch()
+
+    def _on_teardown_started(self, event: events.TeardownStarted) -> None:
+        worker = self.capacity.workers.get(event.worker)
+        if worker is not None:
+            self._deadlines.note_teardown(worker, event)
+
+    def _on_trial_left(self, event: events.TrialFinished | events.TrialReturned) -> None:
+        if self._acceptance.left(event):
+            self._dispatch()
 
     def _on_shared(self, event: SharedEvent) -> None:
         if self._ledger.note_shared(event, self._workers.now):
-            self._progressed = self._workers.now
+            self._acceptance.progressed = self._workers.now
             self._dispatch()
-
-    # Trials
-
-    def _mark_progress(self, entry: Entry) -> None:
-        self._progressed = self._workers.now
-        if entry.worker is not None:
-            entry.worker.since = self._workers.now
-
-    def _finish(self, finished: events.TrialFinished) -> None:
-        entry = self._ledger[finished.key]
-        self._ledger.finish(entry, finished)
-        sweep = entry.trial.sweep
-        error = self._same_failures.note(sweep.id, finished)
-        if error is not None:
-            reason = f"the first {self._policy.abort_after} trials of {sweep.name} all failed with: {error}"
-            self._ledger.give_up_waiting(reason, sweep.id)
-
-    def _close(self) -> None:
-        """The budget is spent: nothing new begins; in the end, what still runs is cut off."""
-        if self._ledger.closed_because is None:
-            self._ledger.close(f"the budget of {duration_words(self._policy.budget or 0.0)} is spent")
-        if self._budget.phase is Phase.OVER:
-            for entry in list(self._ledger.open()):
-                self._cut_off(entry)
-
-    def _cut_off_saved(self) -> None:
-        """In the time of grace, or on a node that leaves, cut off who has kept a checkpoint since the last tick, and goes on."""
-        saved, self._saved = self._saved, {}
-        for key, attempt in saved.items():
-            entry = self._ledger.current(key, attempt)
-            if entry is None or entry.worker is None or not entry.is_open:
-                continue
-            if self.out_of_time:
-                self._cut_off(entry)
-            else:
-                self._workers.kill(entry.worker, moves=True)
-
-    def _cut_off(self, entry: Entry) -> None:
-        worker = entry.worker
-        self._ledger.give_up(entry, self._ledger.closed_because or "")
-        if worker is not None:
-            self._workers.kill(worker)
-
-    # Workers
 
     def _dispatch(self) -> None:
         """Give work to idle workers, and see that there are workers for the rest."""
-        # Towards the end thousands idle, and every trial that ends comes by here.
-        is_called_for = self._ended or self._workers.is_restless or any(self._ledger.queues.values())
-        for worker in self.capacity.in_state(WorkerState.IDLE) if is_called_for else ():
-            if self._ended or self._workers.must_yield(worker):
+        idle = self._workers.take_idle()
+        if self._ended:
+            for worker in self.capacity.in_state(WorkerState.IDLE):
+                self._workers.stop(worker)
+            return
+        for shape in self._ledger.grown:
+            idle += self.capacity.idle(shape)
+        for worker in idle:
+            if worker.state is not WorkerState.IDLE:
+                continue
+            if self._staffing.reservations.is_restless and self._staffing.reservations.must_yield(worker):
                 self._workers.stop(worker)
             else:
                 self._dealer.deal(worker)
-        if not self._ended:
-            self._workers.meet_demand()
+        self._staffing.meet_demand(idle)

@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_sweep.durations import duration_words
-from pytest_sweep.engine.capacity import Worker, WorkerState
-from pytest_sweep.engine.policy import Policy
+from pytest_sweep.engine.deadlines import Deadlines
 from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.worker import Worker, WorkerState
 from pytest_sweep.model.events import Death, TrialFinished, WorkerDied
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import TrialState
 
+DRAINED = "its node was drained: the trial goes on elsewhere"
+
 
 class Failures:
-    """Judges deaths, and which workers are to be killed because a trial takes too long.
+    """Judges deaths.
 
     Args:
         ledger: the trials.
-        policy: the engine's settings.
+        deadlines: knows how long an attempt may take.
     """
 
-    def __init__(self, ledger: Ledger, policy: Policy) -> None:
+    def __init__(self, ledger: Ledger, deadlines: Deadlines) -> None:
         self._ledger = ledger
-        self._policy = policy
+        self._deadlines = deadlines
 
-    @property
-    def has_limits(self) -> bool:
-        """Whether any trial may take too long: where none may, nobody has to look at all workers."""
-        return self._policy.timeout is not None or self._ledger.has_timeouts
+    def bury(self, worker: Worker, died: WorkerDied, now: float, *, is_stranded: bool) -> list[TrialFinished]:
+        """Have what the worker had tried again; return how those have ended that are not.
 
-    def overdue(self, worker: Worker, now: float) -> str | None:
-        """Return the key of the trial that the worker runs, if that takes longer than it may.
-
-        By what the worker was handed, not by its word: where a trial holds Python's lock from its first instruction on, nobody hears
-        that it has begun.
+        Args:
+            worker: the worker.
+            died: what was said of its death.
+            now: the time.
+            is_stranded: whether its node is gone.
         """
-        key = next(iter(worker.batch), None)
-        limit = None if key is None else self._limit(self._ledger[key])
-        return None if limit is None or now - worker.since < limit else key
-
-    def bury(self, worker: Worker, died: WorkerDied, now: float) -> list[TrialFinished]:
-        """Have what the worker had tried again; return how those have ended that are not."""
+        if worker.moves:
+            died = replace(died, kind=Death.NODE_LOST, cause=DRAINED)
+        elif is_stranded:
+            died = replace(died, kind=Death.NODE_LOST)
         batch, duration = list(worker.batch), max(now - worker.since, 0.0)
+        if worker.teardown_timed_out:
+            return self._bury_teardown(worker, died, batch, now)
         # Only a trial that was alone in its call is known to have been the one that ran when the worker died. The others are tried
         # again, each alone, so that nobody is blamed for what another one did, or for what a worker was killed for.
         blamed = batch[0] if len(batch) == 1 and worker.state is not WorkerState.KILLED else None
@@ -57,8 +59,45 @@ class Failures:
                 is_over = not self._try_again(entry, failed, died.kind, is_blamed=key == blamed)
             if is_over:
                 ended.append(failed)
-        worker.batch, worker.timed_out, worker.moves = {}, None, False
+        worker.batch, worker.timed_out, worker.moves, worker.teardown = {}, None, False, None
         return ended
+
+    def unfinished(self, worker: Worker, now: float) -> list[TrialFinished]:
+        """Have what a worker was handed, and has neither ended nor returned, tried again; return how those have ended that are not.
+
+        What it had not begun just waits again. One that it had begun breaks the executor's promise, and has used up its attempt.
+        """
+        ended = []
+        for key in reversed(list(worker.batch)):
+            entry = self._ledger[key]
+            if entry.state is not TrialState.RUNNING:
+                self._ledger.requeue(entry)
+                continue
+            text = "the worker ended its call without saying how the trial ended"
+            duration = max(now - worker.since, 0.0)
+            failed = TrialFinished(key, entry.attempt, TrialState.ERROR, None, text, duration, worker.heard + duration)
+            if not self._try_again(entry, failed, Death.CRASH, is_blamed=True):
+                ended.append(failed)
+        return ended
+
+    def _bury_teardown(self, worker: Worker, died: WorkerDied, batch: list[str], now: float) -> list[TrialFinished]:
+        """Blame the trial whose fixtures were torn down for too long; those behind it have nothing to do with it."""
+        teardown = worker.teardown
+        limit = None if teardown is None else self._deadlines.limit(self._ledger[teardown.key])
+        seconds = now - worker.since
+        self._deadlines.record_teardown(worker, seconds if limit is None else min(seconds, limit), died.stacks)
+        for key in reversed(batch):
+            entry = self._ledger[key]
+            if (
+                entry.state is TrialState.RUNNING
+            ):  # Its fixtures were torn down just in time, and the next one had begun.
+                text, state = _cause(died), TrialState.ERROR
+                failed = TrialFinished(key, entry.attempt, state, None, text, max(now - worker.since, 0.0), died.time)
+                self._ledger.retry(entry, failed)
+            else:
+                self._ledger.requeue(entry)
+        worker.batch = {}
+        return []
 
     def _may_have_been_dead(self, worker: Worker, entry: Entry) -> bool:
         """Say whether a worker may have died while it had nothing to do, which Ray tells only whoever calls it next.
@@ -67,12 +106,9 @@ class Failures:
         """
         return worker.idled > 0 and entry.state is not TrialState.RUNNING and not entry.excused
 
-    def _limit(self, entry: Entry) -> float | None:
-        own = entry.trial.sweep.timeout
-        return self._policy.timeout if own is None else own
-
     def _timeout(self, entry: Entry, died: WorkerDied, duration: float) -> TrialFinished:
-        last = f"TimeoutError: the attempt took longer than {duration_words(self._limit(entry) or 0.0)}, and its process was ended"
+        limit = duration_words(self._deadlines.limit(entry) or 0.0)
+        last = f"TimeoutError: the attempt took longer than {limit}, and its process was ended"
         text = f"{died.stacks.rstrip()}\n\n{last}" if died.stacks else last
         covered = entry.trial.sweep.retry_on.covers(type_names(TimeoutError), last)
         return TrialFinished(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pytest_sweep.engine.capacity import Capacity, Shape
+from pytest_sweep.engine.capacity import Capacity
+from pytest_sweep.engine.worker import Shape, cores, room_for
 from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.placement import Placement
@@ -75,7 +76,9 @@ def _problem(shape: Shape, nodes: Sequence[Node], future: Sequence[Resources], h
             f"{shape.resources}, and the largest node{' with its labels' if placement.labels else ''} has {largest}: no node can ever run "
             f"it. Ask for less with {how}(...), or run where there is more."
         )
-    room = sum(int(min(shape.resources.how_often(size), placement.bundles)) for size in sizes)
+    room = sum(
+        int(min(shape.request.how_often(room_for(shape, size, cores(size))), placement.bundles)) for size in sizes
+    )
     return (
         f"{placement} with {shape.resources} each, and the whole cluster, empty, has room for {room} such workers on "
         f"{len(sizes)} node{'' if len(sizes) == 1 else 's'}: it can never have them all at once. Ask for fewer, for another "

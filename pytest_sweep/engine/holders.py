@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from pytest_sweep.durations import duration_words
-from pytest_sweep.engine.capacity import Worker, WorkerState
+from pytest_sweep.engine.worker import Worker, WorkerState
 from pytest_sweep.model.resources import Resources
 
 MOST_NAMES = 3
@@ -57,6 +57,7 @@ def holding(
     kinds: Collection[str],
     now: float,
     name: Callable[[Worker], str],
+    others: Mapping[str, float],
 ) -> str:
     """Return who holds something of these kinds on these nodes, and the verb: ``train[lr=1] (3 CPUs) and 12 more trials hold``.
 
@@ -66,6 +67,7 @@ def holding(
         kinds: names of resources.
         now: the time, on the clock of `Worker.since`.
         name: the name of the trial that a worker has, or "".
+        others: what is held there that is not of this run.
     """
     amounts = {worker.id: _held(worker, nodes, kinds) for worker in workers}
     holders = [worker for worker in workers if amounts[worker.id]]
@@ -73,6 +75,9 @@ def holding(
     text = named(
         holders, now, lambda worker: (trial := name(worker)) and f"{trial} ({amounts_text(amounts[worker.id])})"
     )
+    if others:
+        foreign = f"what is not of this run ({amounts_text(others)})"
+        return f"{joined([text, foreign])} hold" if holders else f"{foreign} holds"
     return f"{text} {'hold' if len(holders) > 1 else 'holds'}"
 
 

@@ -33,15 +33,25 @@ class Budget:
         self._began: float | None = None
         self.phase = Phase.RUNNING
 
-    def tick(self, now: float) -> bool:
-        """Take note of the time; say whether the phase has changed."""
+    def update(self, now: float, horizon: float) -> bool:
+        """Take note of the time; say whether the phase has changed.
+
+        Nothing new begins from `now` on. But what runs is only cut off when all that had happened by the end of the grace was told:
+        `horizon` is up to when that is so.
+        """
         if self._began is None:
             self._began = now
         before = self.phase
-        if self._seconds is not None:
-            over = now - self._began - self._seconds
-            self.phase = Phase.RUNNING if over < 0 else Phase.GRACE if over < self._grace else Phase.OVER
+        if self._seconds is not None and before is not Phase.OVER:
+            end = self._began + self._seconds
+            self.phase = Phase.OVER if horizon >= end + self._grace else Phase.GRACE if now >= end else before
         return self.phase is not before
+
+    def left(self, now: float) -> float | None:
+        """Return how many seconds are left, with the grace; None where there is no budget."""
+        if self._seconds is None or self._began is None:
+            return None
+        return max(self._began + self._seconds + self._grace - now, 0.0)
 
 
 class SameFailures:
@@ -52,7 +62,7 @@ class SameFailures:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._alike: dict[str, tuple[str, int]] = {}
         self._cleared: set[str] = set()
 
@@ -61,7 +71,7 @@ class SameFailures:
 
         Errors are alike when their last lines are, numbers aside: addresses, sizes and the trial's own values differ.
         """
-        if not self._limit or sweep in self._cleared:
+        if not self.limit or sweep in self._cleared:
             return None
         last = _last_line(finished.error)
         alike = _CHANGING.sub("#", last)
@@ -70,16 +80,16 @@ class SameFailures:
             self._cleared.add(sweep)
             return None
         self._alike[sweep] = (alike, count + 1)
-        if count + 1 < self._limit:
+        if count + 1 < self.limit:
             return None
         self._cleared.add(sweep)
         return last
 
     def most_next(self, sweep: str, wanted: int) -> int:
         """Return how many of `wanted` trials of a sweep should be begun at once: of one that only fails, no more than would end it."""
-        if not self._limit or sweep in self._cleared or sweep not in self._alike:
+        if not self.limit or sweep in self._cleared or sweep not in self._alike:
             return wanted
-        return min(wanted, self._limit - self._alike[sweep][1])
+        return min(wanted, self.limit - self._alike[sweep][1])
 
 
 def _last_line(error: str | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -33,6 +35,17 @@ class Audience(Protocol):
         """Time has passed."""
 
 
+@contextmanager
+def _goes_on() -> Iterator[None]:
+    """Drop what is raised to end the run, which ends already; but not a second Ctrl-C."""
+    try:
+        yield
+    except BaseException as error:
+        # pytest's own Interrupted is a KeyboardInterrupt, too; Ctrl-C is one and nothing else.
+        if type(error) in (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+
+
 class SessionExit(Exception):  # noqa: N818 - it is not an error: a trial has asked for it
     """A trial has ended the session, and the run ends: by ``pytest.exit`` with `status`, or as `kind` says, see `SessionExited`."""
 
@@ -56,11 +69,13 @@ class Loop:
     def __init__(
         self, executor: Executor, audience: Audience, policy: Policy, make_task: Callable[[str, int], Task]
     ) -> None:
-        self._controller = Controller(policy, executor.future_nodes())
+        self._controller = Controller(policy, executor.future_nodes(), can_kill=executor.can_kill)
         self._executor = executor
         self._audience = audience
         self._make_task = make_task
+        self._arrived: deque[events.Event] = deque()
         self._unstored: list[events.Accepted] = []
+        self._unshown: deque[events.Accepted] = deque()
 
     def run(self, trials: Sequence[Trial], attempts: Mapping[str, int] | None = None) -> None:
         """Run `trials` to their ends and stop the workers.
@@ -74,7 +89,8 @@ class Loop:
             SessionExit: a trial called ``pytest.exit``.
         """
         nodes = events.NodesChanged(tuple(self._executor.nodes()))
-        self._handle([events.Tick(clock.monotonic()), nodes, events.TrialsAdded(tuple(trials), attempts or {})])
+        self._arrived.extend([nodes, events.TrialsAdded(tuple(trials), attempts or {})])
+        self._handle()
         while not self._controller.done:
             self._step()
         self._apply(self._controller.stop_workers())
@@ -103,19 +119,39 @@ class Loop:
         """Return what waits now, for what, and who has it: found out when it is asked for."""
         return self._controller.waiting()
 
-    def abort(self, reason: str) -> None:
-        """Note everything that is not finished as not run; what has arrived by now, or was accepted but not stored yet, is stored."""
-        for event in [*self._executor.arrived(), events.RunEnding(reason)]:
-            self._decide(event)
+    def abort(self, reason: str, *, show: bool = False) -> None:
+        """Note everything that is not finished as not run.
+
+        What has arrived by now is applied and stored first, also what was taken but not handled, or accepted but not stored, when the run
+        was cut off; with `show` it is shown, too. Then the rest is noted as not run and stored, but not shown. Orders are not given any
+        more. It may be called again, also after it was interrupted itself: then it goes on where it was.
+        """
+        self._arrived.extend(self._executor.arrived())
+        self._decide_all()
+        self._store()
+        if show:
+            self._show_rest()
+        self._decide(events.RunEnding(reason))
         self._store()
 
     def _step(self) -> None:
-        arrived = self._executor.events(POLL_SECONDS)
-        self._handle([*arrived, events.Tick(clock.monotonic())])
+        # Kept until they are handled, so that an interrupt in between loses none of them.
+        self._arrived.extend(self._executor.events(POLL_SECONDS))
+        self._handle()
         self._audience.tick()
 
-    def _handle(self, arrived: Sequence[events.Event]) -> None:
-        self._apply([command for event in arrived for command in self._decide(event)])
+    def _handle(self) -> None:
+        """Handle what has arrived: first the clock goes on, then it is applied, then limits are checked."""
+        now = clock.monotonic()
+        advanced = self._decide(events.Advanced(now))
+        self._apply([*advanced, *self._decide_all(), *self._decide(events.Tick(now))])
+
+    def _decide_all(self) -> list[commands.Command]:
+        decided: list[commands.Command] = []
+        while self._arrived:
+            decided += self._decide(self._arrived[0])
+            self._arrived.popleft()
+        return decided
 
     def _decide(self, event: events.Event) -> Sequence[commands.Command]:
         decided = self._controller.handle(event)
@@ -126,27 +162,33 @@ class Loop:
     def _apply(self, decided: Sequence[commands.Command]) -> None:
         # Stored before the orders go out, because the next attempt of a trial starts from the checkpoint that the last one has
         # just reported.
-        new = self._store()
+        self._store()
         for command in decided:
             if not isinstance(command, (commands.Record, commands.EndRun)):
                 self._executor.execute(command, self._tasks(command))
-        for event in new:
-            self._audience.show(event)
+        while self._unshown:
+            self._audience.show(self._unshown.popleft())
         ending = next((command for command in decided if isinstance(command, commands.EndRun)), None)
         if ending is not None:
             if ending.status is None:
                 raise ExecutorError(ending.reason)
             raise SessionExit(ending.reason, ending.status, ending.kind)
 
-    def _store(self) -> Sequence[events.Accepted]:
+    def _show_rest(self) -> None:
+        """Show what is stored and was not shown. What this raises to end the run is dropped: it ends already."""
+        while self._unshown:
+            with _goes_on():
+                self._audience.show(self._unshown.popleft())
+
+    def _store(self) -> None:
         """Persist what is new; kept until that has succeeded, so that an interrupt in the middle loses nothing."""
         batch = tuple(self._unstored)
         if batch:
             self._audience.persist(batch)
             del self._unstored[: len(batch)]
-        return batch
+            self._unshown.extend(batch)
 
-    def _tasks(self, command: commands.WorkerCommand | commands.SharedCommand) -> Sequence[Task]:
+    def _tasks(self, command: commands.ExecutorCommand) -> Sequence[Task]:
         if not isinstance(command, commands.RunTrials):
             return ()
         return [replace(self._make_task(key, attempt), lease=command.lease) for key, attempt in command.trials]

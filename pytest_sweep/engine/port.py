@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_sweep.model.commands import SharedCommand, WorkerCommand
+from pytest_sweep.model.commands import ExecutorCommand
 from pytest_sweep.model.events import Event, Node
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task
@@ -28,6 +28,7 @@ class Executor(Protocol):
     * BuildShared has a process build a shared fixture with the resources that it asks for, which are given back then, and is answered by
       SharedReady when trials can be handed to workers that use it, also where it has failed: they are told. Its process lives on, and
       where its node is lost, SharedLost says so. StopShared is answered by SharedStopped when it has been torn down.
+    * RequestResources is carried out where there is an autoscaler (`future_nodes`), and has no answer: nodes join.
     * A trial that is handed to a worker is started, returned, or lost with the worker; never run twice for one attempt.
     """
 
@@ -76,7 +77,7 @@ class Executor(Protocol):
             items: the driver's own pytest items by the keys of their trials, for an executor that runs them in this process.
         """
 
-    def execute(self, command: WorkerCommand | SharedCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Begin to carry out `command` and return at once; `tasks` belong to RunTrials."""
 
     def events(self, timeout: float) -> Sequence[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pytest_sweep.model.commands import BuildShared, SharedCommand, StopShared
@@ -52,9 +52,14 @@ class SharedEntry:
 
 
 class SharedFixtures:
-    """All shared fixtures of the run, in the order in which trials have named them: each after those that it uses."""
+    """All shared fixtures of the run, in the order in which trials have named them: each after those that it uses.
+
+    Attributes:
+        within: says how many seconds the tear-down of one may take.
+    """
 
     def __init__(self) -> None:
+        self.within: Callable[[], float | None] = lambda: None
         self._entries: dict[str, SharedEntry] = {}
         self._orders: list[SharedCommand] = []
 
@@ -112,7 +117,15 @@ class SharedFixtures:
         last = next(reversed(self._entries.values()), None)
         if last is not None and last.state is not SharedState.STOPPING:
             last.state = SharedState.STOPPING
-            self._orders.append(StopShared(last.fixture.id))
+            self._orders.append(StopShared(last.fixture.id, self.within()))
+
+    def cut_off(self) -> None:
+        """Have all ended at once, also what is being torn down."""
+        self.stop()
+        last = next(reversed(self._entries.values()), None)
+        if last is not None:
+            self._orders = [order for order in self._orders if not isinstance(order, StopShared)]
+            self._orders.append(StopShared(last.fixture.id, 0.0))
 
     def _build_next(self, now: float) -> None:
         for entry in self._entries.values():

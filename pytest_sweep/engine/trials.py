@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_sweep.engine.capacity import Shape, Worker
 from pytest_sweep.engine.shared import Change, SharedFixtures
+from pytest_sweep.engine.worker import Shape, Worker
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.retry import backoff_seconds
 from pytest_sweep.model.shared import SharedEvent
@@ -24,6 +24,7 @@ class Entry:
         shape: the shape of worker that it needs now.
         state: what has become of it so far.
         attempt: the attempt that counts.
+        lease: the number of the call in which a worker was last handed it: only what carries it is accepted.
         failures: how often it has failed by itself.
         crashes: how often its worker has died under it.
         memory_kills: how often its worker was killed because the node had no memory left.
@@ -36,6 +37,7 @@ class Entry:
     shape: Shape
     state: TrialState = TrialState.PENDING
     attempt: int = 1
+    lease: int = 0
     failures: int = 0
     crashes: int = 0
     memory_kills: int = 0
@@ -53,7 +55,8 @@ class Ledger:
     """Keeps the entries, the queues and what is to be recorded.
 
     Attributes:
-        queues: the keys of the trials that wait, by the shape of worker that they need.
+        queues: the keys of the trials that wait, by the shape of worker that they need; none of them is empty.
+        grown: the shapes whose queue has become longer since that was last looked at.
         unfinished: how many trials are neither finished nor given up.
         closed_because: why nothing new may begin; None while it may.
         has_timeouts: whether the sweep of any trial says how long an attempt may take.
@@ -64,6 +67,8 @@ class Ledger:
         self.shared = SharedFixtures()
         self._held_back: dict[str, Entry] = {}
         self.queues: dict[Shape, deque[str]] = {}
+        self.grown: dict[Shape, None] = {}
+        self._given_up: dict[str, str] = {}
         self.unfinished = 0
         self.closed_because: str | None = None
         self.has_timeouts = False
@@ -88,21 +93,37 @@ class Ledger:
             shape = Shape(trial.resources, trial.fresh_process, placement=trial.placement)
             shape = self._shapes.setdefault(shape, shape)  # One for all that are equal: there may be a million trials.
             entry = self._entries[trial.key] = Entry(trial, shape, attempt=attempts.get(trial.key, 1))
-            self._queue(entry)
             self.unfinished += 1
             self.has_timeouts = self.has_timeouts or trial.sweep.timeout is not None
+            reason = self._refusal(entry)
+            if reason is not None:
+                self.give_up(entry, reason)
+            else:
+                self._queue(entry)
 
     def __getitem__(self, key: str) -> Entry:
         return self._entries[key]
 
-    def current(self, key: str, attempt: int) -> Entry | None:
-        """Return the entry if the event belongs to the attempt that counts; what comes from an older one is refused.
+    def get(self, key: str) -> Entry | None:
+        """Return the entry of this key; None where there is none."""
+        return self._entries.get(key)
+
+    def current(self, key: str, attempt: int, lease: int) -> Entry | None:
+        """Return the entry if the event belongs to the hand-out that counts; what comes from an older one is refused.
 
         So is what a worker says of a trial that no worker has: it is finished, or waits for another one.
         """
         entry = self._entries.get(key)
-        if entry is None or entry.attempt != attempt or entry.worker is None:
+        if entry is None or entry.worker is None or entry.attempt != attempt or entry.lease != lease:
             return None
+        return entry
+
+    def pop(self, shape: Shape) -> Entry:
+        """Return the first trial that waits for a worker of `shape`; it waits no more."""
+        queue = self.queues[shape]
+        entry = self._entries[queue.popleft()]
+        if not queue:
+            del self.queues[shape]
         return entry
 
     def start(self, entry: Entry, event: events.TrialStarted) -> None:
@@ -114,8 +135,9 @@ class Ledger:
         """Let it wait again, before all others."""
         self._leave_worker(entry)
         entry.state = TrialState.PENDING
-        if self.closed_because is not None:
-            self.give_up(entry, self.closed_because)
+        reason = self._refusal(entry)
+        if reason is not None:
+            self.give_up(entry, reason)
         else:
             self._queue(entry, first=True)
 
@@ -123,7 +145,7 @@ class Ledger:
         """Record a failed attempt and let the trial wait for the next one: `wait` seconds from `now`, at least."""
         self.record(events.TrialRetried(failed))
         entry.attempt += 1
-        if wait > 0 and self.closed_because is None:
+        if wait > 0 and self._refusal(entry) is None:
             self._leave_worker(entry)
             entry.state = TrialState.PENDING
             heapq.heappush(self._delayed, (now + wait, entry.trial.key, entry.attempt))
@@ -166,11 +188,10 @@ class Ledger:
                 if entry.state is TrialState.PENDING:
                     self._queue(entry)
         elif change is Change.LOST:
-            for queue in self.queues.values():
-                keys = list(queue)
-                queue.clear()
-                for key in keys:
-                    self._queue(self._entries[key])
+            keys = [key for queue in self.queues.values() for key in queue]
+            self.queues.clear()  # The same dict: others hold it, too.
+            for key in keys:
+                self._queue(self._entries[key])
         return change is Change.READY
 
     def held_back(self) -> Iterator[Entry]:
@@ -203,20 +224,29 @@ class Ledger:
     def end(self, reason: str) -> None:
         """Give up everything, also what runs."""
         self.closed_because = reason
-        for queue in self.queues.values():
-            queue.clear()
+        self.queues.clear()
         for entry in list(self.open()):
             self.give_up(entry, reason)
 
     def give_up_waiting(self, reason: str, sweep: str | None = None) -> None:
-        """Give up what no worker has: all of it, or one sweep's."""
-        for queue in self.queues.values():
+        """Give up what no worker has: all of it, or one sweep's, of which nothing is begun any more, either."""
+        if sweep is not None:
+            self._given_up[sweep] = reason
+        for shape, queue in list(self.queues.items()):
             rest = [key for key in queue if sweep is not None and self._entries[key].trial.sweep.id != sweep]
-            queue.clear()
-            queue.extend(rest)
+            if rest:
+                self.queues[shape] = deque(rest)
+            else:
+                del self.queues[shape]
         for entry in list(self.open()):
             if entry.worker is None and (sweep is None or entry.trial.sweep.id == sweep):
                 self.give_up(entry, reason)
+
+    def _refusal(self, entry: Entry) -> str | None:
+        """Return why a trial may not begin any more; None where it may."""
+        if self.closed_because is not None:
+            return self.closed_because
+        return self._given_up.get(entry.trial.sweep.id)
 
     def open(self) -> Iterator[Entry]:
         """Iterate over the trials that are neither finished nor given up."""
@@ -228,6 +258,7 @@ class Ledger:
             return
         queue = self.queues.setdefault(entry.shape, deque())
         (queue.appendleft if first else queue.append)(entry.trial.key)
+        self.grown[entry.shape] = None
 
     def _leave_worker(self, entry: Entry) -> None:
         if entry.worker is not None:

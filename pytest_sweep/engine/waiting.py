@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from pytest_sweep.engine.capacity import Shape, Worker, WorkerState
 from pytest_sweep.engine.holders import amount_text, amounts_text, holding, joined, missing, named, seconds_text
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.shared import SharedEntry
+from pytest_sweep.engine.staffing import Staffing
 from pytest_sweep.engine.trials import Entry, Ledger
-from pytest_sweep.engine.workers import Workers
+from pytest_sweep.engine.worker import Shape, Worker, WorkerState
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import TrialState
 from pytest_sweep.model.waiting import Wait, Waiting, WaitingGroup
@@ -29,14 +29,15 @@ class Explainer:
 
     Args:
         ledger: the trials.
-        workers: the workers.
+        staffing: the workers, and which are wanted.
         policy: the engine's settings.
     """
 
-    def __init__(self, ledger: Ledger, workers: Workers, policy: Policy) -> None:
+    def __init__(self, ledger: Ledger, staffing: Staffing, policy: Policy) -> None:
         self._ledger = ledger
-        self._workers = workers
-        self._capacity = workers.capacity
+        self._reservations = staffing.reservations
+        self._workers = staffing.workers
+        self._capacity = staffing.capacity
         self._policy = policy
         self._of_shape: dict[Shape, Wait] = {}
         self._delayed = {entry.trial.key: until for until, entry in ledger.delayed()}
@@ -121,15 +122,15 @@ class Explainer:
         return self._of_shape[shape]
 
     def _explain(self, shape: Shape) -> Wait:
-        if self._workers.is_full:
+        if self._reservations.is_full:
             workers = named(list(self._capacity.workers.values()), self._workers.now, self._trial_of)
             why = f"as many run as --sweep-max-concurrent or the executor allows, {self._policy.max_concurrent}: {workers}"
             return Wait("other trials to end", why)
         if self._capacity.place_when_empty(shape) is None:
             return self._too_large(shape)
-        if self._workers.place(shape) is not None:
+        if self._reservations.place(shape) is not None:
             return _NO_WORKER
-        reserved = self._workers.reserved
+        reserved = self._reservations.reserved
         if reserved is not None and reserved[1] != shape and self._capacity.place(shape) is not None:
             nodes, owner = reserved
             trial = (
@@ -143,8 +144,6 @@ class Explainer:
 
     def _starting(self, worker: Worker) -> Wait:
         since, request = seconds_text(self._workers.now - worker.since), _request(worker.shape)
-        if not worker.nodes:
-            return Wait("a node of the autoscaler", f"it was asked {since} ago for one that holds {request}")
         where = self._addresses(worker.nodes)
         if not worker.is_granted:
             why = f"the cluster was asked for it on {where} {since} ago and has not granted it: what is not of this run may hold it"
@@ -155,23 +154,22 @@ class Explainer:
         """Explain a shape that no node that is there could hold: it was let in, so that one must be missing."""
         if not self._capacity.could_scale_to(shape):
             leaving = [node for node in self._capacity.node_ids if self._capacity.is_leaving(node)]
+            excluded = [node for node in self._capacity.node_ids if node in self._capacity.excluded]
             drained = f" ({self._addresses(leaving)} is drained)" if leaving else ""
+            broken = f" (no worker can be started on {self._addresses(excluded)})" if excluded else ""
             empty = ", even if empty" if self._capacity.suitable(shape) else ""
-            why = f"no node that is there can hold it{empty}{drained}: it waits for one to join"
+            why = f"no node that is there can hold it{empty}{drained}{broken}: it waits for one to join"
             return Wait(_request(shape), why)
-        asked = next((worker for worker in self._capacity.workers.values() if not worker.nodes), None)
-        if asked is None:
-            return _NO_WORKER
-        since = seconds_text(self._workers.now - asked.since)
         return Wait(
-            "a node of the autoscaler", f"it is asked for one node at a time, since {since} for {_request(asked.shape)}"
+            "a node of the autoscaler",
+            f"no node that is there can hold {_request(shape)}: the autoscaler was asked for one",
         )
 
     def _held(self, shape: Shape) -> Wait:
         """Explain a shape for which there is no room: which resource is missing where, and who holds it."""
         free = self._capacity.suitable(shape)
-        if self._workers.reserved is not None and self._workers.reserved[1] == shape:
-            free = {node: room for node, room in free.items() if node in self._workers.reserved[0]}
+        if self._reservations.reserved is not None and self._reservations.reserved[1] == shape:
+            free = {node: room for node, room in free.items() if node in self._reservations.reserved[0]}
         whole = {node: self._whole(node) for node in free}
         free = {node: room for node, room in free.items() if shape.resources.fits(whole[node])}
         if not free:
@@ -184,6 +182,9 @@ class Explainer:
             return self._gang_held(shape, free)
         node = min(free, key=lambda node: _distance(shape.resources, free[node]))
         lacking = missing(shape.resources, free[node])
+        if not lacking and shape.needs_slot:
+            why = f"{self._addresses([node])} runs as many trials without CPUs as it has CPUs"
+            return Wait("a trial without CPUs to end", why)
         has, there = free[node].as_dict(), whole[node].as_dict()
         parts = joined(amount_text(name, max(has.get(name, 0.0), 0.0), there.get(name, 0.0)) for name in lacking)
         most = "" if len(free) == 1 else f", the most of {len(free)} nodes"
@@ -201,14 +202,20 @@ class Explainer:
         return Wait(_request(shape), f"{found}; {self._holding(free, lacking)} the rest")
 
     def _holding(self, nodes: Iterable[str], kinds: Iterable[str]) -> str:
-        return holding(self._capacity.workers.values(), set(nodes), set(kinds), self._workers.now, self._trial_of)
+        among, kinds = set(nodes), set(kinds)
+        known = [node for node in map(self._capacity.node, among) if node is not None]
+        others = Resources(cpu=0.0)
+        for node in known:
+            others = others.plus(node.taken)
+        taken = {name: amount for name, amount in others.as_dict().items() if name in kinds and amount > 0}
+        return holding(self._capacity.workers.values(), among, kinds, self._workers.now, self._trial_of, taken)
 
     def _trial_of(self, worker: Worker) -> str:
         key = next(iter(worker.batch), None)
         return "" if key is None else self._ledger[key].trial.name
 
     def _load(self, node: str) -> int:
-        return sum(node in worker.holds for worker in self._capacity.workers.values())
+        return self._capacity.load(node)
 
     def _whole(self, node: str) -> Resources:
         known = self._capacity.node(node)

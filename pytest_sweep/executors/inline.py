@@ -98,7 +98,7 @@ class InlineExecutor:
         )
         self._tracer = self._config.pluginmanager.unregister(name=PYTESTS_OWN)
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Answer at once, but for trials, which `events` runs."""
         if isinstance(command, commands.RunTrials):
             self._worker, self._lease = command.worker, command.lease
@@ -113,7 +113,7 @@ class InlineExecutor:
             self._happened.append(SharedReady(command.fixture.id))
         elif isinstance(command, commands.StopShared):
             self._happened.append(SharedStopped(command.fixture))
-        else:
+        elif not isinstance(command, commands.RequestResources):  # There is no autoscaler to ask.
             self._happened.append(events.WorkerStarted(command.worker, own_location()))
 
     def events(self, timeout: float) -> Sequence[events.Event]:  # noqa: ARG002 - a trial takes its time

@@ -17,8 +17,8 @@ class StartWorker:
     Attributes:
         worker: its id.
         resources: what it holds; for a gang, what each of its bundles holds.
-        nodes: the node of each bundle; the worker itself is on the first one. Empty leaves them to the cluster's autoscaler.
-        placement: how many bundles there are; how they are laid out, where `nodes` does not say it.
+        nodes: the node of each bundle; the worker itself is on the first one. Never empty.
+        placement: how many bundles there are, and how they are laid out.
     """
 
     worker: str
@@ -137,4 +137,4 @@ SharedCommand = BuildShared | StopShared
 ExecutorCommand = WorkerCommand | SharedCommand | RequestResources
 """What executors carry out."""
 
-Command = WorkerCommand | SharedCommand | Record | EndRun
+Command = ExecutorCommand | Record | EndRun

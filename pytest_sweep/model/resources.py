@@ -15,6 +15,8 @@ LEAST = 1e-4
 MOST = 1e18
 """More of anything is a mistake: an exbibyte of memory has about as many bytes. Sums of such amounts are still exact enough."""
 
+_MANY = 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -77,11 +79,12 @@ class Resources:
         return Resources(round(self.cpu * count, 4), round(self.gpu * count, 4), self.memory * count, custom)
 
     def how_often(self, room: Resources) -> float:
-        """Return how many such requests fit into `room` at once; infinity for one that asks for nothing."""
+        """Return how many such requests fit into `room` at once, up to a billion; infinity for one that asks for nothing."""
         have = dict(room.custom)
-        pairs = [(self.cpu, room.cpu), (self.gpu, room.gpu), (float(self.memory), float(room.memory))]
+        pairs: list[tuple[float, float]] = [(self.cpu, room.cpu), (self.gpu, room.gpu), (self.memory, room.memory)]
         pairs += [(amount, have.get(name, 0.0)) for name, amount in self.custom]
-        return min((math.floor((there + 1e-4) / amount) for amount, there in pairs if amount), default=math.inf)
+        counts = (_times(amount, there) for amount, there in pairs if amount)
+        return min(counts, default=math.inf)
 
     def _combined(self, other: Resources, sign: int) -> Resources:
         custom = self.custom
@@ -101,6 +104,14 @@ class Resources:
             parts.append(f"{self.memory / 2**30:.3g} GiB memory")
         parts += [f"{amount:g} {name}" for name, amount in self.custom]
         return ", ".join(parts) or "no resources"
+
+
+def _times(amount: float, there: float) -> int:
+    """Return how often `amount` is in `there`: never for what is infinite, a billion times for what is next to nothing."""
+    if amount > there + 1e-4:  # Also what is infinite, or too long a number to be divided by.
+        return 0
+    times = (there + 1e-4) / amount
+    return math.floor(times) if abs(times) < _MANY else int(math.copysign(_MANY, times))
 
 
 def shown(value: object) -> str:

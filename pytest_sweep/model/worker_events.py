@@ -23,7 +23,7 @@ class WorkerStarting:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStarted:
-    """A worker is ready for trials. `location` is ``ip:pid``; `nodes` are those of its bundles, for one whose nodes the cluster chose."""
+    """A worker is ready for trials. `location` is ``ip:pid``; `nodes` are those of its bundles, as it was ordered."""
 
     worker: str
     location: str

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_sweep.engine.placing import arrange
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
@@ -52,7 +51,9 @@ class FakeExecutor:
     Args:
         nodes: the machines that there are.
         script: what each attempt does; default: it ends well at once.
-        future: the node types that a pretended autoscaler could add; a worker without a node starts once `nodes` can hold it.
+        future: the node types that a pretended autoscaler can add: one node in each call of `events` in which what was asked for does not
+            fit on the nodes that there are, empty; nothing is ever removed.
+        most_nodes: how many nodes there are then at the most.
         polls_to_start: how many calls of `events` a worker takes to start.
         max_concurrent: how many trials it says that it can run at once.
 
@@ -60,6 +61,7 @@ class FakeExecutor:
         commands: all that it was ordered to do, in order.
         ran: worker, key and attempt of all that was begun, in order.
         workers: those that live, by name.
+        requested: what the autoscaler was last asked for.
 
     Raises:
         AssertionError: an order that no executor could carry out (more than a node has, or to a worker that is busy), or
@@ -78,19 +80,21 @@ class FakeExecutor:
         script: Script = lambda task: Outcome(),  # noqa: ARG005
         *,
         future: Sequence[Resources] = (),
+        most_nodes: int = 1_000,
         polls_to_start: int = 1,
         max_concurrent: int | None = None,
     ) -> None:
         self.max_concurrent = max_concurrent
         self.polls_to_start = polls_to_start
-        self.commands: list[commands.WorkerCommand | commands.SharedCommand] = []
+        self.commands: list[commands.ExecutorCommand] = []
         self.ran: list[tuple[str, str, int]] = []
         self.workers: dict[str, FakeWorker] = {}
         self._nodes = {node.id: node for node in nodes}
         self._script = script
         self._future = tuple(future)
+        self._most_nodes = most_nodes
+        self.requested: tuple[tuple[Resources, int], ...] = ()
         self._happened: deque[events.Event] = deque()
-        self._homeless: list[commands.StartWorker] = []
         self._now = EPOCH
         self._idle_polls = 0
 
@@ -146,7 +150,7 @@ class FakeExecutor:
     def open(self, spec: object, items: Mapping[str, Any]) -> None:
         """Need nothing."""
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Take an order, and answer it in `events`."""
         self.commands.append(command)
         if isinstance(command, commands.BuildShared):
@@ -158,7 +162,9 @@ class FakeExecutor:
         if isinstance(command, commands.StartWorker):
             self._start(command)
             return
-        self._homeless = [start for start in self._homeless if start.worker != command.worker]
+        if isinstance(command, commands.RequestResources):
+            self.requested = command.bundles
+            return
         if isinstance(command, commands.StopWorker):
             self.workers.pop(command.worker, None)
             self._happened.append(events.WorkerStopped(command.worker))
@@ -174,8 +180,7 @@ class FakeExecutor:
 
     def events(self, timeout: float) -> Sequence[events.Event]:  # noqa: ARG002 - nothing here takes time
         """Let every worker take a step, and return what happened since the last call."""
-        for start in self._homeless[:]:
-            self._settle(start)
+        self._scale_up()
         for worker in list(self.workers.values()):
             self._step(worker)
         happened, self._happened = list(self._happened), deque()
@@ -201,9 +206,7 @@ class FakeExecutor:
         return f"fake, {len(self._nodes)} nodes"
 
     def _start(self, command: commands.StartWorker) -> None:
-        if not command.nodes:
-            self._homeless.append(command)
-            return
+        assert command.nodes, f"{command} does not say where"
         worker = FakeWorker(command.worker, command.resources, command.nodes, self.polls_to_start)
         self.workers[worker.id] = worker
         for node in command.nodes:
@@ -217,13 +220,19 @@ class FakeExecutor:
         if worker.is_alive:  # Else its death has crossed this order on the way, and is the answer to it.
             worker.waiting.extend(tasks)
 
-    def _settle(self, start: commands.StartWorker) -> None:
-        """Put a worker whose nodes were left to the cluster where there is room for it, if there is."""
-        free = ((node.id, node.resources.minus(self.held(node.id))) for node in self._nodes.values())
-        nodes = arrange(start.resources, start.placement, free)
-        if nodes is not None:
-            self._homeless.remove(start)
-            self.workers[start.worker] = FakeWorker(start.worker, start.resources, nodes, self.polls_to_start)
+    def _scale_up(self) -> None:
+        """Add a node for the first bundle that was asked for and fits nowhere, if there is a type that holds it."""
+        if len(self._nodes) >= self._most_nodes:
+            return
+        free = {node.id: node.resources for node in self._nodes.values()}
+        for bundle in (resources for resources, count in self.requested for _ in range(count)):
+            room = next((node for node, size in free.items() if bundle.fits(size)), None)
+            if room is not None:
+                free[room] = free[room].minus(bundle)
+            elif (size := next((size for size in self._future if bundle.fits(size)), None)) is not None:
+                number = len(self._nodes) + 1
+                self.add_node(events.Node(f"added-{number}", f"10.0.1.{number}", size))
+                return
 
     def _step(self, worker: FakeWorker) -> None:
         if not worker.is_alive:

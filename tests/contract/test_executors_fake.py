@@ -10,7 +10,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.model import Resources, Task, commands, events
 from pytest_sweep.results import load_results
 from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome
-from tests.support.driven import ONE_CPU, make_trials, node, run
+from tests.support.driven import ONE_CPU, make_trials, run
 
 CONFTEST = """
 from pytest_sweep import TrialState
@@ -119,18 +119,19 @@ def test_word_for_word() -> None:
 
 
 def test_a_future_node() -> None:
-    """A worker without a node starts when a machine is there that can hold it."""
-    fake = FakeExecutor(future=[Resources(cpu=8)])
-    start(fake, resources=Resources(cpu=8), nodes=())
+    """What was asked for and fits nowhere adds a node, one at a time, up to the maximum; what is withdrawn adds none."""
+    fake = FakeExecutor(future=[Resources(cpu=4)], most_nodes=3)
+    fake.execute(commands.RequestResources(((Resources(cpu=4), 5),)))
+    told = [fake.events(0) for _ in range(3)]
+    assert [len(event.nodes) for happened in told for event in happened if isinstance(event, events.NodesChanged)] == [
+        2,
+        3,
+    ]
+    assert told[2] == []
+    fake = FakeExecutor(future=[Resources(cpu=4)])
+    fake.execute(commands.RequestResources(((Resources(cpu=4), 5),)))
+    fake.execute(commands.RequestResources(()))
     assert fake.events(0) == []
-    fake.add_node(node(2, 8))
-    changed, started = fake.events(0)
-    assert isinstance(changed, events.NodesChanged)
-    assert isinstance(started, events.WorkerStarted)
-    assert started.nodes == ("node-2",)
-    assert fake.held("node-2") == Resources(cpu=8)
-    fake.remove_node("node-2")
-    assert [type(event) for event in fake.events(0)] == [events.NodesChanged, events.WorkerDied]
 
 
 def test_impossible_orders() -> None:

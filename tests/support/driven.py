@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -43,20 +44,57 @@ def make_trials(
 
 
 class Engine:
-    """A controller with what it has been told: short to drive, and it keeps all commands by kind."""
+    """A controller with what it has been told: short to drive, and it keeps all commands by kind.
+
+    Leases are filled in: what is told of a trial or a batch carries the lease of its last hand-out, unless it names one itself; in what is
+    returned there are none. `leases` has those of all hand-outs, by key, attempt and worker, the last one at the end.
+    """
 
     def __init__(
         self, nodes: Sequence[events.Node] = (), policy: Policy | None = None, future: Sequence[Resources] = ()
     ) -> None:
         self.controller = Controller(policy, future)
         self.given: list[commands.Command] = []
+        self.leases: dict[tuple[str, int] | str, list[int]] = {}
+        self.within: float | None = None
         self.tell(events.NodesChanged(tuple(nodes or [node()])))
 
     def tell(self, *happened: events.Event) -> list[commands.Command]:
         """Tell what happened and return the commands."""
-        decided = [command for event in happened for command in self.controller.handle(event)]
+        decided = [
+            self._plain(command) for event in happened for command in self.controller.handle(self._leased(event))
+        ]
         self.given += decided
         return decided
+
+    def pass_time(self, now: float, *happened: events.Event) -> list[commands.Command]:
+        """Tell, as the loop does, that the clock goes on to `now`, then what has happened meanwhile, then that limits are to be checked."""
+        return self.tell(events.Advanced(now), *happened, events.Tick(now))
+
+    def wait(self, start: float, end: float) -> list[commands.Command]:
+        """Let time pass from `start` to `end` without anything happening, in steps as the loop's."""
+        steps = round((end - start) / 0.2)
+        return [command for step in range(1, steps + 1) for command in self.pass_time(start + step * 0.2)]
+
+    def _leased(self, event: events.Event) -> events.Event:
+        if isinstance(event, events.TrialEvent) and not event.lease:
+            return dataclasses.replace(event, lease=self.leases.get((event.key, event.attempt), [0])[-1])
+        if isinstance(event, events.BatchDone) and not event.lease:
+            return dataclasses.replace(event, lease=self.leases.get(event.worker, [0])[-1])
+        return event
+
+    def _plain(self, command: commands.Command) -> commands.Command:
+        if isinstance(command, commands.RunTrials):
+            places: list[tuple[str, int] | str] = [*command.trials, command.worker]
+            for place in places:
+                self.leases.setdefault(place, []).append(command.lease)
+            return dataclasses.replace(command, lease=0)
+        if isinstance(command, commands.Record):
+            return commands.Record(_without_lease(command.event))
+        if isinstance(command, (commands.StopWorker, commands.RestartWorker, commands.StopShared)):
+            self.within = command.within
+            return dataclasses.replace(command, within=None)
+        return command
 
     def add(self, trials: Sequence[Trial]) -> list[commands.Command]:
         """Add trials."""
@@ -76,9 +114,21 @@ class Engine:
         """Tell that an attempt has ended."""
         return self.tell(ended(trial, state, attempt, duration))
 
+    def stop_workers(self) -> list[commands.Command]:
+        """End the run's workers."""
+        return [self._plain(command) for command in self.controller.stop_workers()]
+
     def all(self, kind: type[C]) -> list[C]:
         """Return all commands of one kind so far."""
         return only(kind, self.given)
+
+
+def _without_lease(event: events.Accepted) -> events.Accepted:
+    if isinstance(event, events.TrialRetried):
+        return events.TrialRetried(dataclasses.replace(event.failed, lease=0))
+    if isinstance(event, events.TrialEvent):
+        return dataclasses.replace(event, lease=0)
+    return event
 
 
 def ended(

@@ -107,7 +107,8 @@ class Rayless:
         self.keep(f"start-{number}", DONE)
 
     def _make(self, bundles: object, **options: object) -> object:
-        group = SimpleNamespace(ready=lambda: "group", bundles=bundles, **options)
+        ident = bytes([len(self.held)])
+        group = SimpleNamespace(id=ident, ready=lambda: "group", bundles=bundles, **options)
         self.held.append(group)
         return group
 

@@ -253,7 +253,7 @@ class TestEnding:
         assert engine.begin(trials[1]) == []
         last = events.WorkerDied("worker-1", "killed", 100.0) if death else events.BatchDone("worker-1")
         assert engine.tell(last) == [commands.StopWorker("worker-1")]
-        assert engine.tell(events.Tick(1000.0), events.NodesChanged((node(), node(2)))) == []
+        assert engine.tell(events.Tick(10.0), events.NodesChanged((node(), node(2)))) == []
         assert engine.tell(events.RunEnding("again")) == []
 
     @pytest.mark.parametrize(
@@ -277,8 +277,8 @@ class TestEnding:
         engine.finish(trials[0])
         engine.tell(events.BatchDone("worker-1"))
         stops = [commands.StopWorker(f"worker-{number}") for number in (1, 2, 3)]
-        assert engine.controller.stop_workers() == stops
-        assert engine.controller.stop_workers() == []
+        assert engine.stop_workers() == stops
+        assert engine.stop_workers() == []
         assert engine.start("worker-3") == []
         assert engine.tell(events.BatchDone("worker-2")) == []
         assert engine.tell(*(events.WorkerStopped(stop.worker) for stop in stops)) == []

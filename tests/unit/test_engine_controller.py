@@ -198,27 +198,6 @@ class TestPatience:
         assert engine.tell(events.BatchDone("worker-1")) == [commands.StopWorker("worker-1")]
 
 
-class TestAutoscaler:
-    def test_a_shape_that_only_a_new_node_holds(self) -> None:
-        """What no node can hold, but a future one can, is asked for without a node, one worker at a time."""
-        engine = Engine([node(cpu=2)], future=[Resources(cpu=8, gpu=1)])
-        trials = make_trials(2, Resources(cpu=4, gpu=1))
-        assert engine.add(trials) == [commands.StartWorker("worker-1", Resources(cpu=4, gpu=1), ())]
-
-    def test_the_new_node_is_known_by_its_worker(self) -> None:
-        """The worker says where it is, so that what it holds there counts; a second one then fits no more."""
-        engine = Engine([node(cpu=2)], future=[Resources(cpu=8)])
-        trials = make_trials(2, Resources(cpu=8))
-        engine.add(trials)
-        engine.tell(events.WorkerStarted("worker-1", "10.0.0.2:1", ("node-2",)))
-        assert engine.tell(events.NodesChanged((node(1, 2), node(2, 8)))) == []
-        assert engine.all(commands.RunTrials) == [run("worker-1", trials[0])]
-
-    def test_without_an_autoscaler_it_waits(self) -> None:
-        """What no node can hold is not asked for where nothing would come of it."""
-        assert Engine([node(cpu=2)]).add(make_trials(1, FOUR_CPUS)) == []
-
-
 class TestBatches:
     def measured(self, duration: float, count: int = 1000) -> list[commands.Command]:
         """Return what one worker is told after a first trial that lasted `duration`, with `count` more waiting."""

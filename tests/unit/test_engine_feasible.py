@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_sweep.engine.capacity import Shape
 from pytest_sweep.engine.feasible import check_feasible, most_at_once
+from pytest_sweep.engine.worker import Shape
 from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model import Resources, events
 from pytest_sweep.model.placement import Placement
@@ -109,3 +109,15 @@ def test_how_many_run_at_once() -> None:
     """Small ones are counted first, each as often as it is there."""
     requests = {Shape(Resources(cpu=3)): 5, Shape(ONE_CPU): 2}
     assert most_at_once(requests, [node(1, 4), node(2, 4)]) == 3
+
+
+@pytest.mark.parametrize(
+    "placement",
+    [Placement(workers=5, strategy="STRICT_SPREAD"), Placement(workers=1_000_000), Placement(workers=9, nodes=3)],
+)
+@pytest.mark.parametrize("resources", [Resources(cpu=0), Resources(cpu=1e17), Resources(cpu=1, memory=10**17)])
+def test_sizes_without_bounds(resources: Resources, placement: Placement) -> None:
+    """A gang that asks for nothing at all, or for more than could be counted, is refused with a sentence."""
+    (trial,) = make_trials(1, resources, placement=placement)
+    with pytest.raises(InfeasibleError, match="asks for"):
+        check_feasible([trial], [node(1), node(2)])

@@ -43,6 +43,10 @@ class Audience:
     def stored(self) -> list[events.Accepted]:
         return [event for what, event in self.told if what == "persist"]
 
+    @property
+    def shown(self) -> list[events.Accepted]:
+        return [event for what, event in self.told if what == "show"]
+
     def became_of(self, trial: Trial) -> list[str]:
         """Return the ends of a trial that are stored."""
         ends = []
@@ -58,13 +62,18 @@ class Session:
     """A loop with a fake executor and an audience."""
 
     def __init__(
-        self, trials: Sequence[Trial], script: Script, nodes: Sequence[events.Node] = (), policy: Policy | None = None
+        self,
+        trials: Sequence[Trial],
+        script: Script = lambda _: Outcome(),
+        nodes: Sequence[events.Node] = (),
+        policy: Policy | None = None,
+        executor: FakeExecutor | None = None,
     ) -> None:
         self.trials = {trial.key: trial for trial in trials}
-        self.fake = FakeExecutor(nodes or [node()], script)
+        self.fake = executor or FakeExecutor(nodes or [node()], script)
         self.audience = Audience()
-        executor: Executor = self.fake  # So that mypy holds the fake to the protocol.
-        self.loop = Loop(executor, self.audience, policy or Policy(), self.task)
+        port: Executor = self.fake  # So that mypy holds the fake to the protocol.
+        self.loop = Loop(port, self.audience, policy or Policy(), self.task)
 
     def task(self, key: str, attempt: int) -> Task:
         return Task(self.trials[key], attempt, f"/results/{key}")
@@ -117,8 +126,8 @@ class TestRun:
         session.run()
         start, first, second, end = session.audience.stored
         assert isinstance(start, events.TrialStarted)
-        assert first == events.TrialReported(trial.key, 1, {"training_iteration": 1, "a": 1})
-        assert second == events.TrialReported(trial.key, 1, {"training_iteration": 2, "a": 2})
+        assert first == events.TrialReported(trial.key, 1, {"training_iteration": 1, "a": 1}, lease=1)
+        assert second == events.TrialReported(trial.key, 1, {"training_iteration": 2, "a": 2}, lease=1)
         assert isinstance(end, events.TrialFinished)
         assert end.metrics == {"a": 2, "b": 3}
 
@@ -139,7 +148,7 @@ class TestRun:
             *("TrialStarted", "TrialReported", "TrialRetried"),
             *("TrialStarted", "TrialReported", "TrialFinished"),
         ]
-        assert commands.RestartWorker("worker-1") in session.fake.commands
+        assert commands.RestartWorker("worker-1", within=60.0) in session.fake.commands
         assert [(key, attempt) for _, key, attempt in session.fake.ran] == [(trial.key, 1), (trial.key, 2)]
 
     @pytest.mark.parametrize("seed", range(20))
@@ -253,6 +262,95 @@ class TestEnding:
         session.loop.abort("interrupted")
         session.loop.abort("again")
         assert len(session.audience.stored) == len({repr(event) for event in session.audience.stored})
+
+    def test_all_that_was_delivered_counts(self) -> None:
+        """Of 16 ends that have arrived when an interrupt comes all are stored as such, wherever it strikes."""
+        for kind in (events.TrialStarted, events.TrialFinished):
+            trials = make_trials(16)
+            session = Session(trials, always(Outcome()), [node(cpu=16)])
+            session.audience.on_show = on(kind, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                session.run()
+            session.audience.on_show = ignore
+            while any(worker.waiting for worker in session.fake.workers.values()):  # They end, and nobody looks.
+                session.loop._arrived.extend(session.fake.events(0.0))
+            session.loop.abort("interrupted", show=True)
+            assert [session.audience.became_of(trial) for trial in trials] == [["TERMINATED"]] * 16
+            assert session.audience.shown == session.audience.stored
+
+    def test_an_interrupt_while_events_are_handled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was taken from the executor and not handled yet when an interrupt comes is not lost."""
+        trials = make_trials(8)
+        session = Session(trials, always(Outcome()), [node(cpu=8)])
+        decide, seen = session.loop._decide, []
+
+        def decide_until_interrupted(event: events.Event) -> Sequence[commands.Command]:
+            seen.append(event)
+            if sum(isinstance(event, events.TrialFinished) for event in seen) == 3:
+                raise KeyboardInterrupt
+            return decide(event)
+
+        monkeypatch.setattr(session.loop, "_decide", decide_until_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        monkeypatch.undo()
+        session.loop.abort("interrupted")
+        assert [session.audience.became_of(trial) for trial in trials] == [["TERMINATED"]] * 8
+
+    def test_what_is_shown_at_the_end(self) -> None:
+        """With `show` all that was stored is shown, whatever showing it raises to end the run; what was not run is not shown."""
+        trials = make_trials(6)
+        session = Session(trials, always(Outcome()), [node(cpu=2)])
+
+        class Interrupted(KeyboardInterrupt):
+            """As pytest's own."""
+
+        def stop(event: events.Accepted) -> None:
+            raise Interrupted
+
+        session.audience.on_show = on(events.TrialFinished, stop)
+        with pytest.raises(Interrupted):
+            session.run()
+        session.loop.abort("interrupted", show=True)
+        stored = [event for event in session.audience.stored if not isinstance(event, events.TrialNotRun)]
+        assert session.audience.shown == stored
+        assert len(session.audience.stored) > len(stored)
+
+    def test_a_second_interrupt(self) -> None:
+        """An interrupt of `abort` itself loses nothing: called again, it goes on where it was, and shows nothing twice."""
+        trials = make_trials(6)
+        session = Session(trials, always(Outcome()), [node(cpu=2)])
+        session.audience.on_show = on(events.TrialFinished, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        with pytest.raises(KeyboardInterrupt):
+            session.loop.abort("interrupted", show=True)
+        session.audience.on_persist = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            session.loop.abort("interrupted", show=True)
+        session.audience.on_persist = ignore
+        session.loop.abort("interrupted", show=True)
+        ends = [session.audience.became_of(trial) for trial in trials]
+        assert ends == [["TERMINATED"], ["TERMINATED"], *[["NOT_RUN"]] * 4]
+        assert len(session.audience.shown) == len({repr(event) for event in session.audience.shown})
+
+    def test_a_hook_that_sleeps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A hook that takes longer than a trial's limit times no trial out: each round tells the time, then events, then checks limits."""
+        clock = [0.0]
+        monkeypatch.setattr("pytest_sweep.engine.loop.clock.monotonic", lambda: clock[0])
+        trials = make_trials(6, sweep=dataclasses.replace(SWEEP, timeout=3.0))
+        session = Session(trials, always(Outcome(polls=3)), [node(cpu=2)])
+
+        def sleep(event: events.Accepted) -> None:
+            clock[0] += 6.0
+
+        def pass_time() -> None:
+            clock[0] += 0.2
+
+        session.audience.on_show = on(events.TrialFinished, sleep)
+        monkeypatch.setattr(session.audience, "tick", pass_time)
+        session.run()
+        assert [session.audience.became_of(trial) for trial in trials] == [["TERMINATED"]] * 6
 
     def test_the_run_cannot_go_on(self) -> None:
         """A worker that cannot be started ends the run as an error with its cause."""

@@ -77,12 +77,14 @@ class Simulation:
         elif isinstance(command, commands.RunTrials):
             time = self._now
             for key, attempt in command.trials:
-                self._at(time, events.TrialStarted(key, attempt, time, "10.0.0.1:1"))
+                lease = command.lease
+                self._at(time, events.TrialStarted(key, attempt, time, "10.0.0.1:1", lease=lease))
                 began, time = time, time + self._durations[key]
                 self.spans[key] = Span(began, time, self._nodes[command.worker])
                 duration = self._durations[key]
-                self._at(time, events.TrialFinished(key, attempt, TrialState.TERMINATED, None, None, duration, time))
-            self._at(time, events.BatchDone(command.worker))
+                state = TrialState.TERMINATED
+                self._at(time, events.TrialFinished(key, attempt, state, None, None, duration, time, lease=lease))
+            self._at(time, events.BatchDone(command.worker, command.lease))
 
 
 def simulate(nodes: Sequence[events.Node], *kinds: tuple[Sequence[Trial], float]) -> list[list[Span]]:

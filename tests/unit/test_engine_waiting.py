@@ -248,14 +248,14 @@ class TestOtherReasons:
         assert only_wait(engine).why == f"a node ran out of memory with it; {rest}"
 
     def test_an_autoscaler(self) -> None:
-        """What only a node to come can hold says when it was asked for; one after the other."""
+        """What only a node to come can hold says that the autoscaler was asked for one."""
         engine = Engine([node(cpu=2)], future=[Resources(cpu=8, gpu=1)])
         engine.add(make_trials(1, Resources(cpu=4)))
         engine.add(make_trials(1, Resources(cpu=8), first=1))
         engine.tell(events.Tick(50.0))
         assert [why for _, _, why in waits(engine)] == [
-            "it was asked 50 s ago for one that holds 4 CPUs",
-            "it is asked for one node at a time, since 50 s for 4 CPUs",
+            "no node that is there can hold 4 CPUs: the autoscaler was asked for one",
+            "no node that is there can hold 8 CPUs: the autoscaler was asked for one",
         ]
 
     def test_the_only_node_is_gone(self) -> None:

@@ -46,6 +46,8 @@ class TestParse:
             ({"gpu": float("nan")}, "gpu=nan is not a number"),
             ({"gpu": float("inf")}, "gpu=inf is not a number"),
             ({"gpu": None}, "gpu=None is not a number"),
+            ({"cpu": 1e400}, "cpu=inf is not a number"),
+            ({"cpu": 1e30}, "cpu=1e+30 is more than any node has"),
             ({"memory": -5}, "memory=-5 is negative"),
             ({"memory": "-4GiB"}, "memory='-4GiB' cannot be parsed: write bytes, or a number and a unit such as '4GiB' or '500MB'"),
             ({"memory": "4 gigs"}, "memory='4 gigs' cannot be parsed"),
@@ -152,3 +154,18 @@ class TestArithmetic:
     def test_as_text(self, resources: Resources, text: str) -> None:
         """As text it reads as one would say it."""
         assert str(resources) == text
+
+
+@pytest.mark.parametrize(
+    ("request_", "count"),
+    [
+        (Resources(cpu=float("inf")), 0),
+        (Resources(cpu=1e-320), 10**9),
+        (Resources(cpu=1, memory=10**400), 0),
+        (Resources(cpu=1e308).times(100), 0),
+        (Resources(cpu=2), 4),
+    ],
+)
+def test_how_often_is_a_number(request_: Resources, count: int) -> None:
+    """However large or small a request is, how often it fits is a whole number."""
+    assert int(request_.how_often(Resources(cpu=8, memory=2**40))) == count

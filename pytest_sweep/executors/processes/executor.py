@@ -88,7 +88,7 @@ class ProcessesExecutor:
         self._workers = Workers(self._happened.put, self._worker_port, self._limits)
         self._builders = Builders(self._happened.put, self._builder_port, self._limits)
 
-    def execute(self, command: commands.WorkerCommand | commands.SharedCommand, tasks: Sequence[Task] = ()) -> None:
+    def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass an order on to a process."""
         assert self._builders is not None
         assert self._workers is not None
@@ -97,7 +97,7 @@ class ProcessesExecutor:
             self._builders.build(command.fixture, command.within)
         elif isinstance(command, commands.StopShared):
             self._builders.stop(command.fixture, now, command.within)
-        else:
+        elif not isinstance(command, commands.RequestResources):  # There is no autoscaler to ask.
             self._workers.execute(command, tasks, self._builders.offers(tasks), now)
 
     def events(self, timeout: float) -> Sequence[events.Event]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_sweep.engine.capacity import Shape
 from pytest_sweep.engine.feasible import most_at_once
 from pytest_sweep.engine.port import Executor
+from pytest_sweep.engine.worker import Shape
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.plugin.collect.spaces import SpaceExpander

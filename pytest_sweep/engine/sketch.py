@@ -1,0 +1,60 @@
+"""Tries out what would be free if some workers were gone and others were there. Changes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pytest_sweep.engine.capacity import Capacity
+from pytest_sweep.engine.placing import arrange
+from pytest_sweep.engine.worker import Shape, Site, Worker
+from pytest_sweep.model.resources import Resources
+
+
+class Sketch:
+    """What would be free if some workers were gone and others were there.
+
+    Args:
+        capacity: as it is.
+        gone: workers that are taken for gone.
+    """
+
+    def __init__(self, capacity: Capacity, gone: Iterable[Worker] = ()) -> None:
+        self._capacity = capacity
+        self._changed: dict[str, Site] = {}
+        for worker in gone:
+            self.release(worker)
+
+    def copy(self, gone: Iterable[Worker]) -> Sketch:
+        """Return one in which some more workers are gone."""
+        other = Sketch(self._capacity)
+        other._changed = {node: replace(site) for node, site in self._changed.items()}
+        for worker in gone:
+            other.release(worker)
+        return other
+
+    def release(self, worker: Worker) -> None:
+        """Take `worker` for gone."""
+        for node in worker.holds:
+            self._change(node, worker, -1)
+
+    def hold(self, shape: Shape, nodes: tuple[str, ...]) -> None:
+        """Take a worker of `shape` on `nodes` for there."""
+        amounts: dict[str, Resources] = defaultdict(lambda: Resources(cpu=0.0))
+        for node in nodes:
+            amounts[node] = amounts[node].plus(shape.resources)
+        worker = Worker("", shape, nodes, amounts)
+        for node in amounts:
+            self._change(node, worker, 1)
+
+    def place(self, shape: Shape, nodes: Iterable[str] | None = None) -> tuple[str, ...] | None:
+        """Return the nodes for the bundles of a worker of `shape`, as `Capacity.place`."""
+        return arrange(shape.request, shape.placement, self._capacity.rooms(shape, nodes, self._changed))
+
+    def _change(self, node: str, worker: Worker, sign: int) -> None:
+        site = self._changed.get(node) or self._capacity.site(node)
+        if site is not None:
+            if node not in self._changed:
+                site = self._changed[node] = replace(site)
+            site.take(worker, sign)
