@@ -17,11 +17,12 @@ LEFT_BEHIND = """
     @sweep(grid={"n": [1]}, timeout="5s")
     @pytest.mark.resources(cpu=2)
     def a_leaves(n):
-        ray.util.placement_group([{"CPU": 1}, {"CPU": 1}])
+        for _ in range(2):
+            ray.util.placement_group([{"CPU": 1}])
         time.sleep(60)
 
     @sweep(grid={"n": [1]})
-    @pytest.mark.resources(cpu=1)
+    @pytest.mark.resources(cpu=0)
     def b_follows(n):
         pass
 """
