@@ -76,6 +76,7 @@ class Controller:
             events.SessionExited: self._on_session_exited,
             events.BatchDone: self._on_batch_done,
             events.TeardownStarted: self._on_teardown_started,
+            events.TeardownTimedOut: self._ledger.record,
             events.TrialStarted: self._acceptance.started,
             events.TrialReported: self._acceptance.reported,
             events.TrialFinished: self._on_trial_left,

@@ -37,13 +37,14 @@ class Slot:
         phase: what the process does now.
         birth: the number of the process; counts from 1.
         fixture: the fixture that is torn down now, as the process has last said; "" where none is known.
+        torn_down: the key of the trial that has used it last; "" likewise.
         deadline: when the phase has taken too long, or None.
     """
 
     def __init__(self, port: Port, owner: Owner, limits: Limits, *, reserves: bool = False) -> None:
         self.phase = Phase.DOWN
         self.birth = 0
-        self.fixture = ""
+        self.fixture = self.torn_down = ""
         self.deadline: float | None = None
         self._port = port
         self._owner = owner
@@ -75,7 +76,7 @@ class Slot:
         """Give the session an order, which is lost where its process has died: the owner has been told of that."""
         if self.phase is Phase.IDLE:
             self._enter(Phase.BUSY, deadline)
-            self._has_run, self.fixture = True, ""
+            self._has_run, self.fixture, self.torn_down = True, "", ""
             self._port.send(order)
 
     def restart(self, now: float, within: float | None = None) -> None:
@@ -216,7 +217,8 @@ class Slot:
     def _spawn(self) -> None:
         self.birth += 1
         self._enter(Phase.STARTING)
-        self._has_run, self._is_overrun, self._then, self.fixture = False, False, Then.DIED, ""
+        self._has_run, self._is_overrun, self._then = False, False, Then.DIED
+        self.fixture = self.torn_down = ""
         self._port.spawn(self.birth)
 
     def _finish(self, then: Then, now: float, within: float | None) -> None:

@@ -83,8 +83,14 @@ class WorkerOwner:
         self._say(events.WorkerDied(self._id, cause, clock.wall(), ending.kind, ending.stacks))
 
     def on_overrun(self, phase: Phase, fixture: str, ending: Ending) -> None:
-        """Warn of a tear-down or an exit that took too long."""
-        self._say(overrun(f"the worker {self._id}", phase, fixture, ending))
+        """Say which tear-down took too long, an error of the trial that used the fixture last; or warn of an exit that did."""
+        key = self._port.slot.torn_down
+        if phase is not Phase.FINISHING or not key:
+            self._say(overrun(f"the worker {self._id}", phase, fixture, ending))
+            return
+        last = f"TimeoutError: the teardown of {fixture} took too long, and its process was ended"
+        error = f"{ending.stacks.rstrip()}\n\n{last}" if ending.stacks else last
+        self._say(events.TeardownTimedOut(key, fixture, error))
 
     def on_lost(self, ending: Ending) -> None:
         """Warn of fixtures that were not torn down, unless their node is lost."""
@@ -184,4 +190,4 @@ class Workers:
 def note(slot: Slot, event: object) -> None:
     """Take note of what the process of a slot says of itself: which fixture it tears down."""
     if isinstance(event, events.TeardownStarted):
-        slot.fixture = event.fixture
+        slot.fixture, slot.torn_down = event.fixture, event.key

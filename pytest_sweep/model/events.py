@@ -162,7 +162,18 @@ class NodeExcluded:
     cause: str
 
 
-Event = TrialEvent | SessionEvent | WorkerEvent | SharedEvent | TrialsAdded | NodesChanged | Advanced | Tick | RunEnding
+Event = (
+    TrialEvent
+    | TeardownTimedOut
+    | SessionEvent
+    | WorkerEvent
+    | SharedEvent
+    | TrialsAdded
+    | NodesChanged
+    | Advanced
+    | Tick
+    | RunEnding
+)
 """What the engine takes."""
 
 Accepted = (

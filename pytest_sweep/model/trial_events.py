@@ -106,7 +106,9 @@ class TrialNotRun:
 
 @dataclass(frozen=True, slots=True)
 class TeardownTimedOut:
-    """The fixtures of a trial that has ended took too long to be torn down, and the process was ended. Made by the engine.
+    """The fixtures of a trial that has ended took too long to be torn down, and the process was ended.
+
+    Made by the engine, or, at the end of a worker, by its executor.
 
     Attributes:
         key: the trial.

@@ -257,6 +257,7 @@ def train():
         assert states.pop("waits[{}]") == "ERROR", session.output
         assert set(states.values()) == {"TERMINATED"}, session.output
         assert "TimeoutError: building it took longer than 2 s" in str(session.trials["waits[{}]"].error)
+        assert "TimeoutError: the teardown of db" in session.output
         assert "took too long to tear down" in session.output
         for fixture in ("db", "table", "download"):
             assert re.search(rf'sweep_hanging.py", line \d+ in {fixture}\b', session.output), fixture

@@ -32,6 +32,7 @@ _OUR_THREADS = (
     "pytest_sweep/wire/outbox.py",
     "pytest_sweep/worker/output.py",
     "execnet/gateway_base.py",
+    "in _thread_receiver",  # execnet again: its code has no file in the processes that it starts.
     "ray/_private/",
 )
 _END_OF_USERS_CODE = (
