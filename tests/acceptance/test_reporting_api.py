@@ -120,7 +120,9 @@ def test_a_thread_that_outlives_its_trial_is_told(project: Project) -> None:
     assert project.sweep().ret == 0
     first, second = project.grid()
     assert first.metrics is None
-    assert own(second.metrics) == {"said": ["train[n=1] has ended, so that it can report no more"]}
+    assert own(second.metrics) == {
+        "said": ["train[n=1] has ended, so that it can report no more: wait for its threads before it returns"]
+    }
 
 
 def test_report_outside_a_trial_is_an_error_in_words() -> None:
