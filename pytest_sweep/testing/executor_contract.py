@@ -1,7 +1,6 @@
 """The contract of an executor, as a suite: subclass `ExecutorContract`, name the executor, and let pytest collect it.
 
-It holds executors to the same results by running the same project on each, a whole pytest session, and reading what is left:
-the results, the junit file, what the terminal shows, and what fixtures and hooks have noted.
+Each executor runs the same project in a whole session. The tests read its results, junit file, terminal, and what hooks noted.
 """
 
 from __future__ import annotations

@@ -83,14 +83,6 @@ INSIDE_FUNCTIONS = {
     "space/strategies.py": "hypothesis is an extra",
 }
 
-TOO_LONG = (
-    "engine/controller.py",
-    "worker/trial.py",
-    "executors/processes/executor.py",
-    "testing/executor_contract.py",
-)
-"""Modules that are being split."""
-
 
 @dataclass(frozen=True)
 class Import:
@@ -298,7 +290,7 @@ class TestDirections:
             path.relative_to(PACKAGE).as_posix(): len(path.read_text("utf-8").splitlines())
             for path in PACKAGE.rglob("*.py")
         }
-        assert {name: length for name, length in lengths.items() if length > 300 and name not in TOO_LONG} == {}
+        assert {name: length for name, length in lengths.items() if length > 300} == {}
 
 
 @pytest.mark.parametrize(
