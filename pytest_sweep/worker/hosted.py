@@ -26,6 +26,7 @@ from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.task import PackedTask
 from pytest_sweep.worker.borrowing import BorrowedFixtures
+from pytest_sweep.worker.exiting import flush_open_files
 from pytest_sweep.worker.fixture_builder import FixtureBuilder
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.runner import TrialRunner
@@ -133,7 +134,8 @@ class HostedPlugin:
         session.perform_collect(self._spec.files)
         self._borrowed.borrow(session)
         gc.freeze()  # What lives as long as the process is not to be walked through with every batch.
-        atexit.register(gc.unfreeze)  # But at its exit: what users have left open, perhaps in a cycle, is closed then.
+        # It stays so at the exit, which is 0.2 s shorter for that where Ray is imported: files are flushed, in cycles of it, too.
+        atexit.register(flush_open_files)
         while (order := self._receive()) is not None:
             if isinstance(order, SharedFixture):
                 self.built = self._builder.build(order, self._items.collector(order.sweep))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
-import io
 import sys
 
 import pytest
 
-_FILES = frozenset((io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom))
+from pytest_sweep.worker.exiting import flush_open_files
 
 
 class Freezer:
@@ -47,10 +45,7 @@ def _end_without_looking() -> None:
     Python promises none to what lives as long as the process. Objects that nothing but a cycle holds get none here; files among them are
     written. Those that a module names are let go of when Python empties the modules, which it does for those that are still there.
     """
-    for each in gc.get_objects():
-        if type(each) in _FILES:
-            with contextlib.suppress(OSError, ValueError):  # Nobody reads it any more, or it is closed.
-                each.flush()
+    flush_open_files()
     modules: list[object] = list(sys.modules.values())
     modules.append(modules)  # Which nothing takes apart any more.
     gc.freeze()
