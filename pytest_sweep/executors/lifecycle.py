@@ -62,6 +62,11 @@ class Slot:
         """Whether the process is ended, or was, because a phase took too long."""
         return self._is_overrun
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no other process follows the one that ends."""
+        return self._then is Then.STOP
+
     # Orders
 
     def start(self) -> None:

@@ -28,6 +28,7 @@ from pytest_sweep.executors.ray.workers.builders import BuilderRayPort
 from pytest_sweep.executors.ray.workers.messages import Messages
 from pytest_sweep.executors.ray.workers.ports import RayTools, WorkerRayPort
 from pytest_sweep.executors.ray.workers.postmortem import Postmortem
+from pytest_sweep.executors.ray.workers.process import wait_for_end
 from pytest_sweep.executors.ray.workers.reservations import Reservations
 from pytest_sweep.executors.shared import Builders
 from pytest_sweep.executors.workers import Workers
@@ -69,6 +70,8 @@ class Conductor(threading.Thread):
         self._is_starting = False
         self._hint = ""
         self._is_open = False
+        self._exiting: set[int] = set()
+        self._is_forced = False
         self._ports: dict[str, WorkerRayPort] = {}
         self._handed: dict[str, list[Trial]] = {}
         self._requests: AutoscalerRequests | None = None
@@ -125,6 +128,9 @@ class Conductor(threading.Thread):
                 self._next_tick = clock.monotonic() + TICK_SECONDS
                 self._do(self._tick)
         self._watch.stop()
+        limit = clock.monotonic() + self._options.limits.exit
+        for pid in () if self._is_forced else self._exiting:
+            wait_for_end(pid, max(limit - clock.monotonic(), 0.0))
         self._cluster.leave()
 
     def _do(self, message: Callable[[], None]) -> None:
@@ -169,7 +175,7 @@ class Conductor(threading.Thread):
         spawner = self._spawner = self._spawn(spec if shipping is None else replace(spec, code=shipping.code))
         messages = self._messages = Messages(spawner.mailbox, self)
         postmortem = self._postmortem = Postmortem(self, spawner)
-        tools = RayTools(self, spawner, self._groups, messages, postmortem, self._clock, self._hint)
+        tools = RayTools(self, spawner, self._groups, messages, postmortem, self._clock, self._hint, self._exiting)
         limits = self._options.limits
 
         def port_of(command: commands.StartWorker) -> WorkerRayPort:
@@ -197,7 +203,7 @@ class Conductor(threading.Thread):
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
-        self._leaving = True
+        self._leaving, self._is_forced = True, force
         if self._requests is not None:
             self._request_nodes(commands.RequestResources(()))
         if not self._is_open:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ class RayTools:
         postmortem: finds out how they died.
         clock: by which limits are counted.
         hint: what to say beside the error where a worker does not start.
+        exiting: the processes of this machine that have nothing to do but to exit: Ray is not to be ended before them.
     """
 
     desk: Desk
@@ -50,6 +51,7 @@ class RayTools:
     postmortem: Postmortem
     clock: AwakeClock
     hint: str = ""
+    exiting: set[int] = field(default_factory=set)
 
 
 class RayPort:
@@ -246,6 +248,12 @@ class RayPort:
         """Ray has let go of the process, which flushes its files now; where Ray is ours, it would be killed if Ray ended meanwhile."""
         gone = partial(self._tools.desk.tell, self.slot.on_gone, birth, Ending("it exited"))
         if process.home != self._tools.spawner.here:
+            gone()
+        elif self.slot.is_stopping and not self.resources.gpu:
+            # Its exit handlers have run and its files are written. While Python and Ray tidy up in it, the run goes on to its end.
+            self._tools.exiting.add(process.pid)
+            self._tools.messages.forget(process)
+            self._process = None
             gone()
         else:
             threading.Thread(target=when_ended, args=(process.pid, gone), daemon=True).start()

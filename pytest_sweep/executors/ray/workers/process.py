@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import psutil
 
 from pytest_sweep import clock
 from pytest_sweep.wire.inbox import Inbox
@@ -45,13 +47,16 @@ class RayProcess:
     is_dying: bool = False
 
 
+def wait_for_end(pid: int, seconds: float) -> None:
+    """Wait until a process of this machine has ended, or cannot be looked at; Ray, its parent, may not have noticed yet."""
+    deadline = clock.monotonic() + seconds
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        while process.status() != psutil.STATUS_ZOMBIE and clock.monotonic() < deadline:
+            clock.pause(0.01)
+
+
 def when_ended(pid: int, then: Callable[[], None]) -> None:
-    """Call `then` when a process of this machine has ended, or cannot be looked at."""
-    deadline = clock.monotonic() + END_SECONDS
-    while clock.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            break
-        clock.pause(0.01)
+    """Call `then` when a process of this machine has ended."""
+    wait_for_end(pid, END_SECONDS)
     then()
