@@ -253,4 +253,31 @@ def train(n):
     # The folder of the package is there, and empty.
     asked = r"a worker \(1 CPU, asked for \d+ s ago\) did not start"
     said = rf"{asked}: ImportError: cannot import name '\w+' from 'greenlet' .*\(at 10\.77\.0\.2\)"
-    assert re.search(f"the sweep cannot go on: {said}", session.output), session.output
+    assert "the sweep cannot go on: no worker can be started on any node that could run what waits" in session.output
+    assert re.search(f"10\\.77\\.0\\.2.*{said}", session.output), session.output
+
+
+def test_a_node_without_the_code_joins(pytester: pytest.Pytester, cluster: Cluster) -> None:
+    """A node that joins and does not see the code interrupts no trial: all pass on the first node, and the summary names the other."""
+    pytester.makepyfile(
+        PROJECT
+        + """
+@sweep(grid={"n": list(range(20))})
+def train(n, trial):
+    note(trial, n)
+    time.sleep(3)
+    return {"node": ray.get_runtime_context().get_node_id()}
+"""
+    )
+    first = cluster.add(2)
+    session = cluster.start()
+    began = cluster.began(0)
+    late = cluster.add(2, pytester.path)
+    assert session.wait() == 0, session.output
+    found = results(session)
+    assert {str(result.state) for result in found.values()} == {"TERMINATED"}
+    assert {result.attempts for result in found.values()} == {1}
+    assert {result.metrics["node"] for result in found.values() if result.metrics} == {began["node"]}
+    summary = session.output.rpartition("sweep results")[2]
+    assert re.search(rf"node {re.escape(late.address)} is not used: .*does not see the folder", summary), session.output
+    assert f"node {first.address} is not used" not in session.output

@@ -13,7 +13,8 @@ import pytest_sweep
 from tests.unit.test_imports import ALLOWED
 
 PACKAGE = Path(pytest_sweep.__file__).parent
-PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text("utf-8")
+PROJECT = Path(__file__).parents[2]
+PAGE = (PROJECT / "docs" / "architecture.md").read_text("utf-8")
 LOOKUP = "What am I looking for, where is it"
 ROOMS = "The rooms, and what each may import"
 EVERYTHING = "everything above"
@@ -33,7 +34,7 @@ def paths(text: str) -> list[str]:
 
 def exists(path: str) -> bool:
     """Say whether a path is one of the package, or of the project."""
-    return (PACKAGE / path).exists() or (PACKAGE.parent / path).exists()
+    return (PACKAGE / path).exists() or (PROJECT / path).exists()
 
 
 def test_there_are_enough_questions() -> None:
