@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import psutil
 import pytest
@@ -81,7 +82,7 @@ REPORTING = """
 def stored(session: Session, what: str) -> list[tuple[object, ...]]:
     """Return what a query of the run's database yields."""
     (database,) = session.folder.glob("sweep_results/*/run.db")
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         return connection.execute(what).fetchall()
 
 
