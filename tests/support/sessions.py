@@ -61,8 +61,13 @@ class Session:
         return re.findall(r"::(\S+) PASSED", self.output)
 
     def wait(self) -> int:
-        """Wait for its end and return its exit status."""
-        return self.process.wait(LIMIT)
+        """Wait for its end and return its exit status; of one that does not end, show the stacks."""
+        try:
+            return self.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # pytest's faulthandler writes the stacks of all threads.
+            self.process.wait(LIMIT)
+            pytest.fail(f"it did not end within {LIMIT:g} s:\n{self.output}")
 
     def interrupt(self) -> None:
         """Press Ctrl-C, which a terminal sends to every process of the group."""
