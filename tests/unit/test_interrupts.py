@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -146,6 +147,13 @@ class TestTheSame:
                 press(interrupts)
                 assert interrupts.is_waiting
                 interrupts.check()
+
+    def test_one_that_is_lost_is_raised_again(self, interrupts: Interrupts) -> None:
+        """An interrupt that is raised in a finalizer, where Python drops it, is raised again by the next check."""
+        with pytest.raises(KeyboardInterrupt), interrupts.held():
+            with interrupts.allowed(may_catch=False), contextlib.suppress(KeyboardInterrupt):
+                press(interrupts)
+            interrupts.check()
 
 
 class TestForcing:

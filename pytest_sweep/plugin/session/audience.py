@@ -50,7 +50,7 @@ class OnceNeeded:
             KeyboardInterrupt: a signal has come.
             pytest.Session.Failed, pytest.Session.Interrupted: the event ends the session.
         """
-        with self._interrupts.allowed():
+        with self._interrupts.allowed(may_catch=False):
             self._show(event)
 
     def show_rest(self) -> None:

@@ -41,6 +41,8 @@ class Interrupts:
 
     Attributes:
         is_held: whether a signal waits for the next `check`.
+        may_be_lost: whether nobody may catch the interrupt that a signal raises now.
+        is_lost: whether one was raised so and has not left its block yet: `check` raises it again.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -49,7 +51,8 @@ class Interrupts:
         self._before: dict[int, Any] = {}
         self.is_held = False
         self._is_ending = False
-        self._is_waiting = False
+        self.may_be_lost = False
+        self._is_waiting = self.is_lost = False
         self._name = ""
         self._last: float | None = None
         self._first = 0.0
@@ -99,16 +102,17 @@ class Interrupts:
         if (self.is_held or self._is_ending) and is_patient:
             self._is_waiting = True
         else:
+            self.is_lost = self.may_be_lost
             self._raise()
 
     def check(self) -> None:
-        """Raise the signal that is held, unless the session has begun to end.
+        """Raise the signal that is held, or whose interrupt was lost (in a finalizer, say), unless the session has begun to end.
 
         Raises:
             KeyboardInterrupt: there is one.
         """
         __tracebackhide__ = True
-        if self._is_waiting and not self._is_ending:
+        if (self._is_waiting or self.is_lost) and not self._is_ending:
             self._raise()
 
     @contextlib.contextmanager
@@ -119,9 +123,12 @@ class Interrupts:
         self.is_held = False
         self.check()
 
-    def allowed(self) -> contextlib.AbstractContextManager[None]:
-        """Let signals raise at once while a block runs: it calls code of the user, which may take its time."""
-        return _Allowed(self)
+    def allowed(self, *, may_catch: bool = True) -> contextlib.AbstractContextManager[None]:
+        """Let signals raise at once while a block runs: it calls code of the user, which may take its time.
+
+        `may_catch` says whether that code may catch the interrupt; else one that does not leave the block is raised by the next `check`.
+        """
+        return _Allowed(self, may_catch=may_catch)
 
     def forget(self) -> None:
         """Count signals from one again: code of the user has caught those that were raised."""
@@ -180,20 +187,24 @@ class Interrupts:
 class _Allowed:
     """A class, because every event that is shown enters one."""
 
-    __slots__ = ("_before", "_interrupts")
+    __slots__ = ("_before", "_interrupts", "_lost", "_may_catch")
 
-    def __init__(self, interrupts: Interrupts) -> None:
+    def __init__(self, interrupts: Interrupts, *, may_catch: bool) -> None:
         self._interrupts = interrupts
-        self._before = interrupts.is_held
+        self._may_catch = may_catch
+        self._before, self._lost = interrupts.is_held, interrupts.may_be_lost
 
     def __enter__(self) -> None:
         __tracebackhide__ = True
         self._interrupts.check()
+        self._interrupts.may_be_lost = not self._may_catch
         self._interrupts.is_held = False
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        self._interrupts.is_held = self._before
-        if error is None:
+        self._interrupts.is_held, self._interrupts.may_be_lost = self._before, self._lost
+        if error is not None:
+            self._interrupts.is_lost = False
+        elif self._may_catch:
             self._interrupts.forget()
 
 
