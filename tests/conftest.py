@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,8 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 GONE_SECONDS = 15
+
+_SIGINT_AT_START = signal.getsignal(signal.SIGINT)
 
 
 def import_ray() -> Any:
@@ -91,10 +94,15 @@ def start(pytester: pytest.Pytester) -> Iterator[Callable[..., Session]]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Free what a test has left behind on the shared Ray, else the next one waits for its two CPUs for ever."""
+    """Undo what a test has left behind that disturbs the next ones: what holds the two CPUs of the shared Ray, and ignored signals."""
     yield
     if "shared_ray" in getattr(item, "fixturenames", ()):
         _free_leftovers(import_ray())
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN is not _SIGINT_AT_START:
+        signal.signal(signal.SIGINT, _SIGINT_AT_START)
+        pytest.fail(
+            "SIGINT was left ignored: the sessions that later tests start would hear of no interrupt", pytrace=False
+        )
 
 
 def _free_leftovers(ray: Any) -> None:

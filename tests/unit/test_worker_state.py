@@ -17,11 +17,14 @@ import pytest
 
 from pytest_sweep.worker.state import ProcessState
 
+SIGNALS = (signal.SIGINT, signal.SIGALRM, signal.SIGUSR1)
+
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
     """Leave the process as it was, whatever a failing test does."""
-    argv, folder, environ, alarm = [*sys.argv], Path.cwd(), dict(os.environ), signal.getsignal(signal.SIGALRM)
+    argv, folder, environ = [*sys.argv], Path.cwd(), dict(os.environ)
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     with warnings.catch_warnings():
         yield
     sys.argv = argv
@@ -29,12 +32,13 @@ def _restored() -> Iterator[None]:
     os.environ.clear()
     os.environ.update(environ)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, alarm)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def seen() -> dict[str, object]:
     """Return the state of the process."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM, signal.SIGUSR1)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     return {
         "argv": list(sys.argv), "folder": str(Path.cwd()), "environ": dict(os.environ), "handlers": handlers,
         "filters": list(warnings.filters), "random": random.getstate(), "numpy": repr(np.random.get_state()),
