@@ -50,7 +50,7 @@ WAITS = """
     @sweep(grid={"n": [1]}, timeout="55s")
     @pytest.mark.resources(cpu=2)
     def by_task(n):
-        ray.get(ray.remote(int).options(num_cpus=1, scheduling_strategy="SPREAD").remote())
+        ray.get(ray.remote(lambda: 1).options(num_cpus=1, scheduling_strategy="SPREAD").remote())
 """
 
 

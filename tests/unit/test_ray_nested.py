@@ -39,6 +39,8 @@ def test_tasks_that_wait_for_our_trials() -> None:
     assert Looks().look(ClusterUsage({"n1": FULL}, tasks=(DATA,)), 70) == [
         NestedWait("3 Ray tasks or actors with 1 CPU each")
     ]
+    one = PendingTasks({"CPU": 1.0}, 1)
+    assert Looks().look(ClusterUsage({"n1": FULL}, tasks=(one,)), 70) == [NestedWait("a Ray task or actor with 1 CPU")]
 
 
 def test_what_is_not_of_our_trials() -> None:

@@ -68,10 +68,7 @@ class NestedRequests:
         waits = {
             group.actor: NestedWait(f"a placement group of {_sum(group.bundles)}", group.actor) for group in groups
         }
-        shapes = [
-            NestedWait(f"{task.count} Ray tasks or actors with {to_resources(task.amounts)} each") for task in tasks
-        ]
-        return [*waits.values(), *shapes]
+        return [*waits.values(), *(NestedWait(_tasks(task)) for task in tasks)]
 
     def _is_blocked_by_us(self, amounts: Amounts, usage: ClusterUsage, taken: Mapping[str, Resources]) -> bool:
         """Say whether a node would have room for `amounts` if our trials held nothing there; never for what goes into a group."""
