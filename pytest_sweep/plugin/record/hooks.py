@@ -56,6 +56,10 @@ class HookCaller:
         """Say whether anybody implements the hook `name`: what it needs is else not worth preparing."""
         return bool(getattr(self._config.hook, name).get_hookimpls())
 
+    def is_asked_for(self, name: str, argument: str) -> bool:
+        """Say whether anybody who implements the hook `name` takes this argument of it."""
+        return any(argument in its.argnames for its in getattr(self._config.hook, name).get_hookimpls())
+
     def note_failure(self, hook: str, plugin: str, error: str) -> None:
         """Take note of a failure, here or in a worker; the first traceback of each hook and plugin is kept."""
         known: Mapping[tuple[str, str], HookFailure] = self._failures

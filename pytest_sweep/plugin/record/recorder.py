@@ -26,7 +26,7 @@ from pytest_sweep.plugin.session.verdict import exit_status
 from pytest_sweep.plugin.show.stalls import Engine
 from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_summary
 from pytest_sweep.reporting import Progress, excluded_line
-from pytest_sweep.results import load_results
+from pytest_sweep.results import SweepResults, load_results
 from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
 
 if TYPE_CHECKING:
@@ -123,14 +123,15 @@ class Recorder:
         """Store what waits, and tell of the results."""
         self._status.finish()
         self._retrying.flush()
-        if not self._hooks.is_implemented("pytest_sweep_run_finish"):
-            return  # A million results need not be loaded for nobody.
-        try:
-            results = load_results(self._run.path)
-        except SweepError as error:
-            self._hooks.note_failure("pytest_sweep_run_finish", "pytest-sweep", f"not called: {error}")
-        else:
-            self._hooks.call("pytest_sweep_run_finish", run=self._run, results=results)
+        results: SweepResults | None = None
+        # A million results need not be loaded for nobody: our own implementation takes none.
+        if self._hooks.is_asked_for("pytest_sweep_run_finish", "results"):
+            try:
+                results = load_results(self._run.path)
+            except SweepError as error:
+                self._hooks.note_failure("pytest_sweep_run_finish", "pytest-sweep", f"not called: {error}")
+                return
+        self._hooks.call("pytest_sweep_run_finish", run=self._run, results=results)
 
     def go_wrong(self, cause: str) -> None:
         """Take note of why the run cannot go on."""
