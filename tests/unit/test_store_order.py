@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import NoResultsError
-from pytest_sweep.store import RunStore, last_run, newest_runs, order, run_folder, run_folders
+from pytest_sweep.store import RunStore, database, last_run, newest_runs, order, run_folder, run_folders
 from pytest_sweep.store.folders import make_run_folder
 
 
@@ -31,7 +31,7 @@ def make_run(results_dir: Path, began: float, written: float | None = None) -> P
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The databases that are opened to learn when their runs began."""
     found: list[Path] = []
-    peek = order.peek
+    peek = database.peek
 
     def noting(path: Path) -> dict[str, object]:
         found.append(path.parent)
