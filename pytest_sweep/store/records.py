@@ -21,10 +21,11 @@ class StoredRun:
         started: seconds since the epoch.
         finished: seconds since the epoch; None while it runs, and for ever where it was killed.
         exit_status: pytest's exit status; None likewise.
-        versions: of Python and of the packages that matter.
+        versions: of Python, of the platform and of all installed packages; in runs of 0.1.0 of nine packages that matter.
         git_commit: the commit at rootdir, or None.
         git_dirty: whether tracked files differed from it, or None.
         resumed_from: the run that it went on from: its name, or its folder where that is elsewhere; or None.
+        driver: the process that runs it, as `this_driver` names it; None in runs of 0.1.0.
     """
 
     name: str
@@ -39,17 +40,22 @@ class StoredRun:
     git_commit: str | None
     git_dirty: bool | None
     resumed_from: str | None = None
+    driver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSweep:
-    """One sweep of a run. `id` is its node id; the rest is as in `model.Sweep`."""
+    """One sweep of a run. `id` is its node id; the rest is as in `model.Sweep`.
+
+    `average_over` is empty where the sweep has none, and in runs of 0.1.0.
+    """
 
     id: str
     name: str
     metric: str | None
     mode: str
     varying: tuple[str, ...]
+    average_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class StoredTrial:
         finished: when it ended.
         duration: how long it took, in seconds.
         checkpoint: path or URL of the newest good checkpoint, or None.
+        params: the values that stacked marks and fixtures gave it, by argument; None where none did, and in runs of 0.1.0.
     """
 
     key: str
@@ -99,6 +106,7 @@ class StoredTrial:
     finished: float | None
     duration: float | None
     checkpoint: str | None
+    params: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
