@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_sweep.errors import NoResultsError, StoreError
@@ -40,7 +41,9 @@ def load_results(
     for trial in reader.trials():
         results.setdefault(trial.sweep_id, []).append(Result.from_store(trial, reader))
     grids = {
-        sweep.id: ResultGrid(results[sweep.id], sweep=sweep.id, metric=sweep.metric, mode=sweep.mode)
+        sweep.id: ResultGrid(
+            results[sweep.id], sweep=sweep.id, metric=sweep.metric, mode=sweep.mode, average_over=sweep.average_over
+        )
         for sweep in sweeps
     }
     return SweepResults(grids, run=folder.name, path=folder)
@@ -76,11 +79,20 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]]) -> 
 
 
 def _grid(sweep: str, trials: Sequence[Trial], found: Mapping[str, Result]) -> ResultGrid:
-    results = [found[trial.key] for trial in trials if trial.key in found]
+    # As the sweep is written now: metric, mode and what is averaged over are questions to the results, not a part of them.
+    results = [_as_written(found[trial.key], trial) for trial in trials if trial.key in found]
     if not trials:
         return ResultGrid(results, sweep=sweep)
-    # As the sweep is written now: metric and mode are questions to the results, not a part of them.
-    return ResultGrid(results, sweep=sweep, metric=trials[0].sweep.metric, mode=trials[0].sweep.mode)
+    its = trials[0].sweep
+    return ResultGrid(results, sweep=sweep, metric=its.metric, mode=its.mode, average_over=its.average_over)
+
+
+def _as_written(result: Result, trial: Trial) -> Result:
+    params = result.params or dict(trial.params)
+    now = (trial.group_key, trial.configuration_name, params)
+    if (result.group, result.configuration, result.params) == now:
+        return result
+    return replace(result, group=now[0], configuration=now[1], params=params)
 
 
 def _run_folder(run: str | os.PathLike[str] | None, results_dir: Path | None) -> Path:

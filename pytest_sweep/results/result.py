@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_sweep.errors import NoResultsError, SweepError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.metrics import metric_value
+from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
-
-DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
-"""The states of trials that finished well."""
 
 
 class QueryError(SweepError, ValueError):
@@ -40,7 +37,11 @@ class Result:
         duration: seconds that the last attempt took, set-up and tear-down included; None where it has not ended.
         seed: the trial's seed.
         replicate: which of equal configurations it is, from 0.
-        group: the key of the first of its replicates, which all of them share; its own where it has none.
+        group: what its replicates share, and no other trial: the key of the first of them, or in a sweep with ``average_over=`` a key
+            without what the sweep averages over; its own key where it has no replicates.
+        params: the values that stacked ``parametrize`` marks and parametrized fixtures gave it, by argument, in their stored form; empty
+            where there are none, and for results of version 0.1.0.
+        configuration: the name that its replicates have in common: ``train_model[lr=0.001]`` for ``train_model[lr=0.001#2]``.
     """
 
     metrics: dict[str, Any] | None
@@ -58,6 +59,9 @@ class Result:
     group: str
     _folder: str = field(repr=False)
     _reader: RunReader = field(repr=False)
+    params: dict[str, Any] = field(default_factory=dict)
+    configuration: str = ""
+    _replicates: tuple[Result, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_store(cls, trial: StoredTrial, reader: RunReader) -> Result:
@@ -78,7 +82,14 @@ class Result:
             group=trial.group_key,
             _folder=trial.folder,
             _reader=reader,
+            params=trial.params or {},
+            configuration=trial.configuration or name_without_replicate(trial.name, trial.replicate),
         )
+
+    @property
+    def replicates(self) -> tuple[Result, ...]:
+        """All results of the configuration that `ResultGrid.get_best_result` returned, in order; of a single trial itself."""
+        return self._replicates or (self,)
 
     @property
     def path(self) -> Path:
@@ -154,6 +165,7 @@ class Result:
             f"state={self.state}",
             f"metrics={self.metrics!r}",
             f"config={self.config!r}",
+            *([f"params={self.params!r}"] if self.params else []),
             f"error={self.error!r}" if self.error is None else f"error={_last_line(self.error)!r}",
             f"path={str(self.path)!r}",
         ]
@@ -172,17 +184,6 @@ def histories(results: list[Result]) -> list[list[dict[str, Any]]]:
         by_reader.setdefault(result._reader, []).append(result.key)
     found = {reader: reader.histories(keys) for reader, keys in by_reader.items()}
     return [found[result._reader][result.key] for result in results]
-
-
-def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested dicts as one, their keys joined by slashes, as Tune does in its data frames; an empty dict stays."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flattened(value, f"{prefix}{key}/"))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _last_line(text: str) -> str:

@@ -10,8 +10,8 @@ from pytest_sweep.space.expansion import MAX_POINTS, OTHER_ARGUMENTS, expand
 from pytest_sweep.space.expressions import AbsentError, Condition, parse_condition, unknown_name
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
 from pytest_sweep.space.listing import Listed
-from pytest_sweep.space.naming import value_text
-from pytest_sweep.space.nesting import flatten
+from pytest_sweep.space.naming import label_of, value_text
+from pytest_sweep.space.nesting import flat_items, flatten, without
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
 
@@ -35,14 +35,17 @@ __all__ = [
     "digest",
     "displayable",
     "expand",
+    "flat_items",
     "flatten",
     "grid",
     "identity_text",
+    "label_of",
     "parse_condition",
     "parse_override",
     "trial_key",
     "trial_seed",
     "unknown_name",
     "value_text",
+    "without",
     "zip_",
 ]

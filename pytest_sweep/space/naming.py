@@ -6,13 +6,14 @@ import enum
 import numbers
 import typing
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.space.display import enum_name, shown
 from pytest_sweep.space.identity import digest
+from pytest_sweep.space.nesting import flatten
 
 LIMIT = 120
 """The length of the longest label; a longer one is cut and ends with a digest."""
@@ -26,6 +27,16 @@ def label_part(key: str, value: object, label: str | None = None) -> str:
     """
     text = value_text(value) if label is None else escaped(label)
     return f"{escaped(key)}={text}"
+
+
+def label_of(config: Mapping[str, Any]) -> str:
+    """Return how a configuration reads as a whole: ``lr=0.001-depth=2``.
+
+    Raises:
+        SpaceError: a value is shown by a digest, and has no content to digest.
+    """
+    stem = "-".join(label_part(key, value) for key, value in flatten(config).items()) or "{}"
+    return _label(stem, 0, dict(config), 0)
 
 
 def value_text(value: object) -> str:

@@ -14,6 +14,7 @@ from pytest_sweep.store.schema import SCHEMA_VERSION
 STEPS: Mapping[int, Sequence[str]] = {
     4: (
         "ALTER TABLE trial ADD COLUMN params TEXT",
+        "ALTER TABLE trial ADD COLUMN configuration TEXT",
         "ALTER TABLE sweep ADD COLUMN average_over TEXT",
     ),
 }

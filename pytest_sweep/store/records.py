@@ -82,6 +82,7 @@ class StoredTrial:
         duration: how long it took, in seconds.
         checkpoint: path or URL of the newest good checkpoint, or None.
         params: the values that stacked marks and fixtures gave it, by argument; None where none did, and in runs of 0.1.0.
+        configuration: the name of its configuration where the sweep averages over something, else None.
     """
 
     key: str
@@ -105,6 +106,7 @@ class StoredTrial:
     duration: float | None
     checkpoint: str | None
     params: dict[str, Any] | None = None
+    configuration: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

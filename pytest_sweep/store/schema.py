@@ -140,6 +140,7 @@ trial = Table(
     Column("source", JsonText),
     Column("taken_from", FreeText),
     Column("params", JsonText),
+    Column("configuration", FreeText),
 )
 
 attempt = Table(

@@ -200,6 +200,7 @@ def _sweep_row(sweep: Sweep, source: Source | None) -> Row:
         "metric": sweep.metric,
         "mode": sweep.mode,
         "varying": list(sweep.varying),
+        "average_over": list(sweep.average_over) or None,
         "source": None if source is None else source.as_dict(),
     }
 
@@ -217,6 +218,8 @@ def _trial_row(trial: Trial, ordinal: int) -> Row:
         "folder": trial.path_name,
         "replicate": trial.replicate,
         "group_key": trial.group_key,
+        "params": dict(trial.params) or None,
+        "configuration": trial.configuration or None,
         "state": TrialState.PENDING,
         "attempts": 0,
     }

@@ -171,8 +171,10 @@ class SweepRun:
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
     def pytest_sessionfinish_first(self) -> None:
-        """Take note that what is shown from now on is a summary."""
+        """Take note that what is shown from now on is a summary; add the best results before the junit file is written."""
         self._has_ended = True
+        if self._phase is not None:
+            self._phase.add_suite_properties()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
