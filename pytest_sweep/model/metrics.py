@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterator, Mapping
-from decimal import MAX_EMAX, Decimal, localcontext
 from typing import Any
 
 from pytest_sweep.errors import MetricsError
@@ -20,17 +19,13 @@ METRIC_PREFIX = "metrics/"
 MOST_VALUES = 1000
 """How many values an array may have that is reported as a metric."""
 
-_MOST_BITS = 64 * 64
-"""The size of the largest integer that is kept as a number. Python refuses to write one of more than 4300 digits, 14284 bits, as text."""
-
 
 def plain_metrics(metrics: object) -> dict[str, Any]:
     """Return `metrics` as plain Python data that JSON can hold.
 
     A metric is a number, a string, a boolean, None, or a list or dict of them. Scalars of numpy, zero-dimensional arrays
     and tensors (anything with ``item()`` and an empty ``shape``) become the Python number they hold; NaN and infinities are kept.
-    Arrays and tensors of up to 1000 values (anything with ``tolist()`` and a ``shape``) become lists. An integer of more than 4096 bits
-    becomes text such as ``1.000000E+5000``.
+    Arrays and tensors of up to 1000 values (anything with ``tolist()`` and a ``shape``) become lists.
 
     Raises:
         MetricsError: `metrics` is not a dict with string keys, or a value is none of these, or a larger array.
@@ -121,8 +116,7 @@ def _plain_scalar(value: str | float) -> str | int | float:
     for kind in (bool, float):
         if isinstance(value, kind):
             return kind(value)
-    whole = int(value)
-    return whole if whole.bit_length() <= _MOST_BITS else _integer_text(whole)
+    return int(value)
 
 
 def _listed(tolist: Callable[[], object], shape: tuple[int, ...], name: str) -> object:
@@ -135,17 +129,6 @@ def _listed(tolist: Callable[[], object], shape: tuple[int, ...], name: str) -> 
     return tolist()
 
 
-def _integer_text(value: int) -> str:
-    if value.bit_length() > _MOST_BITS * 64:  # To convert it would take long.
-        return f"an integer of {value.bit_length()} bits"
-    with localcontext() as context:  # Without the limit to exponents of the usual one.
-        context.Emax = MAX_EMAX
-        return f"{Decimal(value):.6E}"
-
-
 def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # An integer of thousands of digits in it, for one.
-        text = "a value whose repr() fails"
+    text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

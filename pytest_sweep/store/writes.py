@@ -112,8 +112,7 @@ class Batch:
             {
                 "trial_key": event.key,
                 "attempt": event.attempt,
-                # What a body returns under this name is kept among the metrics, however large it is.
-                "iteration": iteration if isinstance(iteration, int) and abs(iteration) < 2**63 else 0,
+                "iteration": iteration if isinstance(iteration, int) else 0,
                 "metrics": event.metrics,
                 "checkpoint": checkpoint,
             }

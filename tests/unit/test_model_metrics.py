@@ -175,16 +175,6 @@ def test_what_an_array_holds_is_checked() -> None:
         plain_metrics({"when": np.array(["2026-01-01T00:00"], dtype="datetime64[s]")})
 
 
-def test_integers_that_no_database_takes() -> None:
-    """Integers of a thousand digits stay, longer ones become text that reads like a number."""
-    big = 10**1000
-    assert plain_metrics({"a": big, "b": -big}) == {"a": big, "b": -big}
-    assert plain_metrics({"a": 10**5000, "b": -(10**5000)}) == {"a": "1.000000E+5000", "b": "-1.000000E+5000"}
-    assert plain_metrics({"a": 1 << 10_000_000}) == {"a": "an integer of 10000001 bits"}
-    with pytest.raises(MetricsError, match="'a' is a value whose repr"):
-        plain_metrics({"a": {10**5000}})
-
-
 def test_flat_names_that_collide() -> None:
     """A nested metric does not replace a plain one of the same flat name: it gets a prefix."""
     assert flattened({"a": {"b": 1, "c": {}}, "a/b": 2}) == {"a/b": 2, "a/c": {}, "metrics/a/b": 1}
