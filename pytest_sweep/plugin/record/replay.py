@@ -163,17 +163,19 @@ class Replayer:
         taken_from = self._taken.get(event.key)
         origin = [] if taken_from is None else [("sweep.taken_from", taken_from)]
 
-        def properties(own: Sequence[tuple[str, object]] = ()) -> list[tuple[str, object]]:
+        def properties(own: Sequence[tuple[str, object]]) -> list[tuple[str, object]]:
             names = [str(name) for name, _ in own]
             its = junit_properties(trial, event.state, event.metrics, self._run_name, failed, names)
             return [*own, *its, *origin]
 
-        usual = properties()
+        usual: list[tuple[str, object]] = []
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
             if report.when != "setup":  # The metrics are known when the body has ended.
-                own = report.user_properties
-                report.user_properties = properties(own) if own else usual  # pytest keeps them: one list for both.
+                if report.user_properties:
+                    report.user_properties = properties(report.user_properties)
+                else:
+                    usual = report.user_properties = usual or properties(())  # pytest keeps them: one list for both.
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if (advice := self._rebuilding.note(trial, event)) is not None:
