@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_sweep.errors import NoResultsError, SweepError
+from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_number
 from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class QueryError(SweepError, ValueError):
@@ -22,6 +25,9 @@ class QueryError(SweepError, ValueError):
 @dataclass(frozen=True, eq=False)
 class Result:
     """What is stored of one trial. The names are Ray Tune's (``ray.tune.Result``) where Tune has one.
+
+    It can be copied, pickled and sent to other processes. Its histories and checkpoints are read from the folder of the run, if that
+    is there.
 
     Attributes:
         metrics: the final metrics: those of the last report, completed by what the function returned, and with Tune's
@@ -39,6 +45,10 @@ class Result:
         replicate: which of equal configurations it is, from 0.
         group: what its replicates share, and no other trial: the key of the first of them, or in a sweep with ``average_over=`` a key
             without what the sweep averages over; its own key where it has no replicates.
+        started: when the last attempt began, in seconds since the epoch; None where the trial was not run.
+        finished: when it ended; None where it has not.
+        location: ``ip:pid`` of the process that ran it, or None.
+        reason: why the trial was not run, or None.
         params: the values that stacked ``parametrize`` marks and parametrized fixtures gave it, by argument, in their stored form; empty
             where there are none, and for results of version 0.1.0.
         configuration: the name that its replicates have in common: ``train_model[lr=0.001]`` for ``train_model[lr=0.001#2]``.
@@ -59,6 +69,10 @@ class Result:
     group: str
     _folder: str = field(repr=False)
     _reader: RunReader = field(repr=False)
+    started: float | None = None
+    finished: float | None = None
+    location: str | None = None
+    reason: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
     configuration: str = ""
     _replicates: tuple[Result, ...] = field(default=(), repr=False)
@@ -84,6 +98,10 @@ class Result:
             _reader=reader,
             params=trial.params or {},
             configuration=trial.configuration or name_without_replicate(trial.name, trial.replicate),
+            started=trial.started,
+            finished=trial.finished,
+            location=trial.location,
+            reason=trial.reason,
         )
 
     @property
@@ -108,6 +126,27 @@ class Result:
             StoreError: the run's database cannot be read any more.
         """
         return self._reader.history(self.key)
+
+    @property
+    def metrics_dataframe(self) -> pd.DataFrame:
+        """The `metrics_history` as a pandas data frame: one row a report, one column a metric, nested names joined by slashes.
+
+        Without rows where the trial reported nothing. Read anew at every access.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+            StoreError: the run's database cannot be read any more.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("pandas", "pandas", "metrics_dataframe") from error
+        return pd.DataFrame([flattened(report) for report in self.metrics_history])
+
+    @property
+    def run_path(self) -> Path:
+        """The folder of the run that stores this result."""
+        return self._reader.path
 
     @property
     def attempt_history(self) -> list[StoredAttempt]:

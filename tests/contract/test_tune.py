@@ -210,7 +210,7 @@ def test_scopes_are_tunes(values: list[float], scope: str, mode: str) -> None:
     tune()
     from ray.tune.trainable.metadata import _TrainingRunMetadata
 
-    metadata = _TrainingRunMetadata()
+    metadata: Any = _TrainingRunMetadata()
     for step, value in enumerate(values, 1):
         metadata.update_metric("loss", value, step=step)
     expected = metadata.metric_analysis["loss"][mode if scope == "all" else scope]

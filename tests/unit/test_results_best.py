@@ -222,10 +222,8 @@ def test_infinite_values_on_request(tmp_path: Path) -> None:
     assert grid.get_best_result(filter_nan_and_inf=False) is grid[1]
 
 
-def test_replicates_survive_pickle_of_their_values(steady_and_lucky: ResultGrid) -> None:
-    """The means are plain numbers."""
-    metrics = steady_and_lucky.get_best_result(mode="min").metrics
-    assert metrics is not None
-    assert type(metrics["acc"]) is float
-    assert type(metrics["training_iteration"]) is float or metrics["training_iteration"] == 4
-    assert pickle.loads(pickle.dumps(metrics)) == metrics
+def test_a_configuration_can_be_pickled(steady_and_lucky: ResultGrid) -> None:
+    """The means are plain numbers, and the result travels together with its replicates."""
+    best = pickle.loads(pickle.dumps(steady_and_lucky.get_best_result(mode="min")))
+    assert type(best.metrics["acc"]) is float
+    assert [one.key for one in best.replicates] == [one.key for one in steady_and_lucky[3:]]
