@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_sweep.space.canonical import canonical, identity_text
 from pytest_sweep.space.composition import Grid, Space, Zip, as_space, grid, zip_
+from pytest_sweep.space.copies import own_containers, own_copy
 from pytest_sweep.space.display import displayable
 from pytest_sweep.space.domains import Categorical
 from pytest_sweep.space.expansion import MAX_POINTS, OTHER_ARGUMENTS, expand
@@ -38,6 +39,8 @@ __all__ = [
     "flatten",
     "grid",
     "identity_text",
+    "own_containers",
+    "own_copy",
     "parse_condition",
     "parse_override",
     "trial_key",

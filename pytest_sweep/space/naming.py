@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.metrics import plain_scalar
+from pytest_sweep.space.copies import own_containers
 from pytest_sweep.space.display import enum_name, shown
 from pytest_sweep.space.identity import digest
 
@@ -144,7 +145,7 @@ def _listed_labels(ids: Sequence[object], count: int, repeats: int) -> list[str 
 
 def _called_label(ids: Any, config: dict[str, Any], replicate: int) -> str | None:
     try:
-        label = ids(config)
+        label = ids(own_containers(config))
     except Exception as error:
         raise SpaceError(f"ids failed for {shown(config)}: {type(error).__name__}: {error}") from error
     if label is None:
