@@ -12,6 +12,7 @@ from pytest_sweep.errors import NoResultsError, SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import is_number
+from pytest_sweep.space import is_restored, restored
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
 DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
@@ -29,7 +30,9 @@ class Result:
     Attributes:
         metrics: the final metrics: those of the last report, completed by what the function returned, and with Tune's
             ``training_iteration`` and so on; None where there are none, as for a trial that was not run.
-        config: the configuration in its stored form, which is JSON: a function or an object is there as readable text.
+        config: the configuration that was tried, its values as they were: tuples, enums, paths, dataclasses, classes, functions, small
+            arrays and others. Classes, functions, enums and dataclasses are looked up in the modules that this process has imported. A
+            value that cannot be restored is an `Unrestored`: its text, with the reason as an attribute. See docs/space.md.
         error: the text of the failure, its last line the shortest form of it; None where there is none.
         checkpoint: the newest good checkpoint, or None: the path of a folder, or its URL where ``--sweep-storage`` is not on a disk.
         state: what became of the trial.
@@ -158,6 +161,24 @@ class Result:
             f"path={str(self.path)!r}",
         ]
         return "Result(\n" + "".join(f"  {line},\n" for line in lines) + ")"
+
+
+class _RestoredConfig:
+    """The configuration of a `Result`, of which the stored form is kept: the values are made when they are asked for."""
+
+    def __get__(self, result: Result, owner: type) -> dict[str, Any]:
+        own = result.__dict__
+        known: dict[str, Any] | None = own.get("_restored_config")
+        if known is None or not is_restored(known):  # A module that was missing may have been imported since.
+            known = own["_restored_config"] = restored(own["_stored_config"])
+        return known
+
+    def __set__(self, result: Result, stored: Mapping[str, Any]) -> None:
+        result.__dict__["_stored_config"] = stored
+
+
+# Not in the class, where a dataclass would take it for the default value of a field.
+Result.config = _RestoredConfig()  # type: ignore[assignment]
 
 
 def path_or_url(address: str) -> Path | str:

@@ -15,6 +15,8 @@ from pytest_sweep.space.naming import value_text
 from pytest_sweep.space.nesting import flatten
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
+from pytest_sweep.space.restoring import Unrestored, is_restored, restored
+from pytest_sweep.space.storing import stored
 
 __all__ = [
     "MAX_POINTS",
@@ -29,6 +31,7 @@ __all__ = [
     "Override",
     "Point",
     "Space",
+    "Unrestored",
     "Zip",
     "as_space",
     "axis_keys",
@@ -39,10 +42,13 @@ __all__ = [
     "flatten",
     "grid",
     "identity_text",
+    "is_restored",
     "own_containers",
     "own_copy",
     "parse_condition",
     "parse_override",
+    "restored",
+    "stored",
     "trial_key",
     "trial_seed",
     "unknown_name",
