@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_sweep.errors import MetricsError
+from pytest_sweep.model.integers import digits
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
@@ -35,6 +36,16 @@ def metric_value(metrics: Mapping[str, Any] | None, name: str) -> Any:
     for part in name.split("/"):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
+
+
+def check_iteration(metrics: Mapping[str, Any] | None) -> None:
+    """Raise MetricsError if ``training_iteration`` among returned metrics is no count of iterations."""
+    count = (metrics or {}).get("training_iteration", 1)
+    if type(count) is not int or not 0 <= count < 2**63:
+        raise MetricsError(
+            f"'training_iteration' is {_shown(count)}, but it counts the reports, and is a whole number below 2**63: return yours under "
+            "another name"
+        )
 
 
 def plain_scalar(value: object) -> object:
@@ -73,5 +84,5 @@ def _plain_value(value: object, name: str) -> Any:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = digits(value) if type(value) is int else repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

@@ -33,5 +33,5 @@ def junit_properties(
         *([("sweep.attempts", str(len(failed) + 1))] if failed else []),
         *((f"attempt.{number}", error) for number, error in enumerate(failed, 1)),
         *((f"config.{name}", str(displayable(value))) for name, value in flatten(trial.config).items()),
-        *((f"metric.{name}", str(value)) for name, value in flatten(metrics or {}).items()),
+        *((f"metric.{name}", str(displayable(value))) for name, value in flatten(metrics or {}).items()),
     ]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.spread import Spread, is_finite, is_number
 from pytest_sweep.results.aggregate import aggregated
 from pytest_sweep.results.result import DONE, QueryError, Result, flattened, histories
 
@@ -194,10 +192,10 @@ def _reports(results: list[Result]) -> list[list[dict[str, Any]]]:
 
 def _score(values: list[Any], mode: str, scope: str) -> float | None:
     if scope == "avg":
-        numbers = [float(value) for value in values if is_number(value)]
+        numbers = [value for value in values if is_number(value)]
         # One NaN spoils the mean, as in Tune; what is not a number does not take part.
-        values = [fmean(numbers)] if numbers else []
-    finite: list[float] = [value for value in values if is_number(value) and math.isfinite(value)]
+        values = [Spread.of(numbers)] if numbers else []
+    finite: list[float] = [value for value in values if is_number(value) and is_finite(value)]
     if not finite:
         return None
     return min(finite) if mode == "min" else max(finite)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any, Literal
 from pytest_sweep.errors import NoResultsError, SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import metric_value
-from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.spread import is_nan, is_number
 from pytest_sweep.space import is_restored, restored
+from pytest_sweep.space.display import safe_repr
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
 DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
@@ -142,7 +142,7 @@ class Result:
         if not checkpoints:
             raise NoResultsError(f"{self.name} has no checkpoint")
         scored = [(place, metric_value(metrics, metric)) for place, metrics in checkpoints]
-        ranked = [(place, value) for place, value in scored if is_number(value) and not math.isnan(value)]
+        ranked = [(place, value) for place, value in scored if is_number(value) and not is_nan(value)]
         if not ranked:
             names = sorted({name for _, metrics in checkpoints for name in flattened(metrics)})
             raise NoResultsError(
@@ -155,8 +155,8 @@ class Result:
         lines = [
             f"trial_id={self.trial_id!r}",
             f"state={self.state}",
-            f"metrics={self.metrics!r}",
-            f"config={self.config!r}",
+            f"metrics={safe_repr(self.metrics)}",
+            f"config={safe_repr(self.config)}",
             f"error={self.error!r}" if self.error is None else f"error={_last_line(self.error)!r}",
             f"path={str(self.path)!r}",
         ]

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.integers import LONGEST
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.space.display import ADDRESS, enum_name, qualified, safe_repr, shown
 from pytest_sweep.space.points import Choice
@@ -193,13 +194,13 @@ def _repr_form(value: object) -> list[Any]:
 
 _SCALARS: dict[type, Callable[[Any], Any]] = {
     bool: lambda value: ["bool", value],
-    int: lambda value: ["int", value],
+    int: lambda value: ["int", value if -LONGEST < value < LONGEST else hex(value)],
     float: _float_form,
     bytes: lambda value: ["bytes", hashlib.sha256(value).hexdigest()],
 }
 # What encoding their forms would give; most values are of these kinds, and an encoder costs more than all the rest.
 _SCALAR_TEXTS: dict[type, Callable[[Any], str]] = {
-    int: lambda value: f'["int",{value}]',
+    int: lambda value: f'["int",{value}]' if -LONGEST < value < LONGEST else f'["int","{value:#x}"]',
     float: lambda value: f'["float","{value + 0.0!r}"]',
 }
 _CONTAINERS: dict[type, Callable[[Any, set[int]], Any]] = {

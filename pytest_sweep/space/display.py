@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_sweep.model.integers import LONGEST, digits
 from pytest_sweep.model.metrics import plain_scalar
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -62,7 +63,7 @@ def qualified(value: Any, separator: str = ":") -> str:
 def safe_repr(value: object) -> str:
     """Return the repr of `value`, or its type where that fails."""
     try:
-        return repr(value)
+        return digits(value) if type(value) is int else repr(value)
     except Exception:  # A repr that fails must not hide the error, or the result, that it was wanted for.
         return f"<{type(value).__name__} at 0x0>"
 
@@ -78,12 +79,16 @@ def _display(value: object) -> Any:
     return brief_repr(value)
 
 
+def _int(value: int) -> int | str:
+    return int(value) if -LONGEST < value < LONGEST else _cut(digits(value), 200)
+
+
 _DISPLAYS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     ((type, types.FunctionType, types.BuiltinFunctionType), lambda value: qualified(value, ".")),
     (enum.Enum, enum_name),
     (bool, bool),
     # Subclasses print and pickle as themselves: what is stored must be the plain type.
-    (int, int),
+    (int, _int),
     (float, float),
     (str, str),
     (Mapping, lambda value: {str(key): _display(entry) for key, entry in value.items()}),

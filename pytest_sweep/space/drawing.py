@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.integers import digits
 from pytest_sweep.space.axes import Open, Path, Row, Setting, dotted
 from pytest_sweep.space.composition import row_leaves
 from pytest_sweep.space.domains import RandomDomain
@@ -41,7 +42,7 @@ class RowDrawer:
         Raises:
             SpaceError: a function or a strategy fails, or a value cannot be told from others.
         """
-        base = f"{self._seed}/{sample}/{self._identity}/"
+        base = f"{digits(self._seed)}/{sample}/{self._identity}/"
         filled: list[Any] = list(self._row)
         for index, path, domain in self._drawn:
             filled[index] = _setting(path, domain.draw(Entropy(base + dotted(path))))

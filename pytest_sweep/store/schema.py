@@ -66,6 +66,21 @@ class ConfigText(JsonText):
         return None if value is None else json.loads(value)
 
 
+class AnyInteger(TypeDecorator[int]):
+    """An integer; one that SQLite has no room for is written as text, in hexadecimal digits, which SQLite takes for no number."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return what is stored."""
+        return value if value is None or -(2**63) <= value < 2**63 else hex(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the integer that was stored."""
+        return int(value, 16) if isinstance(value, str) else value
+
+
 class FreeText(TypeDecorator[str]):
     """Text from anywhere, such as an error's: half a surrogate pair, which SQLite refuses, is written as its escape."""
 
@@ -100,7 +115,7 @@ run = Table(
     "run",
     tables,
     Column("name", Text, primary_key=True),
-    Column("seed", Integer, nullable=False),
+    Column("seed", AnyInteger, nullable=False),
     Column("command", FreeText, nullable=False),
     Column("executor", Text, nullable=False),
     Column("rootdir", FreeText, nullable=False),
