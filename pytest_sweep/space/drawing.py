@@ -9,10 +9,9 @@ from typing import Any
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.integers import digits
 from pytest_sweep.space.axes import Open, Path, Row, Setting, dotted
-from pytest_sweep.space.composition import row_leaves
-from pytest_sweep.space.domains import RandomDomain
+from pytest_sweep.space.domains import Function, RandomDomain
 from pytest_sweep.space.entropy import Entropy
-from pytest_sweep.space.functions import Function, work_out
+from pytest_sweep.space.functions import work_out
 from pytest_sweep.space.nesting import nested
 
 
@@ -60,7 +59,7 @@ def row_drawers(rows: Sequence[Row], seed: int) -> list[RowDrawer]:
     seen: Counter[frozenset[tuple[str, str]]] = Counter()
     drawers = []
     for row in rows:
-        settled = row_leaves(tuple(slot for slot in row if isinstance(slot, Setting)))
+        settled = frozenset(leaf for slot in row for leaf in slot.settled)
         drawers.append(RowDrawer(row, seed, f"{seen[settled]}/{sorted(settled)}"))
         seen[settled] += 1
     return drawers
