@@ -6,6 +6,8 @@ import sys
 import types
 from typing import Any
 
+from pytest_sweep.space.modules import is_test_file
+
 
 class UnresolvedError(LookupError):
     """A path leads to nothing in this process; the text says why."""
@@ -40,7 +42,7 @@ def resolved(path: str) -> Any:
         UnresolvedError: the module is not imported, or has no such name.
     """
     module, _, name = path.partition(":")
-    found: Any = sys.modules.get(module)
+    found: Any = sys.modules.get(module) or _of_other_mode(module)
     if found is None:
         raise UnresolvedError(f"the module {module!r} is not imported")
     for part in name.split("."):
@@ -49,3 +51,11 @@ def resolved(path: str) -> Any:
             raise UnresolvedError(f"the module {module!r} has no {name!r}")
         found = getattr(found, part) if isinstance(found, type) else vars(found)[part]
     return found
+
+
+def _of_other_mode(name: str) -> Any:
+    """Return the test file that pytest would call `name` in another of its import modes: ``tests.test_models`` for ``test_models``."""
+    for other, module in list(sys.modules.items()):
+        if (other.endswith(f".{name}") or name.endswith(f".{other}")) and is_test_file(module):
+            return module
+    return None

@@ -20,13 +20,14 @@ import types
 import uuid
 import zoneinfo
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.model.exact_json import TYPE, VALUE
 from pytest_sweep.space.references import UnresolvedError, resolved
 from pytest_sweep.space.storing import field_names
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _Content = Mapping[str, Any]
 
