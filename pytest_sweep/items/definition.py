@@ -259,7 +259,28 @@ def _choices(axis: Any) -> Any:
 
 def _choice(value: Any) -> Any:
     if not isinstance(value, _ParameterSet):
+        _refuse_parameter_sets(value)
         return value
+    for part in value.values:
+        _refuse_parameter_sets(part)
     if len(value.values) != 1:
         raise SpaceError(f"{value!r} has {len(value.values)} values: pytest.param takes one in a search space")
     return Choice(value.values[0], value.id if isinstance(value.id, str) else None, tuple(value.marks))
+
+
+def _refuse_parameter_sets(value: Any) -> None:
+    """Raise SpaceError if a ``pytest.param`` is within a value, where it would reach the trial as it is."""
+    entries: Any = ()
+    if isinstance(value, Mapping):
+        entries = value.values()
+    elif isinstance(value, (list, tuple)):
+        entries = value
+    elif isinstance(value, Categorical):
+        entries = value.categories
+    for entry in entries:
+        if isinstance(entry, _ParameterSet):
+            raise SpaceError(
+                f"{entry!r} is within the value {value!r}: put pytest.param around a whole value of an axis, or around a whole "
+                "configuration"
+            )
+        _refuse_parameter_sets(entry)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_sweep.model.spread import Spread, is_number
+from pytest_sweep.model.spread import Spread, is_finite, is_nan, is_number
 from pytest_sweep.model.trials import TrialState
 
 ENDED_WELL = frozenset({TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED})
@@ -67,7 +66,7 @@ class Goal:
 
     def rank(self, value: float) -> tuple[bool, float]:
         """Return a sort key: the best value has the lowest one, NaN the highest."""
-        if isinstance(value, float) and math.isnan(value):
+        if is_nan(value):
             return (True, 0.0)
         return (False, value if self.mode == "min" else -value)
 
@@ -95,8 +94,3 @@ def last_value(before: float | None, value: object) -> float | None:
     if not is_number(value):
         return before
     return value if before is None or is_finite(value) or not is_finite(before) else before
-
-
-def is_finite(value: float) -> bool:
-    """Return whether `value` is neither NaN nor infinite; an integer is finite however large it is."""
-    return -math.inf < value < math.inf

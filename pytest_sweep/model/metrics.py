@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from pytest_sweep.errors import MetricsError
+from pytest_sweep.model.integers import digits
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
@@ -76,6 +77,16 @@ def _flat_pairs(values: Mapping[str, Any], prefix: str, level: int = 0) -> Itera
             yield f"{prefix}{key}", value, level
 
 
+def check_iteration(metrics: Mapping[str, Any] | None) -> None:
+    """Raise MetricsError if ``training_iteration`` among returned metrics is no count of iterations."""
+    count = (metrics or {}).get("training_iteration", 1)
+    if type(count) is not int or not 0 <= count < 2**63:
+        raise MetricsError(
+            f"'training_iteration' is {_shown(count)}, but it counts the reports, and is a whole number below 2**63: return yours under "
+            "another name"
+        )
+
+
 def plain_scalar(value: object) -> object:
     """Return the Python scalar that a numpy scalar, a zero-dimensional array or a tensor holds; else `value` itself."""
     if getattr(value, "shape", None) == () and callable(item := getattr(value, "item", None)):
@@ -130,5 +141,5 @@ def _listed(tolist: Callable[[], object], shape: tuple[int, ...], name: str) -> 
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = digits(value) if type(value) is int else repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

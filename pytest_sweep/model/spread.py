@@ -15,6 +15,16 @@ def is_number(value: object) -> TypeIs[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def is_nan(value: float) -> bool:
+    """Say whether a number is NaN; unlike ``math.isnan`` it takes integers that no float can hold."""
+    return value != value  # noqa: PLR0124 - which is true of NaN only
+
+
+def is_finite(value: float) -> bool:
+    """Say whether a number is neither NaN nor an infinity; unlike ``math.isfinite`` it takes integers that no float can hold."""
+    return isinstance(value, int) or math.isfinite(value)
+
+
 class Spread(float):
     """The arithmetic mean of some numbers, which it is used as, with what is needed to say how far they scatter.
 

@@ -115,7 +115,7 @@ class Trial:
         placement: where it may run, and on how many workers.
         shared: the shared fixtures that it uses, each after those that it uses itself.
         parameters: what parametrizes it besides its sweep, for workers; None where nothing does, or it runs in this process.
-        params: the same as plain data, by argument, to store and to show.
+        params: the same by argument, in the form in which it is stored.
         configuration: the name of its configuration if the sweep averages over something; "" otherwise.
     """
 

@@ -10,7 +10,7 @@ from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.metrics import free_name
 from pytest_sweep.reporting.best import best_entries, judged_value
 from pytest_sweep.reporting.progress import Progress
-from pytest_sweep.space import displayable, flat_items
+from pytest_sweep.space import displayable, flat_items, restored
 
 _PREFIX = "sweep."
 """What a name gets that is another property's already; so both are kept by who reads them into a dict."""
@@ -50,8 +50,8 @@ def junit_properties(
         *([("sweep.attempts", str(len(failed) + 1))] if failed else []),
         *((f"attempt.{number}", error) for number, error in enumerate(failed, 1)),
         *((f"config.{name}", _text(displayable(value))) for name, value in flat_items(trial.config)),
-        *((f"params.{name}", _text(value)) for name, value in flat_items(trial.params)),
-        *((f"metric.{name}", _text(value)) for name, value in flat_items(metrics or {})),
+        *((f"params.{name}", _text(displayable(value))) for name, value in flat_items(_params(trial))),
+        *((f"metric.{name}", _text(displayable(value))) for name, value in flat_items(metrics or {})),
     ]
     return _distinct(properties, taken)
 
@@ -74,11 +74,13 @@ def junit_suite_properties(progress: Progress) -> list[tuple[str, str]]:
     return _distinct(properties, ())
 
 
+def _params(trial: Trial) -> dict[str, Any]:
+    return {name: restored(form) for name, form in trial.params.items()}
+
+
 def _text(value: object) -> str:
-    try:
-        return str(float(value)) if isinstance(value, float) else str(value)
-    except ValueError:  # Python does not write integers of thousands of digits.
-        return f"a value of the type {type(value).__name__} that is too long"
+    # A mean of replicates is a float of a class of its own.
+    return str(float(value)) if isinstance(value, float) else str(value)
 
 
 def _distinct(properties: Iterable[tuple[str, str]], taken: Iterable[str]) -> list[tuple[str, str]]:

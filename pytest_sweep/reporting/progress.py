@@ -17,8 +17,9 @@ from pytest_sweep.model.events import (
     TrialRetried,
     TrialStarted,
 )
-from pytest_sweep.model.judging import is_finite, last_value
+from pytest_sweep.model.judging import last_value
 from pytest_sweep.model.metrics import AUTO_METRICS, metric_value
+from pytest_sweep.model.spread import is_finite
 
 _LONGEST_TEXT_METRIC = 20
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pytest_sweep.model.judging import FAILED, Goal, is_finite, mean_value
+from pytest_sweep.model.judging import FAILED, Goal, mean_value
 from pytest_sweep.model.metrics import flattened, metric_value
-from pytest_sweep.model.spread import Spread, is_number, merged
+from pytest_sweep.model.spread import Spread, is_finite, is_number, merged
 from pytest_sweep.results.curves import reports_of
 from pytest_sweep.results.result import Result
 from pytest_sweep.space import without
@@ -121,12 +120,11 @@ def _as_one(group: Sequence[Result], average_over: Sequence[str], goal: Goal, va
     if goal.scope == "last" and mean is not None:
         # The last reports need not have the metric that the configuration is judged by.
         metrics = _with_value(metrics, goal.metric, _plain(mean))
-    return replace(
-        first,
+    return first.changed(
         metrics=metrics or None,
         name=first.configuration,
-        config=without(first.config, average_over) if average_over else first.config,
-        params={name: value for name, value in first.params.items() if name not in average_over},
+        config=without(first.stored_config, average_over) if average_over else first.stored_config,
+        params={name: value for name, value in first.stored_params.items() if name not in average_over},
         _replicates=tuple(group),
     )
 

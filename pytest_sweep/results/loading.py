@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -120,11 +119,11 @@ def _grid(sweep: str, trials: Sequence[Trial], found: Mapping[str, Result]) -> R
 
 
 def _as_written(result: Result, trial: Trial) -> Result:
-    params = result.params or dict(trial.params)
+    params = result.stored_params or dict(trial.params)
     now = (trial.group_key, trial.configuration_name, params)
-    if (result.group, result.configuration, result.params) == now:
+    if (result.group, result.configuration, result.stored_params) == now:
         return result
-    return replace(result, group=now[0], configuration=now[1], params=params)
+    return result.changed(group=now[0], configuration=now[1], params=params)
 
 
 def _merged(folders: Sequence[Path], given: str | os.PathLike[str] | None) -> SweepResults:

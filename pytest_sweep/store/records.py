@@ -67,7 +67,7 @@ class StoredTrial:
         sweep_id: node id of its sweep.
         node_id: its pytest node id.
         name: the last part of the node id.
-        config: the configuration in its readable form, which is not always what the function received.
+        config: the configuration in its stored form, of which `space.restored` makes the values.
         resources: amounts by name, without zeros.
         seed: its seed.
         folder: the name of its folder in the run's folder, which exists only where the trial wrote something.

@@ -103,9 +103,9 @@ class Judging(Executor):
     def test_parameters_are_not_lost(self, judged: Done) -> None:
         """Stacked parametrize and parametrized fixtures are in params, data frame and junit, and in best_params."""
         grid = judged.grid("apart")
-        values = [(0, [1, "a"]), (0, [2, "b"]), (1, [1, "a"]), (1, [2, "b"])]
+        values = [(0, (1, "a")), (0, (2, "b")), (1, (1, "a")), (1, (2, "b"))]
         # As pytest sorts them, so that no fixture is set up twice.
-        assert sorted((one.params["fold"], list(one.params["data"])) for one in grid) == values
+        assert sorted((one.params["fold"], one.params["data"]) for one in grid) == values
         assert sorted(grid.get_dataframe()["params/fold"]) == [0, 0, 1, 1]
         assert grid.best_params["fold"] == 1
         for one in grid:

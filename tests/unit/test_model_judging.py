@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import SCOPES, Goal, is_finite, last_value, mean_value
+from pytest_sweep.model.judging import SCOPES, Goal, last_value, mean_value
+from pytest_sweep.model.spread import is_finite
 
 HUGE = 10**400
 """An integer that no float can hold."""

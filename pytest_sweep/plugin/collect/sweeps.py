@@ -33,7 +33,7 @@ from pytest_sweep.plugin.collect.requests import RequestReader
 from pytest_sweep.plugin.collect.shared import shared_fixtures
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
 from pytest_sweep.plugin.guests.rerunfailures import Reruns
-from pytest_sweep.space import Expansion, displayable, flatten, trial_key, trial_seed
+from pytest_sweep.space import Expansion, flatten, stored, trial_key, trial_seed
 
 TRIAL = pytest.StashKey[Trial]()
 """Where an item keeps its trial's record."""
@@ -186,7 +186,7 @@ class SweepCollector:
             marks=point.marks,
             replicate=point.replicate,
             group=_key(item, sweep.id, 0) if point.replicate else "",
-            params={name: displayable(value) for name, value in item.stash[PARAMETERS].items()},
+            params={name: stored(value) for name, value in item.stash[PARAMETERS].items()},
         )
 
     def _parameters(self, item: pytest.Function, positions: Counter[str]) -> Parameters | None:
