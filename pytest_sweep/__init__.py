@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_sweep.sharing import shared
     from pytest_sweep.space.composition import Space, grid, zip_
     from pytest_sweep.space.functions import derived, sample_from
+    from pytest_sweep.space.restoring import Unrestored
     from pytest_sweep.space.sampling import (
         choice,
         lograndint,
@@ -44,6 +45,7 @@ __all__ = [
     "Space",
     "SweepError",
     "TrialState",
+    "Unrestored",
     "choice",
     "current_trial",
     "derived",
@@ -78,6 +80,7 @@ _HOMES = {
     "Space": "space.composition",
     "SweepError": "errors",
     "TrialState": "model.trials",
+    "Unrestored": "space.restoring",
     "choice": "space.sampling",
     "current_trial": "worker.current",
     "derived": "space.functions",

@@ -31,6 +31,7 @@ class SweepArguments(TypedDict, total=False):
     where: str | Callable[[dict[str, Any]], object] | Sequence[str | Callable[[dict[str, Any]], object]] | None
     ids: Sequence[str] | Callable[[dict[str, Any]], str | None] | None
     metric: str | None
+    average_over: Sequence[str] | str | None
     mode: Literal["min", "max"] | None
     stop: Mapping[str, float | str] | None
     retries: int
@@ -65,8 +66,13 @@ def sweep(**arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
         where: leaves out configurations that do not meet it: a condition such as ``"lr * batch < 1 and depth in (2, 4)"``, a function
             of the configuration, or a list of these. Default None.
         ids: a list of as many ids as there are configurations, or a function from configuration to id (None for the usual one).
-        metric: the metric that trials are judged by; also the name of a number that is returned. Default None.
-        mode: ``"min"`` or ``"max"``, which of its values is best. Default ``"max"``.
+        metric: the metric that trials are judged by; also the name of a number that is returned. If trials end well and none has reported
+            it, the session fails. Default None.
+        mode: ``"min"`` or ``"max"``, which of its values is best. Required with `metric`, and with a name as `keep_best`.
+        average_over: parameters that tell replicates of one configuration from each other, such as the fold of a cross-validation: names
+            of stacked ``parametrize`` arguments, of parametrized fixtures, or keys of the space (dotted where they are nested). The final
+            table, the best result, ``aggregate()`` and the data frame then have means over them. Default None: each value is a
+            configuration of its own.
         stop: ends a trial early, as STOPPED, at the first report that meets one of these: ``{"loss": "< 0.1", "training_iteration": 100}``;
             a bare number means "at least", as in Ray Tune.
         retries: how often a trial that failed is tried again. Default 0.

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_sweep.checkpoints.manifest import Name
 from pytest_sweep.model.metrics import metric_value
+from pytest_sweep.model.spread import is_nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,6 @@ class Keeping:
         if self.metric is None:
             return 0.0
         value = metric_value(metrics, self.metric)
-        if not isinstance(value, (int, float)) or math.isnan(value):
+        if not isinstance(value, (int, float)) or is_nan(value):
             return -math.inf  # What has no number is worst.
         return -value if self.mode == "min" else value

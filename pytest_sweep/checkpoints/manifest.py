@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pytest_sweep.model.exact_json import exact, from_json
+
 VERSION = 1
 SUFFIX = ".json"
 
@@ -83,10 +85,10 @@ class Manifest:
             "training_iteration": self.name.iteration,
             "files": [file._asdict() for file in self.contents.files],
             "folders": self.contents.folders,
-            "metrics": self.metrics,
-            "recent": [report._asdict() for report in self.recent],
+            "metrics": exact(self.metrics),
+            "recent": [{"metrics": exact(report.metrics), "checkpoint": report.checkpoint} for report in self.recent],
         }
-        return json.dumps(data, indent=1).encode()
+        return json.dumps(data, indent=1, allow_nan=False).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
@@ -96,7 +98,7 @@ class Manifest:
             DamagedError: it is something else.
         """
         try:
-            given = json.loads(data)
+            given = from_json(data)
             files = tuple(FileRecord(**file) for file in given["files"])
             name = Name(given["attempt"], given["training_iteration"])
             recent = tuple(Recent(**report) for report in given["recent"])

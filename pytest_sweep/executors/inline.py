@@ -28,7 +28,7 @@ from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.fixture_builder import packed
 from pytest_sweep.worker.holding import run_protocol
-from pytest_sweep.worker.runner import TrialRunner
+from pytest_sweep.worker.runner import TrialRunner, with_own_config
 
 
 class InlineExecutor:
@@ -194,6 +194,10 @@ class OwnSharedFixtures:
 
 class InlineRunner(TrialRunner):
     """Runs an item without showing its reports: they are shown when they have been stored. Those of subtests are shown at once."""
+
+    def run(self, item: pytest.Item, task: Task) -> None:
+        """Run `item` with a configuration of its own, as a trial elsewhere has one: it is unpickled there for each attempt."""
+        super().run(item, with_own_config(task))
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return the item's function, which ``--trace`` stops at the start of."""

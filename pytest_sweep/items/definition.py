@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ from pytest_sweep.model.trials import Sweep
 from pytest_sweep.space import OTHER_ARGUMENTS, Categorical, Choice, Listed, Space, as_space
 
 ARGUMENTS = (
-    "backoff", "config_arg", "configs", "fresh_process", "grid", "ids", "keep_best", "keep_checkpoints", "metric", "mode", "num_samples",
-    "repeats", "retries", "retry_on", "seed", "space", "stop", "timeout", "tolerate", "where", "worker_retries",
+    "average_over", "backoff", "config_arg", "configs", "fresh_process", "grid", "ids", "keep_best", "keep_checkpoints", "metric", "mode",
+    "num_samples", "repeats", "retries", "retry_on", "seed", "space", "stop", "timeout", "tolerate", "where", "worker_retries",
 )  # fmt: skip
 
 _ParameterSet = type(pytest.param(None))
@@ -90,6 +91,7 @@ class SweepDefinition:
             keep_checkpoints=given.get("keep_checkpoints"),
             keep_best=self.keep_best,
             varying=varying,
+            average_over=_names(given.get("average_over")),
         )
 
 
@@ -145,10 +147,38 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         problems.append(
             "keep_best=True means the sweep's metric, and it has none: give metric=, or name one in keep_best="
         )
+    problems += _goal_problems(arguments)
     for name, (accepts, wanted) in _CHECKS.items():
         if name in arguments and not accepts(arguments[name]):
             problems.append(f"{name}={arguments[name]!r} is not {wanted}")
     return problems
+
+
+def _goal_problems(arguments: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with ``metric``, ``mode`` and ``keep_best`` together: no mode is meant by silence, as in Tune."""
+    metric, mode, keep_best = (arguments.get(name) for name in ("metric", "mode", "keep_best"))
+    named = next((name for name in ("metric", "keep_best") if isinstance(arguments.get(name), str)), None)
+    if named is not None and mode is None:
+        what = f"{named}={arguments[named]!r}"
+        return [f"{what} needs mode=: give mode='min' if lower values are better, or mode='max' if higher ones are"]
+    if mode is not None and metric is None and keep_best is None:
+        return [
+            f"mode={mode!r} says which value of a metric is best, and there is no metric: give metric=, or leave out mode="
+        ]
+    return []
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return the names that ``average_over=`` gives: a list of them, or a single one."""
+    return () if value is None else (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+
+
+def _are_names(value: Any) -> bool:
+    return (
+        value is None
+        or isinstance(value, str)
+        or (isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value))
+    )
 
 
 def _is_count(value: Any) -> bool:
@@ -170,15 +200,18 @@ def _is_duration(value: Any) -> bool:
     return True
 
 
-def _share(value: Any) -> float | None:
+def _share(value: Any) -> int | Fraction | None:
     """Return how many failures ``tolerate=value`` allows: a count, or a share below 1; None where it makes no sense."""
     if type(value) is int and value >= 0:
         return value
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
-    return float(match[1]) / 100 if match is not None and float(match[1]) < 100 else None
+    # Not a float, of which 0.29 * 100 is less than 29.
+    share = None if match is None else Fraction(match[1]) / 100
+    return share if share is None or share < 1 else None
 
 
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "average_over": (_are_names, "a list of names such as ['fold']"),
     "metric": (lambda value: value is None or isinstance(value, str), "the name of a metric"),
     "mode": (lambda value: value in (None, "min", "max"), "'min' or 'max'"),
     "stop": (lambda value: value is None or isinstance(value, Mapping), "a dict such as {'loss': '< 0.1'}"),
@@ -226,7 +259,28 @@ def _choices(axis: Any) -> Any:
 
 def _choice(value: Any) -> Any:
     if not isinstance(value, _ParameterSet):
+        _refuse_parameter_sets(value)
         return value
+    for part in value.values:
+        _refuse_parameter_sets(part)
     if len(value.values) != 1:
         raise SpaceError(f"{value!r} has {len(value.values)} values: pytest.param takes one in a search space")
     return Choice(value.values[0], value.id if isinstance(value.id, str) else None, tuple(value.marks))
+
+
+def _refuse_parameter_sets(value: Any) -> None:
+    """Raise SpaceError if a ``pytest.param`` is within a value, where it would reach the trial as it is."""
+    entries: Any = ()
+    if isinstance(value, Mapping):
+        entries = value.values()
+    elif isinstance(value, (list, tuple)):
+        entries = value
+    elif isinstance(value, Categorical):
+        entries = value.categories
+    for entry in entries:
+        if isinstance(entry, _ParameterSet):
+            raise SpaceError(
+                f"{entry!r} is within the value {value!r}: put pytest.param around a whole value of an axis, or around a whole "
+                "configuration"
+            )
+        _refuse_parameter_sets(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -62,6 +63,26 @@ def point_of(item: pytest.Function) -> Point:
     point = item.callspec.params[POINT]
     assert isinstance(point, Point)
     return point
+
+
+@contextmanager
+def given_config(item: pytest.Item, config: Mapping[str, Any]) -> Iterator[None]:
+    """Have the item's function, and fixtures that take parts of its configuration, get `config` and its values meanwhile."""
+    params: dict[str, Any] = item.callspec.params if isinstance(item, pytest.Function) else {}
+    point = params.get(POINT)
+    if not isinstance(point, Point):
+        yield
+        return
+    before = dict(params)
+    for name, value in before.items():
+        if value is point.config:
+            params[name] = config
+        elif name in config and value is point.config.get(name):
+            params[name] = config[name]
+    try:
+        yield
+    finally:
+        params.update(before)
 
 
 def other_parameters(item: pytest.Function, definition: SweepDefinition) -> dict[str, Any]:

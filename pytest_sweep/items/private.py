@@ -17,6 +17,7 @@ import pytest
 from _pytest.config import create_terminal_writer
 from _pytest.debugging import pytestPDB
 from _pytest.fixtures import FuncFixtureInfo
+from _pytest.junitxml import xml_key
 from _pytest.warnings import catch_warnings_for_item
 
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -27,7 +28,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "pytest.Function": {"_fixtureinfo": "know which fixtures an item uses"},
         "pytest.Metafunc": {"_calls": "give a trial the driver's values of a stacked parametrize"},
         "FixtureDef": {"_finalizers": "know whether a fixture has something to tear down"},
-        "callspec": {"_idlist": "give a trial the driver's id"},
+        "callspec": {"_idlist": "give a trial the driver's id, and tell its parts"},
         "pytest.Session": {
             "_fixturemanager": "find the shared fixtures of a session",
             "_setupstate": "tear fixtures down when the next item does not share them",
@@ -69,6 +70,18 @@ def changed_call(call: Any, ident: str, params: Mapping[str, Any]) -> Any:
     return dataclasses.replace(
         call, params={**call.params, **params}, indices=dict(call.indices), _idlist=[ident], marks=list(call.marks)
     )
+
+
+def id_parts(item: pytest.Function) -> list[str]:
+    """Return the parts of an item's id, one for each time that its function is parametrized."""
+    return list(item.callspec._idlist)
+
+
+def add_suite_property(config: pytest.Config, name: str, value: str) -> None:
+    """Add a property of the whole test suite to the junit file, if one is written."""
+    xml = config.stash.get(xml_key, None)
+    if xml is not None:
+        xml.add_global_property(name, value)
 
 
 def fixture_info(item: pytest.Function) -> FuncFixtureInfo:

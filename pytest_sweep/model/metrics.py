@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from pytest_sweep.errors import MetricsError
+from pytest_sweep.model.integers import digits
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
 AUTO_METRICS = ("training_iteration", "time_total_s", "time_this_iter_s", "timestamp")
 """The metrics that every report has besides its own; the names are Ray Tune's."""
+
+METRIC_PREFIX = "metrics/"
+"""What the name of a metric gets in tables where it would collide with another name."""
+
+MOST_VALUES = 1000
+"""How many values an array may have that is reported as a metric."""
 
 
 def plain_metrics(metrics: object) -> dict[str, Any]:
@@ -18,9 +26,10 @@ def plain_metrics(metrics: object) -> dict[str, Any]:
 
     A metric is a number, a string, a boolean, None, or a list or dict of them. Scalars of numpy, zero-dimensional arrays
     and tensors (anything with ``item()`` and an empty ``shape``) become the Python number they hold; NaN and infinities are kept.
+    Arrays and tensors of up to 1000 values (anything with ``tolist()`` and a ``shape``) become lists.
 
     Raises:
-        MetricsError: `metrics` is not a dict with string keys, or a value is none of these.
+        MetricsError: `metrics` is not a dict with string keys, or a value is none of these, or a larger array.
     """
     if not isinstance(metrics, Mapping):
         raise MetricsError(f"metrics are a dict such as {{'loss': 0.1}}, not {_shown(metrics)}")
@@ -35,6 +44,47 @@ def metric_value(metrics: Mapping[str, Any] | None, name: str) -> Any:
     for part in name.split("/"):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested dicts as one, their keys joined by slashes, as Tune does in its data frames; an empty dict stays.
+
+    ``{"a/b": 1, "a": {"b": 2}}`` keeps both: the value in the outer dict has the plain name, the other one gets a prefix: that of all
+    names again, or ``metrics/``.
+    """
+    pairs = list(_flat_pairs(values, prefix))
+    flat = {name: value for name, value, _ in pairs}
+    if len(flat) == len(pairs):
+        return flat
+    flat = {}
+    for name, value, _ in sorted(pairs, key=lambda pair: pair[2]):
+        flat[free_name(name, flat, prefix or METRIC_PREFIX)] = value
+    return flat
+
+
+def free_name(name: str, taken: Container[str], prefix: str) -> str:
+    """Return `name`, with `prefix` before it as often as needed so that it is none of the names that are `taken`."""
+    while name in taken:
+        name = f"{prefix}{name}"
+    return name
+
+
+def _flat_pairs(values: Mapping[str, Any], prefix: str, level: int = 0) -> Iterator[tuple[str, Any, int]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat_pairs(value, f"{prefix}{key}/", level + 1)
+        else:
+            yield f"{prefix}{key}", value, level
+
+
+def check_iteration(metrics: Mapping[str, Any] | None) -> None:
+    """Raise MetricsError if ``training_iteration`` among returned metrics is no count of iterations."""
+    count = (metrics or {}).get("training_iteration", 1)
+    if type(count) is not int or not 0 <= count < 2**63:
+        raise MetricsError(
+            f"'training_iteration' is {_shown(count)}, but it counts the reports, and is a whole number below 2**63: return yours under "
+            "another name"
+        )
 
 
 def plain_scalar(value: object) -> object:
@@ -55,23 +105,41 @@ def _plain_dict(metrics: Mapping[Any, object], prefix: str) -> dict[str, Any]:
 
 def _plain_value(value: object, name: str) -> Any:
     value = plain_scalar(value)
-    # A subclass (numpy.float64, an IntEnum) prints and pickles as itself: what is stored must be the plain type.
-    if isinstance(value, str):
-        return str.__str__(value)  # Not str(value), which is the name of an enumeration's member.
-    for kind in (bool, int, float):
-        if isinstance(value, kind):
-            return kind(value)
     if value is None:
         return None
+    if isinstance(value, (str, int, float)):
+        return _plain_scalar(value)
     if isinstance(value, Mapping):
         return _plain_dict(value, f"{name}.")
     if isinstance(value, (list, tuple)):
         return [_plain_value(part, f"{name}[{index}]") for index, part in enumerate(value)]
+    if isinstance(shape := getattr(value, "shape", None), tuple) and callable(tolist := getattr(value, "tolist", None)):
+        return _plain_value(_listed(tolist, shape, name), name)
     raise MetricsError(
         f"metric {name!r} is {_shown(value)}: report numbers, strings, booleans, None, or lists and dicts of them"
     )
 
 
+def _plain_scalar(value: str | float) -> str | int | float:
+    # A subclass (numpy.float64, an IntEnum) prints and pickles as itself: what is stored must be the plain type.
+    if isinstance(value, str):
+        return str.__str__(value)  # Not str(value), which is the name of an enumeration's member.
+    for kind in (bool, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return int(value)
+
+
+def _listed(tolist: Callable[[], object], shape: tuple[int, ...], name: str) -> object:
+    count = math.prod(shape)
+    if count > MOST_VALUES:
+        raise MetricsError(
+            f"metric {name!r} is an array of {count:,} values, shape {tuple(shape)}: report at most {MOST_VALUES:,}, such as its mean, and "
+            f"save the array as a checkpoint: trial.report(metrics, checkpoint=path)"
+        )
+    return tolist()
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = digits(value) if type(value) is int else repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

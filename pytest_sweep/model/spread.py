@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from typing_extensions import TypeIs
 
@@ -12,6 +13,16 @@ from typing_extensions import TypeIs
 def is_number(value: object) -> TypeIs[int | float]:
     """Say whether `value` can be averaged: an integer or a float, NaN and infinities included, but no boolean."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_nan(value: float) -> bool:
+    """Say whether a number is NaN; unlike ``math.isnan`` it takes integers that no float can hold."""
+    return value != value  # noqa: PLR0124 - which is true of NaN only
+
+
+def is_finite(value: float) -> bool:
+    """Say whether a number is neither NaN nor an infinity; unlike ``math.isfinite`` it takes integers that no float can hold."""
+    return isinstance(value, int) or math.isfinite(value)
 
 
 class Spread(float):
@@ -49,6 +60,28 @@ class Spread(float):
         return _deviation(self._values)
 
 
+def merged(metrics: Sequence[Mapping[str, Any]], only: Collection[str] | None = None) -> dict[str, Any]:
+    """Return the metrics of several trials as one dict: of numbers their mean, of other values the one that all agree on, else None.
+
+    Args:
+        metrics: those of each trial; a trial that lacks a metric does not take part in it.
+        only: the names to keep; None keeps all.
+
+    Returns:
+        Means of several numbers are `Spread` objects; a number that only one trial has is kept as it is.
+    """
+    names = dict.fromkeys(name for one in metrics for name in one if only is None or name in only)
+    return {name: _together([one[name] for one in metrics if name in one]) for name in names}
+
+
+def _together(values: Sequence[Any]) -> Any:
+    if numbers := [value for value in values if is_number(value)]:
+        return numbers[0] if len(numbers) == 1 else Spread.of(numbers)
+    if nested := [value for value in values if isinstance(value, Mapping)]:
+        return merged(nested)
+    return values[0] if all(value == values[0] for value in values) else None
+
+
 def _as_float(number: float) -> float:
     try:
         return float(number)
@@ -57,6 +90,8 @@ def _as_float(number: float) -> float:
 
 
 def _mean(values: Sequence[float]) -> float:
+    if values.count(values[0]) == len(values):
+        return values[0]  # The mean of three times 0.8 is 0.8, not the sum of rounded numbers.
     try:
         return statistics.fmean(values)
     except ValueError:  # Infinities of both signs.

@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from pytest_sweep.model.parameters import Parameters
@@ -62,11 +63,14 @@ class Sweep:
         backoff: how long it waits before that, in seconds; doubled each time.
         worker_retries: how often it is tried again because its worker died, or its node ran out of memory, each counted apart.
         timeout: how long an attempt may take, in seconds; None is no limit.
-        tolerate: how many trials may fail before the session does: a number, or a share below 1 of all trials that ran.
+        tolerate: how many trials may fail before the session does: a number, or a share below 1 of all trials that ran. A share is
+            exact, since 0.29 * 100 is less than 29.
         fresh_process: whether every trial gets a process of its own; None leaves it to the resources (a GPU: yes).
         keep_checkpoints: how many checkpoints of a trial are kept; None leaves it to the run.
         keep_best: the metric by which those are chosen, with `mode`; None keeps the newest ones.
         varying: the flattened keys of the configuration that take more than one value, in order.
+        average_over: the parameters whose values are replicates of one configuration: names of stacked ``parametrize`` arguments, of
+            parametrized fixtures, or flattened keys of the configuration.
     """
 
     id: str
@@ -79,11 +83,12 @@ class Sweep:
     backoff: float = 0.0
     worker_retries: int = 1
     timeout: float | None = None
-    tolerate: float = 0
+    tolerate: int | Fraction = 0
     fresh_process: bool | None = None
     keep_checkpoints: int | None = None
     keep_best: str | None = None
     varying: tuple[str, ...] = ()
+    average_over: tuple[str, ...] = ()
 
     def tolerates(self, failed: int, ran: int) -> bool:
         """Say whether `failed` of its `ran` trials may fail without failing the session."""
@@ -105,10 +110,13 @@ class Trial:
         label: the part of its name that stands for the configuration: ``lr=0.001-depth=2``.
         marks: pytest's marks at this point of the space; nothing but pytest looks into them.
         replicate: which of equal configurations it is, from 0.
-        group: the key of the first of its replicates, which all of them share; "" means its own key.
+        group: what it shares with its replicates and with no other trial: the key of the first of them, or in a sweep with
+            `Sweep.average_over` a key without what the sweep averages over; "" means its own key.
         placement: where it may run, and on how many workers.
         shared: the shared fixtures that it uses, each after those that it uses itself.
         parameters: what parametrizes it besides its sweep, for workers; None where nothing does, or it runs in this process.
+        params: the same by argument, in the form in which it is stored.
+        configuration: the name of its configuration if the sweep averages over something; "" otherwise.
     """
 
     key: str
@@ -125,6 +133,8 @@ class Trial:
     placement: Placement = Placement()
     shared: tuple[SharedFixture, ...] = field(default=(), hash=False)
     parameters: Parameters | None = field(default=None, hash=False)
+    params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    configuration: str = ""
 
     @property
     def holds(self) -> Resources:
@@ -133,8 +143,13 @@ class Trial:
 
     @property
     def group_key(self) -> str:
-        """What it shares with its replicates and with no other trial: the key of the first of them."""
+        """What it shares with its replicates and with no other trial."""
         return self.group or self.key
+
+    @property
+    def configuration_name(self) -> str:
+        """The name that its replicates have in common: ``train[lr=1]`` for ``train[lr=1#2]``."""
+        return self.configuration or name_without_replicate(self.name, self.replicate)
 
     @property
     def fresh_process(self) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.model.integers import parse_integer
 from pytest_sweep.plugin.executor import make_executor
 from pytest_sweep.plugin.options import read_options
 from pytest_sweep.plugin.session.signals import Interrupts
@@ -56,7 +57,7 @@ def _check_storage(location: str) -> None:
 def _given_seed(config: pytest.Config) -> int | None:
     """Return the seed that the command line names, or None."""
     given = config.getoption("sweep_seed")
-    return None if given is None else int(given)
+    return None if given is None else parse_integer(given)
 
 
 def _log_late_report(item: pytest.Item, report: pytest.TestReport) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.durations import parse_duration
+from pytest_sweep.model.integers import parse_integer
 from pytest_sweep.sizes import parse_size
 
 LAST = "last"
@@ -43,7 +44,7 @@ class Option:
 
 def _integer(text: str) -> int:
     try:
-        return int(text)
+        return parse_integer(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a whole number") from None
 

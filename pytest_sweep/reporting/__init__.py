@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pytest_sweep.reporting.best import missing_metrics
 from pytest_sweep.reporting.columns import Column, default_columns
-from pytest_sweep.reporting.junit import junit_properties
+from pytest_sweep.reporting.junit import junit_properties, junit_suite_properties
 from pytest_sweep.reporting.progress import Progress, TrialProgress, failed_of
 from pytest_sweep.reporting.status import StatusView, status_block, status_header, summary_line
 from pytest_sweep.reporting.summary import (
@@ -12,6 +13,7 @@ from pytest_sweep.reporting.summary import (
     excluded_line,
     final_table,
     flaky_line,
+    missing_metric_lines,
     not_run_line,
     tolerated_lines,
 )
@@ -30,6 +32,9 @@ __all__ = [
     "final_table",
     "flaky_line",
     "junit_properties",
+    "junit_suite_properties",
+    "missing_metric_lines",
+    "missing_metrics",
     "not_run_line",
     "reasons",
     "stalled_lines",

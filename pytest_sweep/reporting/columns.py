@@ -128,4 +128,9 @@ def _parameter(key: str) -> Callable[[TrialProgress], object]:
 
 
 def _metric(name: str) -> Callable[[TrialProgress], object]:
-    return lambda entry: metric_value(entry.metrics, name)
+    def value(entry: TrialProgress) -> object:
+        # The last report may lack what the trial is judged by, and the table should show what the best one was chosen by.
+        is_judged = name == entry.trial.sweep.metric and entry.judged is not None
+        return entry.judged if is_judged else metric_value(entry.metrics, name)
+
+    return value

@@ -17,7 +17,9 @@ from pytest_sweep.model.events import (
     TrialRetried,
     TrialStarted,
 )
-from pytest_sweep.model.metrics import AUTO_METRICS
+from pytest_sweep.model.judging import last_value
+from pytest_sweep.model.metrics import AUTO_METRICS, metric_value
+from pytest_sweep.model.spread import is_finite
 
 _LONGEST_TEXT_METRIC = 20
 
@@ -40,6 +42,8 @@ class TrialProgress:
         first_attempt: the first one of this run: more than 1 where an earlier run has begun it.
         gpus: the ``CUDA_VISIBLE_DEVICES`` that its worker has; "" where it has none, and before it starts.
         threads: its worker's ``OMP_NUM_THREADS``, likewise.
+        judged: the value of its sweep's metric that it is judged by: the last finite one that it reported, else the last number; or None.
+        kept: the ``training_iteration`` of its newest checkpoint, and `judged` at that time; None without a checkpoint.
         started: when this attempt began, in seconds since the epoch; None before it does.
     """
 
@@ -57,11 +61,18 @@ class TrialProgress:
     first_attempt: int = 1
     gpus: str = ""
     threads: str = ""
+    judged: float | None = None
+    kept: tuple[int, float | None] | None = None
 
     @property
     def states(self) -> tuple[TrialState, ...]:
         """The state of each trial that it stands for: its own."""
         return (self.state,)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it has a finite value that it is judged by."""
+        return self.judged is not None and is_finite(self.judged)
 
     def take_metrics(self, metrics: dict[str, Any] | None) -> None:
         """Replace the metrics, and the iteration and the time that they tell; None leaves all as it is."""
@@ -70,6 +81,17 @@ class TrialProgress:
         self.metrics = metrics
         self.iteration = metrics.get("training_iteration", self.iteration)
         self.total_time = metrics.get("time_total_s", self.total_time)
+        if self.trial.sweep.metric is not None:
+            self.judged = last_value(self.judged, metric_value(metrics, self.trial.sweep.metric))
+
+    def take_report(self, report: TrialReported) -> None:
+        """Take in a report. An attempt that starts from the beginning is not judged by what earlier attempts reported."""
+        iteration = report.metrics.get("training_iteration", 0)
+        if self.iteration is None and self.kept is not None and iteration <= self.kept[0]:
+            self.judged = self.kept = None
+        self.take_metrics(report.metrics)
+        if report.checkpoint is not None:
+            self.kept = iteration, self.judged
 
 
 class Progress:
@@ -111,6 +133,22 @@ class Progress:
             entry = self._entries[key]
             entry.attempt = entry.first_attempt = attempt
 
+    def recall(self, key: str, reports: Iterable[Mapping[str, Any]], checkpoint: int | None = None) -> None:
+        """Take in by what an earlier run has reported a trial is judged, unless its final metrics tell it.
+
+        Args:
+            key: the trial.
+            reports: the metrics that it reported, in order.
+            checkpoint: the ``training_iteration`` of the checkpoint that it continues from: only reports up to it count.
+        """
+        entry, judged = self._entries[key], None
+        for metrics in reports:
+            if checkpoint is None or metrics.get("training_iteration", 0) <= checkpoint:
+                judged = last_value(judged, metric_value(metrics, entry.trial.sweep.metric or ""))
+        entry.judged = last_value(judged, entry.judged)
+        if checkpoint is not None:
+            entry.kept = checkpoint, entry.judged
+
     def update(self, event: Accepted) -> None:
         """Take in an event; one that is not about a trial's course changes nothing.
 
@@ -122,7 +160,7 @@ class Progress:
                 self._start(event)
             case TrialReported():
                 self.latest = entry = self._entries[event.key]
-                entry.take_metrics(event.metrics)
+                entry.take_report(event)
                 self._note_metrics(event.metrics)
             case TrialFinished():
                 self._finish(event)
@@ -218,6 +256,7 @@ class Progress:
         # The next attempt shows its own numbers: beside those of a failed one, nobody could tell whose they are.
         entry.location = entry.iteration = entry.total_time = entry.metrics = entry.started = None
         entry.gpus = entry.threads = ""
+        entry.judged = None if entry.kept is None else entry.kept[1]
         self._move(entry, TrialState.PENDING)
 
     def _move(self, entry: TrialProgress, state: TrialState) -> None:

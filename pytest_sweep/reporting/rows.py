@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.metrics import metric_value
+from pytest_sweep.reporting.best import goal_of, judged_value
 from pytest_sweep.reporting.progress import Progress, TrialProgress
 from pytest_sweep.reporting.text import counted
 
 MOST_ROWS = 20
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
-JUDGED = frozenset(ENDED_WELL) - {TrialState.SKIPPED}  # what was skipped may have reported before that
 ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
 
 
@@ -92,23 +90,8 @@ def final_rows(entries: Iterable[TrialProgress]) -> list[TrialProgress]:
     return list(itertools.chain.from_iterable(chosen))
 
 
-def judged_value(entry: TrialProgress) -> float | None:
-    """Return the value by which a trial that ended well is judged; None where it has none, or NaN or an infinity."""
-    metric, value = entry.trial.sweep.metric, None
-    if metric is not None and entry.state in JUDGED and entry.metrics is not None:
-        value = metric_value(entry.metrics, metric)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
-        return None
-    return value
-
-
-def best_first(entry: TrialProgress, value: float) -> tuple[float, int]:
-    """Return the place of a trial among those of its sweep, the best one the least."""
-    return (value if entry.trial.sweep.mode == "min" else -value, entry.index)
-
-
 def _final_order(entry: TrialProgress) -> tuple[int, float, int]:
-    value = judged_value(entry)
-    if value is not None:
-        return (0, *best_first(entry, value))
+    goal, value = goal_of(entry.trial.sweep), judged_value(entry)
+    if goal is not None and value is not None:
+        return (0, goal.rank(value)[1], entry.index)
     return (1 if TrialState.ERROR in entry.states else 2, 0.0, entry.index)

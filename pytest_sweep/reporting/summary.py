@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
+from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
 from pytest_sweep.reporting.columns import Column, default_columns, short_label
 from pytest_sweep.reporting.progress import Progress, TrialProgress, failed_of
-from pytest_sweep.reporting.replicates import ConfigurationProgress, complete, configurations
-from pytest_sweep.reporting.rows import best_first, final_rows, judged_value, not_shown_line
+from pytest_sweep.reporting.replicates import complete, configurations
+from pytest_sweep.reporting.rows import final_rows, not_shown_line
 from pytest_sweep.reporting.table import trial_table
 from pytest_sweep.reporting.text import cell_text, counted, cut_end, cut_middle, text_width
 from pytest_sweep.space import flatten
@@ -40,23 +41,17 @@ def best_lines(progress: Progress) -> list[str]:
 
     Where a configuration of the sweep has replicates, it is the configuration whose mean is best.
     """
-    best: dict[str, tuple[tuple[float, int], TrialProgress]] = {}
-    replicated: set[str] = set()
-    for entry in configurations(progress):
-        if isinstance(entry, ConfigurationProgress):
-            replicated.add(entry.trial.sweep.id)
-        value = judged_value(entry)
-        if value is None:
-            continue
-        place, sweep = best_first(entry, value), entry.trial.sweep.id
-        if sweep not in best or place < best[sweep][0]:
-            best[sweep] = (place, entry)
     return [
-        (_best_configuration if sweep.id in replicated else _best_trial)(
-            progress, sweep, best[sweep.id][1] if sweep.id in best else None
-        )
-        for sweep in progress.sweeps()
-        if sweep.metric is not None
+        (_best_configuration if has_replicates else _best_trial)(progress, sweep, entry)
+        for sweep, entry, has_replicates in best_entries(progress)
+    ]
+
+
+def missing_metric_lines(progress: Progress) -> list[str]:
+    """Return a line for each sweep whose metric no trial has reported, although some trial has ended well."""
+    return [
+        f"{progress.sweep_label(sweep)}: no trial reported {sweep.metric!r}; reported: {', '.join(names) or 'nothing'}"
+        for sweep, names in missing_metrics(progress)
     ]
 
 
@@ -102,7 +97,7 @@ def tolerated_lines(progress: Progress) -> list[str]:
     for sweep, counts in progress.counts_by_sweep():
         failed, ran = failed_of(counts)
         if sweep.tolerate and failed:
-            limit = f"{sweep.tolerate:g}" if sweep.tolerate >= 1 else f"{100 * sweep.tolerate:g}%"
+            limit = f"{sweep.tolerate:g}" if sweep.tolerate >= 1 else f"{float(100 * sweep.tolerate):g}%"
             few = sweep.tolerates(failed, ran)
             verdict = f"which is tolerated (tolerate={limit})" if few else f"more than tolerate={limit}"
             lines.append(f"{progress.sweep_label(sweep)}: {failed} of {counted(ran, 'trial')} failed, {verdict}")

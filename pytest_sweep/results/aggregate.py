@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_sweep.model.metrics import AUTO_METRICS
+from pytest_sweep.model.judging import ENDED_WELL, Goal
+from pytest_sweep.model.metrics import AUTO_METRICS, flattened
 from pytest_sweep.model.spread import Spread, is_number
-from pytest_sweep.model.trials import name_without_replicate
-from pytest_sweep.results.result import DONE, Result, flattened
+from pytest_sweep.results.best import groups_of, values_of
+from pytest_sweep.results.result import Result
+from pytest_sweep.space import without
 
 _LEFT_OUT = frozenset(AUTO_METRICS) - {"training_iteration", "time_total_s"}
 """Of what every report has besides its own metrics, these say nothing that a mean of them could say."""
 
 
-def aggregated(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return a record for each configuration, as `ResultGrid.aggregate` documents it."""
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(result.group, []).append(result)
-    return [_record(replicates) for replicates in groups.values()]
+def aggregated(
+    results: Iterable[Result], average_over: Sequence[str] = (), goal: Goal | None = None
+) -> list[dict[str, Any]]:
+    """Return a record for each configuration, as `ResultGrid.aggregate` documents it; the metric of `goal` is what trials are judged by."""
+    groups = groups_of(results)
+    ended_well = [result for group in groups for result in group if result.state in ENDED_WELL]
+    judged: dict[int, float | None] = {}
+    if goal is not None:
+        judged = {id(result): value for result, value in zip(ended_well, values_of(ended_well, goal), strict=True)}
+    return [_record(group, average_over, "" if goal is None else goal.metric, judged) for group in groups]
 
 
-def _record(replicates: Sequence[Result]) -> dict[str, Any]:
+def _record(
+    replicates: Sequence[Result], average_over: Sequence[str], metric: str, judged: Mapping[int, float | None]
+) -> dict[str, Any]:
     first = replicates[0]
-    done = [result for result in replicates if result.state in DONE]
-    record: dict[str, Any] = {
-        "name": name_without_replicate(first.name, first.replicate),
-        "trials": len(replicates),
-        "done": len(done),
-    }
-    for name, values in _numbers(done).items():
+    done = [result for result in replicates if result.state in ENDED_WELL]
+    record: dict[str, Any] = {"name": first.configuration, "trials": len(replicates), "done": len(done)}
+    numbers = _numbers(done)
+    if values := [value for value in (judged.get(id(result)) for result in done) if value is not None]:
+        numbers[metric] = values
+    for name, values in numbers.items():
         spread = Spread.of(values)
         record[f"{name}/mean"], record[f"{name}/std"] = float(spread), spread.std
-    return record | flattened(first.config, "config/")
+    params = {name: value for name, value in first.params.items() if name not in average_over}
+    return record | flattened(without(first.config, average_over), "config/") | flattened(params, "params/")
 
 
 def _numbers(results: Iterable[Result]) -> dict[str, list[float]]:

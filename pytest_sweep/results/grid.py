@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.judging import ENDED_WELL, SCOPES, Goal
 from pytest_sweep.results.aggregate import aggregated
-from pytest_sweep.results.result import DONE, QueryError, Result, flattened, histories
+from pytest_sweep.results.best import Best, best_of, configuration_results, metrics_there_are, no_best_text
+from pytest_sweep.results.frame import best_report_rows, configuration_rows, report_rows, trial_rows
+from pytest_sweep.results.result import QueryError, Result
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Mode = Literal["min", "max"]
-Scope = Literal["last", "all", "avg"]
+Scope = Literal["last", "avg", "last-5-avg", "last-10-avg", "all"]
+By = Literal["configuration", "replicate"]
 
 
 class ResultGrid(Sequence[Result]):
@@ -34,10 +35,20 @@ class ResultGrid(Sequence[Result]):
         sweep: the node id of the sweep.
         metric: the metric that its trials are judged by, or None.
         mode: ``"min"`` or ``"max"``: which value of the metric is best.
+        average_over: the parameters that the sweep averages over, for cross-validation and the like; empty where it has none.
     """
 
-    def __init__(self, results: Iterable[Result], *, sweep: str, metric: str | None = None, mode: str = "max") -> None:
+    def __init__(
+        self,
+        results: Iterable[Result],
+        *,
+        sweep: str,
+        metric: str | None = None,
+        mode: str = "max",
+        average_over: Sequence[str] = (),
+    ) -> None:
         self._results = tuple(results)
+        self.average_over = tuple(average_over)
         self.sweep = sweep
         self.metric = metric
         self.mode = mode
@@ -53,7 +64,13 @@ class ResultGrid(Sequence[Result]):
 
     def __getitem__(self, index: int | slice) -> Result | ResultGrid:
         if isinstance(index, slice):
-            return ResultGrid(self._results[index], sweep=self.sweep, metric=self.metric, mode=self.mode)
+            return ResultGrid(
+                self._results[index],
+                sweep=self.sweep,
+                metric=self.metric,
+                mode=self.mode,
+                average_over=self.average_over,
+            )
         return self._results[index]
 
     def __repr__(self) -> str:
@@ -82,92 +99,164 @@ class ResultGrid(Sequence[Result]):
     @property
     def num_terminated(self) -> int:
         """How many trials finished well: those that a stop rule ended and those whose stored result was taken included."""
-        return sum(result.state in DONE for result in self)
+        return sum(result.state in ENDED_WELL for result in self)
 
-    def get_best_result(self, metric: str | None = None, mode: Mode | None = None, scope: Scope = "last") -> Result:
+    def get_best_result(
+        self,
+        metric: str | None = None,
+        mode: Mode | None = None,
+        scope: Scope = "last",
+        filter_nan_and_inf: bool = True,
+        *,
+        by: By = "configuration",
+        include_failed: bool = False,
+    ) -> Result:
         """Return the result that is best by a metric; of equals, the first.
 
-        As in Tune, a trial without the metric never wins, nor one whose value is NaN, infinite or not a number, while one
-        that failed after it had final metrics can. A trial that was not run to its end has no final metrics, so it cannot.
+        Candidates are trials that ended well: TERMINATED, STOPPED or CACHED. One that failed, also as a mark expected it to (xfail), is
+        a candidate only with `include_failed`; one that is still running, was cut off or did not run never is.
+
+        If a configuration has several trials (``repeats=``, ``average_over=``), it is judged by the mean over its candidates, and
+        is returned as one result: `metrics` are the means over the candidates (a value that is no number is there if all agree, else
+        None), `name` and `config` are those of the configuration, and `replicates` are all its results. What only a single trial has,
+        such as `checkpoint`, `path`, `seed`, `key`, `trial_id` and `metrics_history`, is that of its best replicate.
 
         Args:
             metric: the metric; default the sweep's. A nested one is named with slashes: ``"val/loss"``.
             mode: ``"min"`` or ``"max"``; default the sweep's, if `metric` is the sweep's.
-            scope: which value of a trial counts: ``"last"`` its final one, ``"all"`` the best of its history, ``"avg"`` the
-                mean of its history.
+            scope: which values of a trial count, as in Tune: ``"last"`` (the default) the last finite one that it reported, also if
+                later reports lack the metric; ``"avg"`` the mean of all; ``"last-5-avg"`` and ``"last-10-avg"`` the mean of the
+                last 5 or 10; ``"all"`` the best one.
+            filter_nan_and_inf: whether what is judged by NaN or an infinity is never the best; default True. With False infinities count
+                as the numbers that they are, and NaN is best only if there is nothing else.
+            by: ``"configuration"`` (the default), or ``"replicate"`` to judge each trial by itself and return the best single one.
+            include_failed: whether trials that failed are candidates; default False.
 
         Raises:
             QueryError: the sweep has no metric and none was given, no mode for another metric, or a misspelt argument.
-            NoResultsError: no trial has such a value.
+            NoResultsError: no candidate has such a value.
             StoreError: the history cannot be read.
+
+        Example::
+
+            best = sweep_results["train_model"].get_best_result("val/loss", "min", scope="last-5-avg")
+            print(best.config, best.metrics["val"]["loss"], len(best.replicates))
         """
-        name, goal = self._goal(metric, mode)
-        if scope not in ("last", "all", "avg"):
-            raise QueryError(f"scope={scope!r}: choose 'last', 'all' or 'avg'")
-        done = [result for result in self if result.metrics is not None]
-        scores = [_score(values, goal, scope) for values in self._values(done, name, scope)]
-        better = min if goal == "min" else max
-        ranked = [(score, index) for index, score in enumerate(scores) if score is not None]
-        if not ranked:
-            raise NoResultsError(
-                f"no trial of {self.sweep} has a finite number as {name!r}: {self._metrics_there_are()}"
-            )
-        best = better(score for score, _ in ranked)
-        return done[next(index for score, index in ranked if score == best)]
+        name, how = self._goal(metric, mode)
+        if scope not in SCOPES:
+            raise QueryError(f"scope={scope!r}: choose {_either(SCOPES)}")
+        goal = Goal(name, how, scope, filter_nan_and_inf, include_failed)
+        return self._best(goal, by).result
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The parameters of the best configuration: its `config` and its `params`. The name is Optuna's (``study.best_params``).
+
+        Raises:
+            QueryError, NoResultsError, StoreError: as for `get_best_result`.
+        """
+        best = self.get_best_result()
+        return {**best.config, **best.params}
+
+    @property
+    def best_value(self) -> float:
+        """The value that the best configuration is judged by, a mean if it has replicates. The name is Optuna's (``study.best_value``).
+
+        Raises:
+            QueryError, NoResultsError, StoreError: as for `get_best_result`.
+        """
+        return self._best(Goal(*self._goal(None, None)), "configuration").value
 
     def aggregate(self) -> list[dict[str, Any]]:
         """Return one record for each configuration, over its replicates, in order of first appearance.
 
-        Replicates are trials of equal configurations, which differ in their seed. The records are flat dicts, so that
-        ``pandas.DataFrame(grid.aggregate())`` is a table. Each has, in this order:
+        Replicates are trials of equal configurations, which differ in their seed (``repeats=``) or in what the sweep averages over
+        (``average_over=``). The records are flat dicts, so that ``pandas.DataFrame(grid.aggregate())`` is a table. Each has, in this order:
 
-        * ``name``: the name of the trial, without the ``#2`` of a further replicate.
+        * ``name``: the name of the configuration: that of its trials, without the ``#2`` of a further replicate.
         * ``trials``: how many replicates there are among these results.
         * ``done``: how many of them finished well, as `num_terminated` counts them. Only these are in what follows.
         * ``<metric>/mean`` and ``<metric>/std`` for each final metric that is a number; nested ones are joined by slashes, as in
           `get_dataframe`. The mean is the arithmetic one (``statistics.fmean``), the standard deviation that of a sample, with
           n - 1 in its denominator (``statistics.stdev``), None for a single value. A replicate without the metric, or with
-          one that is no number, is left out of it. A NaN makes both NaN; an infinity makes the deviation NaN. Of Tune's
-          automatic metrics there are ``training_iteration`` and ``time_total_s``.
-        * ``config/<name>``: the configuration in its stored form, that of the first replicate.
+          one that is no number, is left out of it. A NaN makes both NaN; an infinity makes the deviation NaN. Of the sweep's own metric
+          it is the values that `get_best_result` judges by. Of Tune's automatic metrics there are ``training_iteration`` and
+          ``time_total_s``.
+        * ``config/<name>``: the configuration, and ``params/<name>``: the values of stacked ``parametrize`` and parametrized fixtures;
+          both without what the sweep averages over.
 
         A configuration of which no replicate finished well has a record without metrics.
-        """
-        return aggregated(self)
 
-    def get_dataframe(self, filter_metric: str | None = None, filter_mode: Mode | None = None) -> pd.DataFrame:
+        Raises:
+            StoreError: a history that is needed cannot be read.
+        """
+        goal = None if self.metric is None else Goal(self.metric, self.mode)
+        return aggregated(self, self.average_over, goal)
+
+    def get_dataframe(
+        self,
+        filter_metric: str | None = None,
+        filter_mode: Mode | None = None,
+        *,
+        all_reports: bool = False,
+        by: By | None = None,
+    ) -> pd.DataFrame:
         """Return a pandas data frame with one row a trial, in order.
 
-        Its columns are ``trial_id``, ``state``, the metrics, and the configuration as ``config/lr``; nested names are joined
-        by slashes. A trial without metrics has a row too.
+        Its columns are ``trial_id``, ``name``, ``state``, ``seed``, ``replicate``, the metrics, the configuration as ``config/lr``, and as
+        ``params/fold`` the values of stacked ``parametrize`` and of parametrized fixtures; nested names are joined by slashes. A trial
+        without metrics has a row too. A metric with the name of another column becomes ``metrics/<name>``.
+
+        If the sweep has ``average_over=``, or with ``by="configuration"``, there is one row a configuration, with the means that
+        `get_best_result` returns: ``name``, ``state``, ``replicates`` (how many), the metrics, the configuration.
 
         Args:
             filter_metric: take each trial's metrics from the report that was best by this metric; default its final metrics.
             filter_mode: ``"min"`` or ``"max"``; default the sweep's, if `filter_metric` is the sweep's.
+            all_reports: one row for each report of each trial, in order, instead of one for each trial; default False.
+            by: ``"replicate"``, one row a trial, or ``"configuration"``. Default None: ``"configuration"`` if the sweep has
+                ``average_over=`` and neither a filter nor `all_reports` is given, else ``"replicate"``.
 
         Raises:
             MissingExtraError: pandas is not installed.
-            QueryError: as for `get_best_result`.
+            QueryError: as for `get_best_result`; or `all_reports` with a filter, or one of them with ``by="configuration"``.
+            StoreError: a history that is needed cannot be read.
+
+        Example::
+
+            curves = load_results()["train_model"].get_dataframe(all_reports=True)
+            curves.pivot(index="training_iteration", columns="name", values="loss").plot()
         """
         try:
             import pandas as pd
         except ImportError as error:
             raise MissingExtraError("pandas", "pandas", "get_dataframe()") from error
-        metrics = [flattened(result.metrics or {}) for result in self]
-        if filter_metric is not None or filter_mode is not None:
-            name, mode = self._goal(filter_metric, filter_mode)
-            metrics = [_best_report(reports, name, mode) for reports in _reports(list(self))]
-        return pd.DataFrame(
-            [
-                {"trial_id": result.trial_id, "state": str(result.state), **row, **flattened(result.config, "config/")}
-                for result, row in zip(self, metrics, strict=True)
-            ]
-        )
+        is_filtered = filter_metric is not None or filter_mode is not None
+        if all_reports and is_filtered:
+            raise QueryError("all_reports=True and filter_metric= contradict each other: give one of them")
+        if by == "configuration" and (all_reports or is_filtered):
+            raise QueryError("by='configuration' averages final metrics: leave out all_reports= and filter_metric=")
+        _check_by(by or "replicate")
+        if all_reports:
+            return pd.DataFrame(report_rows(self))
+        if is_filtered:
+            return pd.DataFrame(best_report_rows(self, Goal(*self._goal(filter_metric, filter_mode))))
+        if by == "configuration" or (by is None and self.average_over):
+            goal = None if self.metric is None else Goal(self.metric, self.mode)
+            return pd.DataFrame(configuration_rows(configuration_results(self._results, self.average_over, goal)))
+        return pd.DataFrame(trial_rows(self))
+
+    def _best(self, goal: Goal, by: str) -> Best:
+        _check_by(by)
+        best = best_of(self._results, goal, self.average_over, each=by == "replicate")
+        if best is None:
+            raise NoResultsError(no_best_text(self._results, goal, self.sweep))
+        return best
 
     def _goal(self, metric: str | None, mode: str | None) -> tuple[str, str]:
         name = self.metric if metric is None else metric
         if name is None:
-            raise QueryError(f"{self.sweep} has no metric of its own, so name one: {self._metrics_there_are()}")
+            raise QueryError(f"{self.sweep} has no metric of its own, so name one: {metrics_there_are(self)}")
         if mode is None and name != self.metric:
             # The sweep's mode is no help: the best accuracy is the highest, the best loss the lowest.
             raise QueryError(f"{name!r} is not the metric of {self.sweep}, so say mode='min' or mode='max'")
@@ -176,45 +265,11 @@ class ResultGrid(Sequence[Result]):
             raise QueryError(f"mode={mode!r}: choose 'min' or 'max'")
         return name, mode
 
-    def _values(self, done: list[Result], metric: str, scope: str) -> list[list[Any]]:
-        if scope == "last":
-            return [[flattened(result.metrics or {}).get(metric)] for result in done]
-        return [[report[metric] for report in reports if metric in report] for reports in _reports(done)]
 
-    def _metrics_there_are(self) -> str:
-        names = sorted({name for result in self for name in flattened(result.metrics or {})})
-        return f"there are {', '.join(map(repr, names))}" if names else "no trial has metrics"
+def _check_by(by: str) -> None:
+    if by not in ("configuration", "replicate"):
+        raise QueryError(f"by={by!r}: choose 'configuration' or 'replicate'")
 
 
-def _reports(results: list[Result]) -> list[list[dict[str, Any]]]:
-    """Return the flattened reports of each result, of which the last one is completed by the final metrics."""
-    found = []
-    for result, history in zip(results, histories(results), strict=True):
-        reports = [flattened(report) for report in history]
-        final = flattened(result.metrics or {})
-        if final:
-            # What the function returned completes its last report, unless it counted on from it.
-            if reports and reports[-1].get("training_iteration") == final.get("training_iteration"):
-                reports.pop()
-            reports.append(final)
-        found.append(reports)
-    return found
-
-
-def _score(values: list[Any], mode: str, scope: str) -> float | None:
-    if scope == "avg":
-        numbers = [float(value) for value in values if is_number(value)]
-        # One NaN spoils the mean, as in Tune; what is not a number does not take part.
-        values = [fmean(numbers)] if numbers else []
-    finite: list[float] = [value for value in values if is_number(value) and math.isfinite(value)]
-    if not finite:
-        return None
-    return min(finite) if mode == "min" else max(finite)
-
-
-def _best_report(reports: list[dict[str, Any]], metric: str, mode: str) -> dict[str, Any]:
-    ranked = [report for report in reports if _score([report.get(metric)], mode, "last") is not None]
-    if not ranked:
-        return reports[-1] if reports else {}
-    better = min if mode == "min" else max
-    return better(ranked, key=lambda report: report[metric])
+def _either(choices: Sequence[str]) -> str:
+    return f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"

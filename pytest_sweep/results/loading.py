@@ -110,11 +110,20 @@ def _own_first(results_dir: Path, own: Path | None) -> Iterator[Path]:
 
 
 def _grid(sweep: str, trials: Sequence[Trial], found: Mapping[str, Result]) -> ResultGrid:
-    results = [found[trial.key] for trial in trials if trial.key in found]
+    # As the sweep is written now: metric, mode and what is averaged over are questions to the results, not a part of them.
+    results = [_as_written(found[trial.key], trial) for trial in trials if trial.key in found]
     if not trials:
         return ResultGrid(results, sweep=sweep)
-    # As the sweep is written now: metric and mode are questions to the results, not a part of them.
-    return ResultGrid(results, sweep=sweep, metric=trials[0].sweep.metric, mode=trials[0].sweep.mode)
+    its = trials[0].sweep
+    return ResultGrid(results, sweep=sweep, metric=its.metric, mode=its.mode, average_over=its.average_over)
+
+
+def _as_written(result: Result, trial: Trial) -> Result:
+    params = result.stored_params or dict(trial.params)
+    now = (trial.group_key, trial.configuration_name, params)
+    if (result.group, result.configuration, result.stored_params) == now:
+        return result
+    return result.changed(group=now[0], configuration=now[1], params=params)
 
 
 def _merged(folders: Sequence[Path], given: str | os.PathLike[str] | None) -> SweepResults:
@@ -139,7 +148,9 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
     for trial, reader in found.values():
         results[trial.sweep_id].append(Result.from_store(trial, reader))
     return {
-        sweep.id: ResultGrid(results[sweep.id], sweep=sweep.id, metric=sweep.metric, mode=sweep.mode)
+        sweep.id: ResultGrid(
+            results[sweep.id], sweep=sweep.id, metric=sweep.metric, mode=sweep.mode, average_over=sweep.average_over
+        )
         for sweep in sweeps.values()
     }
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.metrics import metric_value
-from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.metrics import flattened, metric_value
+from pytest_sweep.model.spread import is_nan, is_number
+from pytest_sweep.model.trials import name_without_replicate
+from pytest_sweep.space import is_restored, restored
+from pytest_sweep.space.display import safe_repr
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
-"""The states of trials that finished well."""
 
 
 class QueryError(SweepError, ValueError):
@@ -35,7 +34,9 @@ class Result:
     Attributes:
         metrics: the final metrics: those of the last report, completed by what the function returned, and with Tune's
             ``training_iteration`` and so on; None where there are none, as for a trial that was not run.
-        config: the configuration in its stored form, which is JSON: a function or an object is there as readable text.
+        config: the configuration that was tried, its values as they were: tuples, enums, paths, dataclasses, classes, functions, small
+            arrays and others. Classes, functions, enums and dataclasses are looked up in the modules that this process has imported. A
+            value that cannot be restored is an `Unrestored`: its text, with the reason as an attribute. See docs/space.md.
         error: the text of the failure, its last line the shortest form of it; None where there is none.
         checkpoint: the newest good checkpoint, or None: the path of a folder, or its URL where ``--sweep-storage`` is not on a disk.
         state: what became of the trial.
@@ -46,11 +47,15 @@ class Result:
         duration: seconds that the last attempt took, set-up and tear-down included; None where it has not ended.
         seed: the trial's seed.
         replicate: which of equal configurations it is, from 0.
-        group: the key of the first of its replicates, which all of them share; its own where it has none.
+        group: what its replicates share, and no other trial: the key of the first of them, or in a sweep with ``average_over=`` a key
+            without what the sweep averages over; its own key where it has no replicates.
         started: when the last attempt began, in seconds since the epoch; None where the trial was not run.
         finished: when it ended; None where it has not.
         location: ``ip:pid`` of the process that ran it, or None.
         reason: why the trial was not run, or None.
+        params: the values that stacked ``parametrize`` marks and parametrized fixtures gave it, by argument, restored like `config`; empty
+            where there are none, and for results of version 0.1.0.
+        configuration: the name that its replicates have in common: ``train_model[lr=0.001]`` for ``train_model[lr=0.001#2]``.
     """
 
     metrics: dict[str, Any] | None
@@ -72,6 +77,9 @@ class Result:
     finished: float | None = None
     location: str | None = None
     reason: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    configuration: str = ""
+    _replicates: tuple[Result, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_store(cls, trial: StoredTrial, reader: RunReader) -> Result:
@@ -92,11 +100,34 @@ class Result:
             group=trial.group_key,
             _folder=trial.folder,
             _reader=reader,
+            params=trial.params or {},
+            configuration=trial.configuration or name_without_replicate(trial.name, trial.replicate),
             started=trial.started,
             finished=trial.finished,
             location=trial.location,
             reason=trial.reason,
         )
+
+    def changed(self, **changes: Any) -> Result:
+        """Return a copy with other values of some fields; `config` and `params` are given, and copied, in their stored form."""
+        return replace(self, **{"config": self.stored_config, "params": self.stored_params, **changes})
+
+    @property
+    def stored_config(self) -> dict[str, Any]:
+        """The stored form of `config`: what JSON holds."""
+        form: dict[str, Any] = self.__dict__["_stored_config"]
+        return form
+
+    @property
+    def stored_params(self) -> dict[str, Any]:
+        """The stored form of `params`: what JSON holds."""
+        form: dict[str, Any] = self.__dict__["_stored_params"]
+        return form
+
+    @property
+    def replicates(self) -> tuple[Result, ...]:
+        """All results of the configuration that `ResultGrid.get_best_result` returned, in order; of a single trial itself."""
+        return self._replicates or (self,)
 
     @property
     def path(self) -> Path:
@@ -178,7 +209,7 @@ class Result:
         if not checkpoints:
             raise NoResultsError(f"{self.name} has no checkpoint")
         scored = [(place, metric_value(metrics, metric)) for place, metrics in checkpoints]
-        ranked = [(place, value) for place, value in scored if is_number(value) and not math.isnan(value)]
+        ranked = [(place, value) for place, value in scored if is_number(value) and not is_nan(value)]
         if not ranked:
             names = sorted({name for _, metrics in checkpoints for name in flattened(metrics)})
             raise NoResultsError(
@@ -191,12 +222,35 @@ class Result:
         lines = [
             f"trial_id={self.trial_id!r}",
             f"state={self.state}",
-            f"metrics={self.metrics!r}",
-            f"config={self.config!r}",
+            f"metrics={safe_repr(self.metrics)}",
+            f"config={safe_repr(self.config)}",
+            *([f"params={safe_repr(self.params)}"] if self.params else []),
             f"error={self.error!r}" if self.error is None else f"error={_last_line(self.error)!r}",
             f"path={str(self.path)!r}",
         ]
         return "Result(\n" + "".join(f"  {line},\n" for line in lines) + ")"
+
+
+class _Restored:
+    """A field of a `Result` of which the stored form is kept: the values are made when they are asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._values, self._stored = f"_restored_{name}", f"_stored_{name}"
+
+    def __get__(self, result: Result, owner: type) -> dict[str, Any]:
+        own = result.__dict__
+        known: dict[str, Any] | None = own.get(self._values)
+        if known is None or not is_restored(known):  # A module that was missing may have been imported since.
+            known = own[self._values] = restored(own[self._stored])
+        return known
+
+    def __set__(self, result: Result, stored: Mapping[str, Any]) -> None:
+        result.__dict__[self._stored] = stored
+
+
+# Not in the class, where a dataclass would take them for the default values of fields.
+Result.config = _Restored("config")  # type: ignore[assignment]
+Result.params = _Restored("params")  # type: ignore[assignment]
 
 
 def path_or_url(address: str) -> Path | str:
@@ -211,17 +265,6 @@ def histories(results: list[Result]) -> list[list[dict[str, Any]]]:
         by_reader.setdefault(result._reader, []).append(result.key)
     found = {reader: reader.histories(keys) for reader, keys in by_reader.items()}
     return [found[result._reader][result.key] for result in results]
-
-
-def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested dicts as one, their keys joined by slashes, as Tune does in its data frames; an empty dict stays."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flattened(value, f"{prefix}{key}/"))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _last_line(text: str) -> str:

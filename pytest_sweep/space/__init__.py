@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pytest_sweep.space.canonical import canonical, identity_text
 from pytest_sweep.space.composition import Grid, Space, Zip, as_space, grid, zip_
+from pytest_sweep.space.copies import own_containers, own_copy
 from pytest_sweep.space.display import displayable
 from pytest_sweep.space.domains import Categorical
 from pytest_sweep.space.expansion import MAX_POINTS, OTHER_ARGUMENTS, expand
 from pytest_sweep.space.expressions import AbsentError, Condition, parse_condition, unknown_name
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
 from pytest_sweep.space.listing import Listed
-from pytest_sweep.space.naming import value_text
-from pytest_sweep.space.nesting import flatten
+from pytest_sweep.space.naming import label_of, value_text
+from pytest_sweep.space.nesting import flat_items, flatten, without
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
+from pytest_sweep.space.restoring import Unrestored, is_restored, restored
+from pytest_sweep.space.storing import stored
 
 __all__ = [
     "MAX_POINTS",
@@ -28,6 +31,7 @@ __all__ = [
     "Override",
     "Point",
     "Space",
+    "Unrestored",
     "Zip",
     "as_space",
     "axis_keys",
@@ -35,14 +39,22 @@ __all__ = [
     "digest",
     "displayable",
     "expand",
+    "flat_items",
     "flatten",
     "grid",
     "identity_text",
+    "is_restored",
+    "label_of",
+    "own_containers",
+    "own_copy",
     "parse_condition",
     "parse_override",
+    "restored",
+    "stored",
     "trial_key",
     "trial_seed",
     "unknown_name",
     "value_text",
+    "without",
     "zip_",
 ]

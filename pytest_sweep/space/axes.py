@@ -14,12 +14,11 @@ from pytest_sweep.space.domains import Domain
 from pytest_sweep.space.naming import label_part
 from pytest_sweep.space.nesting import flat_items, is_nested
 from pytest_sweep.space.points import Choice
-from pytest_sweep.space.strategies import StrategyDomain, is_strategy
+from pytest_sweep.space.templates import FilledFunction, Template, as_domain, check_drawn, drawable
 
 Path = tuple[str, ...]
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_PLAIN = _SCALARS | {list, tuple, range}
 
 
 @dataclass(slots=True, eq=False)  # Not frozen, which would double what making one costs: a space has many.
@@ -42,6 +41,11 @@ class Setting:
     part: str
     marks: tuple[Any, ...] = ()
 
+    @property
+    def settled(self) -> tuple[tuple[str, str], ...]:
+        """What is there before anything is drawn: all of it."""
+        return self.leaves
+
     @classmethod
     def of(cls, path: Path, written: object) -> Setting:
         """Return the setting of an axis for a value of it, plain or a `Choice`.
@@ -55,11 +59,7 @@ class Setting:
             return cls(path, written, written, ((key, identity_text(written)),), label_part(key, written))
         choice = written if isinstance(written, Choice) else Choice(written)
         value, keyed = choice.value, keyed_by(choice)
-        if as_domain(value) is not None:
-            raise SpaceError(
-                f"its list holds {value!r}, from which values are to be drawn: give it as the whole axis, "
-                "or join two grids with +"
-            )
+        check_drawn(value)
         if is_nested(value) and keyed is value:
             leaves = tuple((inner, identity_text(leaf)) for inner, leaf in flat_items(value, f"{key}."))
         else:
@@ -75,18 +75,23 @@ class Open:
         path: the keys that lead to it.
         domain: what the value comes from.
         leaves: as for a `Setting`; the identity is the domain's.
+        settled: as the leaves, of what is there whatever is drawn; nothing, unless it is a value with domains in it.
     """
 
     path: Path
     domain: Domain
     leaves: tuple[tuple[str, str], ...]
+    settled: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, path: Path, domain: Domain) -> Open:
         """Return the place at `path` that `domain` fills."""
         # A domain without content to tell it by, such as one of a strategy, is equal to itself only.
         identity = identity_text(domain) if identifiable(domain) else f"{type(domain).__name__} at {id(domain)}"
-        return cls(path, domain, ((dotted(path), identity),))
+        settled: tuple[tuple[str, str], ...] = ()
+        if isinstance(domain, (Template, FilledFunction)) and identifiable(domain.skeleton):
+            settled = ((dotted(path), identity_text(domain.skeleton)),)
+        return cls(path, domain, ((dotted(path), identity),), settled)
 
 
 Slot = Setting | Open
@@ -101,15 +106,6 @@ def dotted(path: Path) -> str:
 def keyed_by(choice: Choice) -> Any:
     """Return what tells the choice from others: its value, or itself where that has no content to tell it by."""
     return choice if choice.label is not None and not identifiable(choice.value) else choice.value
-
-
-def as_domain(written: object) -> Domain | None:
-    """Return the domain that is written at a key, that of a hypothesis strategy included; None for anything else."""
-    if type(written) in _PLAIN:
-        return None
-    if isinstance(written, Domain):
-        return written
-    return StrategyDomain(written) if is_strategy(written) else None
 
 
 def axis_length(path: Path, axis: Any) -> int:
@@ -130,12 +126,25 @@ def axis_slots(path: Path, axis: Any) -> tuple[Slot, ...]:
     Raises:
         SpaceError: what is written is no axis, or one of its values cannot be told from others.
     """
-    domain = as_domain(axis)
-    if domain is not None:
-        return (Open.of(path, domain),)
+    if as_domain(axis) is not None:
+        return (_named_slot(path, axis),)
     _check_axis(dotted(path), axis)
+    return tuple(_named_slot(path, value) for value in axis)
+
+
+def slot_of(path: Path, written: object) -> Slot:
+    """Return the slot for a value, plain or a `Choice`: it is open if a domain is in it.
+
+    Raises:
+        SpaceError: the value has no identity, or holds a domain where none is drawn. The text does not name the key.
+    """
+    domain = drawable(written)
+    return Setting.of(path, written) if domain is None else Open.of(path, domain)
+
+
+def _named_slot(path: Path, written: object) -> Slot:
     try:
-        return tuple(Setting.of(path, value) for value in axis)
+        return slot_of(path, written)
     except SpaceError as error:
         raise SpaceError(f"the axis {dotted(path)!r}: {error}") from error
 

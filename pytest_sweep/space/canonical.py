@@ -18,9 +18,14 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.integers import LONGEST
 from pytest_sweep.model.metrics import plain_scalar
+from pytest_sweep.space.arrays import numpy_form
 from pytest_sweep.space.display import ADDRESS, enum_name, qualified, safe_repr, shown
+from pytest_sweep.space.modules import module_name
+from pytest_sweep.space.named import class_content, code_calling, function_content, identity_name, is_named
 from pytest_sweep.space.points import Choice
+from pytest_sweep.space.references import checked
 from pytest_sweep.space.secrets import Secret
 
 _ENCODER = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -78,8 +83,9 @@ def _form(value: Any, path: set[int]) -> Any:
     if (scalar := _SCALARS.get(type(value))) is not None:
         return scalar(value)
     if id(value) in path:
-        if isinstance(value, types.FunctionType):  # An inner function that calls itself closes over itself.
-            return ["function", qualified(value)]
+        # An inner function that calls itself closes over itself, and a method that calls super() over its class.
+        if isinstance(value, (types.FunctionType, type)):
+            return ["function" if isinstance(value, types.FunctionType) else "class", identity_name(value)]
         raise _UnidentifiableError("it contains itself")
     path.add(id(value))
     try:
@@ -95,14 +101,14 @@ def _compound_form(value: Any, path: set[int]) -> Any:
         # Not isinstance: it believes `__class__`, by which list[int] passes for a class on Python 3.10.
         if issubclass(type(value), kind):
             return form(value, path)
+    if (array := numpy_form(value, lambda inner: _object_form(inner, path))) is not None:
+        return array
     plain = plain_scalar(value)
     if type(plain) is not type(value):
         return _form(plain, path)
-    if type(value).__module__ == "numpy" and type(value).__name__ == "ndarray":
-        return _array_form(value, path)
     if dataclasses.is_dataclass(value):
         fields = {field.name: _form(getattr(value, field.name, None), path) for field in dataclasses.fields(value)}
-        return ["dataclass", qualified(type(value)), fields]
+        return ["dataclass", identity_name(type(value)), fields]
     return _object_form(value, path)
 
 
@@ -137,31 +143,31 @@ def _choice_form(value: Choice, path: set[int]) -> Any:
 
 
 def _function_form(value: types.FunctionType, path: set[int]) -> list[Any]:
-    name = qualified(value)
-    if "<" not in name:
-        return ["function", name]
-    # All lambdas of a scope share one name, and so do the inner functions that a factory makes.
-    # A cell of a variable that is not assigned yet equals an empty one, and raises when it is read.
-    cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
-    content = (value.__code__, value.__defaults__, value.__kwdefaults__, cells)
-    return ["function", name, _form(content, path)]
+    form = ["function", identity_name(value)]
+    return form if is_named(value) else [*form, _form(function_content(value), path)]
+
+
+def _class_form(value: type, path: set[int]) -> list[Any]:
+    form = ["class", identity_name(value)]
+    if is_named(value):
+        return form
+    try:
+        return [*form, _form(class_content(value), path)]
+    except _UnidentifiableError:
+        return form
 
 
 def _builtin_form(value: types.BuiltinFunctionType, path: set[int]) -> list[Any]:
     if value.__self__ is None or isinstance(value.__self__, types.ModuleType):
         return ["function", qualified(value)]
-    return _object_form(value, path)
+    # Python 3.12 has another name for the class.
+    return ["object", "builtins:builtin_function_or_method", *_object_form(value, path)[2:]]
 
 
 def _code_form(value: types.CodeType, path: set[int]) -> list[Any]:
-    return ["code", _form((value.co_code, value.co_consts, value.co_names), path)]
-
-
-def _array_form(value: Any, path: set[int]) -> list[Any]:
-    if value.dtype.hasobject:
-        return _object_form(value, path)
-    # Not as it would pickle, which differs between versions of numpy.
-    return ["array", value.dtype.str, list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
+    form = ["code", _form((value.co_code, value.co_consts, value.co_names), path)]
+    calling = code_calling(value)
+    return form if calling is None else [*form, calling]
 
 
 def _object_form(value: Any, path: set[int]) -> list[Any]:
@@ -171,7 +177,11 @@ def _object_form(value: Any, path: set[int]) -> list[Any]:
     except Exception:  # Whatever it raises, it means that there is no content to be had.
         return _repr_form(value)
     if isinstance(reduced, str):
-        return ["global", str(getattr(value, "__module__", None) or type(value).__module__), reduced]
+        module = str(getattr(value, "__module__", None) or type(value).__module__)
+        form = ["global", module_name(module), reduced]
+        # What wraps a lambda, as functools.lru_cache does, has its name.
+        inner = getattr(value, "__wrapped__", None)
+        return form if inner is None or checked(f"{module}:{reduced}", value) else [*form, _form(inner, path)]
     function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     parts = (
         function,
@@ -180,7 +190,7 @@ def _object_form(value: Any, path: set[int]) -> list[Any]:
         None if items is None else list(items),
         None if pairs is None else dict(pairs),
     )
-    return ["object", qualified(type(value)), [_form(part, path) for part in parts]]
+    return ["object", identity_name(type(value)), [_form(part, path) for part in parts]]
 
 
 def _repr_form(value: object) -> list[Any]:
@@ -188,18 +198,18 @@ def _repr_form(value: object) -> list[Any]:
     if ADDRESS.search(text):
         name = f"{type(value).__module__}.{type(value).__qualname__}"
         raise _UnidentifiableError(f"an object of class {name} shows only its address in memory, and cannot be pickled")
-    return ["repr", qualified(type(value)), text]
+    return ["repr", identity_name(type(value)), text]
 
 
 _SCALARS: dict[type, Callable[[Any], Any]] = {
     bool: lambda value: ["bool", value],
-    int: lambda value: ["int", value],
+    int: lambda value: ["int", value if -LONGEST < value < LONGEST else hex(value)],
     float: _float_form,
     bytes: lambda value: ["bytes", hashlib.sha256(value).hexdigest()],
 }
 # What encoding their forms would give; most values are of these kinds, and an encoder costs more than all the rest.
 _SCALAR_TEXTS: dict[type, Callable[[Any], str]] = {
-    int: lambda value: f'["int",{value}]',
+    int: lambda value: f'["int",{value}]' if -LONGEST < value < LONGEST else f'["int","{value:#x}"]',
     float: lambda value: f'["float","{value + 0.0!r}"]',
 }
 _CONTAINERS: dict[type, Callable[[Any, set[int]], Any]] = {
@@ -211,15 +221,19 @@ _CONTAINERS: dict[type, Callable[[Any, set[int]], Any]] = {
 }
 _KINDS: tuple[tuple[type, Callable[[Any, set[int]], Any]], ...] = (
     (Choice, _choice_form),
-    (type, lambda value, _: ["class", qualified(value)]),
+    (type, _class_form),
     (Secret, lambda value, _: ["secret", value.name]),
-    (enum.Enum, lambda value, _: ["enum", qualified(type(value)), enum_name(value)]),
+    (enum.Enum, lambda value, _: ["enum", identity_name(type(value)), enum_name(value)]),
     (pathlib.PurePath, lambda value, _: ["path", value.as_posix()]),
     # Not as it would pickle, which differs between versions of Python.
     (fractions.Fraction, lambda value, _: ["fraction", str(value)]),
     (types.FunctionType, _function_form),
     (types.BuiltinFunctionType, _builtin_form),
     (types.CodeType, _code_form),
-    (types.ModuleType, lambda value, _: ["module", value.__name__]),
+    (staticmethod, lambda value, path: ["staticmethod", _form(value.__func__, path)]),
+    (classmethod, lambda value, path: ["classmethod", _form(value.__func__, path)]),
+    (property, lambda value, path: ["property", _form([value.fget, value.fset, value.fdel], path)]),
+    (types.MemberDescriptorType, lambda value, _: ["slot", value.__name__]),
+    (types.ModuleType, lambda value, _: ["module", module_name(value.__name__)]),
     (functools.partial, lambda value, path: ["partial", _form([value.func, value.args, value.keywords], path)]),
 )

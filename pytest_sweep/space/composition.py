@@ -15,6 +15,9 @@ from typing import Any
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space.axes import Open, Path, Row, Slot, axis_length, axis_slots, dotted
 from pytest_sweep.space.display import shown
+from pytest_sweep.space.domains import Written
+from pytest_sweep.space.foreign import is_grid_search
+from pytest_sweep.space.templates import as_domain
 
 Change = Callable[[Path, Any], Any]
 """Gets an axis as it is written, and returns what is to stand in its place."""
@@ -22,7 +25,7 @@ Change = Callable[[Path, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows of slots that fill the same places, and are open in the same ones, in the order in which they were written."""
+    """Rows of slots that fill the same places, in the order in which they were written; some may be open where others are not."""
 
     paths: tuple[Path, ...]
     rows: Sequence[Row]
@@ -30,10 +33,10 @@ class Block:
     @property
     def is_open(self) -> bool:
         """Whether the rows have places whose values are still to be drawn."""
-        return any(isinstance(slot, Open) for slot in self.rows[0])
+        return any(isinstance(slot, Open) for row in self.rows for slot in row)
 
 
-class Space(ABC):
+class Space(Written, ABC):
     """What to try.
 
     ``a * b`` is every configuration of `a` with every one of `b`; ``a + b`` is those of `a`, then those of `b` that are new.
@@ -109,8 +112,8 @@ class Zip(Space):
     def blocks(self) -> list[Block]:  # noqa: D102 - see Space
         self.count()
         axes = [(path, axis_slots(path, axis)) for path, axis in leaves(self.axes, "zip_")]
-        for path, slots in axes:
-            if isinstance(slots[0], Open):
+        for path, axis in leaves(self.axes, "zip_"):
+            if as_domain(axis) is not None:
                 raise SpaceError(
                     f"zip_ pairs listed values, and {dotted(path)!r} has none: write zip_(...) * grid({path[0]}=...)"
                 )
@@ -250,6 +253,9 @@ def check_reserved(blocks: Sequence[Block], reserved: Collection[str]) -> None:
 def _leaves(axes: Mapping[Any, Any], path: Path) -> Iterator[tuple[Path, Any]]:
     for key, axis in axes.items():
         here = (*path, key)
+        if is_grid_search(axis):
+            yield here, axis["grid_search"]
+            continue
         if not isinstance(axis, Mapping):
             yield here, axis
             continue
@@ -285,6 +291,8 @@ def _joined(name: str, axes: Mapping[str, Any] | None, more: Mapping[str, Any]) 
 
 
 def _changed(axes: Any, change: Change, path: Path = ()) -> Any:
+    if path and is_grid_search(axes):
+        return change(path, axes["grid_search"])
     if not isinstance(axes, Mapping):
         return axes if not path else change(path, axes)
     if not axes and path:

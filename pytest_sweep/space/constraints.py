@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.space.copies import own_containers
 from pytest_sweep.space.display import qualified, shown
 from pytest_sweep.space.expressions import AbsentError, parse_condition, unknown_name
 from pytest_sweep.space.nesting import flatten
@@ -83,7 +84,7 @@ def _of_function(function: Any) -> Constraint:
 
     def holds(config: Mapping[str, Any]) -> bool:
         try:
-            return bool(function(config))
+            return bool(function(own_containers(config)))
         except Exception as error:
             raise SpaceError(f"where: {text} failed for {shown(config)}: {type(error).__name__}: {error}") from error
 

@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_sweep.model.integers import LONGEST, digits
 from pytest_sweep.model.metrics import plain_scalar
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -24,12 +25,28 @@ def displayable(value: object) -> Any:
     try:
         return _display(value)
     except RecursionError:
-        return _readable(value)
+        return brief_repr(value)
 
 
 def enum_name(member: enum.Enum) -> str:
-    """Return the name of an enum's member; combined flags have none before Python 3.11, and go by their value."""
-    return member.name or str(member.value)
+    """Return the name of an enum's member; that of combined flags is ``READ|WRITE``, or their value where not all bits have a name."""
+    if member.name:
+        return member.name
+    # Before Python 3.11, combined flags have no name.
+    names = flag_names(member) if isinstance(member, enum.Flag) else []
+    return "|".join(names) or str(member.value)
+
+
+def flag_names(flag: enum.Flag) -> list[str]:
+    """Return the names of the members that make up a flag, in the order of their definition; its own if it has one."""
+    members = type(flag).__members__
+    if flag.name is not None and flag.name in members:
+        return [flag.name]
+    # Those of a single bit. Aliases are in `__members__`, too.
+    single = {name: one.value for name, one in members.items() if one.value and not one.value & (one.value - 1)}
+    names = [name for name, bits in single.items() if bits & flag.value and members[name].name == name]
+    covered = sum(single[name] for name in names)
+    return names if covered == flag.value else []
 
 
 def shown(value: object) -> str:
@@ -46,7 +63,7 @@ def qualified(value: Any, separator: str = ":") -> str:
 def safe_repr(value: object) -> str:
     """Return the repr of `value`, or its type where that fails."""
     try:
-        return repr(value)
+        return digits(value) if type(value) is int else repr(value)
     except Exception:  # A repr that fails must not hide the error, or the result, that it was wanted for.
         return f"<{type(value).__name__} at 0x0>"
 
@@ -59,7 +76,11 @@ def _display(value: object) -> Any:
     for kinds, form in _DISPLAYS:
         if isinstance(value, kinds):
             return form(value)
-    return _readable(value)
+    return brief_repr(value)
+
+
+def _int(value: int) -> int | str:
+    return int(value) if -LONGEST < value < LONGEST else _cut(digits(value), 200)
 
 
 _DISPLAYS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
@@ -67,7 +88,7 @@ _DISPLAYS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     (enum.Enum, enum_name),
     (bool, bool),
     # Subclasses print and pickle as themselves: what is stored must be the plain type.
-    (int, int),
+    (int, _int),
     (float, float),
     (str, str),
     (Mapping, lambda value: {str(key): _display(entry) for key, entry in value.items()}),
@@ -79,7 +100,8 @@ _DISPLAYS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
 )
 
 
-def _readable(value: object) -> str:
+def brief_repr(value: object) -> str:
+    """Return the repr of `value` in at most 200 characters, without memory addresses."""
     return _cut(ADDRESS.sub("", safe_repr(value)), 200)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import NormalDist
@@ -20,7 +20,11 @@ from pytest_sweep.space.entropy import Entropy
 _DIGITS = 6
 
 
-class Domain:
+class Written:
+    """What is written in a search space and never reaches a trial."""
+
+
+class Domain(Written):
     """What the value at a key is drawn from, or worked out from."""
 
 
@@ -30,6 +34,31 @@ class RandomDomain(Domain, ABC):
     @abstractmethod
     def draw(self, entropy: Entropy) -> Any:
         """Return a value; equal for equal entropy."""
+
+
+@dataclass(frozen=True, repr=False)
+class Function(Domain):
+    """A value that a function returns.
+
+    Attributes:
+        function: the function.
+        arguments: how many arguments it takes, of: the configuration, a ``random.Random``.
+        last: whether it is asked after everything else is known.
+    """
+
+    function: Callable[..., Any]
+    arguments: int
+    last: bool = False
+
+    def call(self, config: Mapping[str, Any], entropy: Entropy) -> Any:
+        """Return what the function makes of the configuration so far."""
+        if self.last:
+            return self.function(config)
+        with entropy.seeding_globals() as generator:
+            return self.function(*(config, generator)[: self.arguments])
+
+    def __repr__(self) -> str:
+        return f"{'derived' if self.last else 'sample_from'}({getattr(self.function, '__qualname__', self.function)})"
 
 
 @dataclass(frozen=True, repr=False)

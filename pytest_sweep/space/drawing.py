@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.integers import digits
 from pytest_sweep.space.axes import Open, Path, Row, Setting, dotted
-from pytest_sweep.space.composition import row_leaves
-from pytest_sweep.space.domains import RandomDomain
+from pytest_sweep.space.domains import Function, RandomDomain
 from pytest_sweep.space.entropy import Entropy
-from pytest_sweep.space.functions import Function, work_out
+from pytest_sweep.space.functions import work_out
 from pytest_sweep.space.nesting import nested
 
 
@@ -41,7 +41,7 @@ class RowDrawer:
         Raises:
             SpaceError: a function or a strategy fails, or a value cannot be told from others.
         """
-        base = f"{self._seed}/{sample}/{self._identity}/"
+        base = f"{digits(self._seed)}/{sample}/{self._identity}/"
         filled: list[Any] = list(self._row)
         for index, path, domain in self._drawn:
             filled[index] = _setting(path, domain.draw(Entropy(base + dotted(path))))
@@ -59,7 +59,7 @@ def row_drawers(rows: Sequence[Row], seed: int) -> list[RowDrawer]:
     seen: Counter[frozenset[tuple[str, str]]] = Counter()
     drawers = []
     for row in rows:
-        settled = row_leaves(tuple(slot for slot in row if isinstance(slot, Setting)))
+        settled = frozenset(leaf for slot in row for leaf in slot.settled)
         drawers.append(RowDrawer(row, seed, f"{seen[settled]}/{sorted(settled)}"))
         seen[settled] += 1
     return drawers

@@ -22,6 +22,10 @@ class Entropy:
         self.number = int.from_bytes(hashlib.sha256(self._text).digest(), "big")
         """A number in 0..2**256-1."""
 
+    def part(self, name: str) -> Entropy:
+        """Return the randomness of a part of what is drawn."""
+        return Entropy(f"{self._text.decode()}{name}")
+
     def unit(self) -> float:
         """Return a float above 0 and below 1."""
         return ((self.number >> 204) + 0.5) / 2**52

@@ -99,8 +99,9 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _candidates(blocks: Sequence[Block], seed: int, num_samples: int) -> Iterator[_Candidate]:
-    drawers = iter(row_drawers([row for block in blocks if block.is_open for row in block.rows], seed))
-    drawn = {id(block): [next(drawers) for _ in block.rows] for block in blocks if block.is_open}
+    opened = [block for block in blocks if block.is_open]
+    drawers = iter(row_drawers([row for block in opened for row in block.rows], seed))
+    drawn = {id(block): [next(drawers) for _ in block.rows] for block in opened}
     for sample in range(num_samples):
         for block in blocks:
             rows: Any = block.rows

@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.space.axes import Path, as_domain, dotted
+from pytest_sweep.space.axes import Path, dotted
 from pytest_sweep.space.display import shown
-from pytest_sweep.space.domains import Domain
+from pytest_sweep.space.domains import Function
 from pytest_sweep.space.entropy import Entropy
 from pytest_sweep.space.nesting import flatten
-
-
-@dataclass(frozen=True)
-class Function(Domain):
-    """A value that a function returns.
-
-    Attributes:
-        function: the function.
-        arguments: how many arguments it takes, of: the configuration, a ``random.Random``.
-        last: whether it is asked after everything else is known.
-    """
-
-    function: Callable[..., Any]
-    arguments: int
-    last: bool = False
-
-    def call(self, config: Mapping[str, Any], entropy: Entropy) -> Any:
-        """Return what the function makes of the configuration so far."""
-        if self.last:
-            return self.function(config)
-        with entropy.seeding_globals() as generator:
-            return self.function(*(config, generator)[: self.arguments])
+from pytest_sweep.space.points import Choice
+from pytest_sweep.space.templates import check_drawn
 
 
 def sample_from(function: Callable[..., Any]) -> Function:
@@ -154,7 +133,8 @@ def _partial(
                 level[key] = _Partial(dict.get(level, key, {}))
             level = level[key]
         if path in found:
-            level[path[-1]] = found[path]
+            value = found[path]
+            level[path[-1]] = value.value if isinstance(value, Choice) else value
         else:
             level.unknown[path[-1]] = path
             level.waits += [path] if path in waits else []
@@ -169,10 +149,10 @@ def _called(path: Path, function: Function, config: _Partial, entropy: Entropy) 
         raise SpaceError(
             f"the function of {dotted(path)!r} failed: {type(error).__name__}: {error}; the configuration has {there}"
         ) from error
-    if as_domain(value) is not None:
-        raise SpaceError(
-            f"the function of {dotted(path)!r} returned {value!r}: return a value, not what to draw it from"
-        )
+    try:
+        check_drawn(value.value if isinstance(value, Choice) else value)
+    except SpaceError as error:
+        raise SpaceError(f"what the function of {dotted(path)!r} returned: {error}") from error
     return value
 
 

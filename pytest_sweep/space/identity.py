@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from pytest_sweep.model.integers import digits
 from pytest_sweep.space.canonical import identity_text
 
 
@@ -35,4 +36,4 @@ def trial_key(sweep_id: str, config: object, parameters: Mapping[str, object], r
 
 def trial_seed(run_seed: int, key: str) -> int:
     """Return a number in 0..2**32-1 that is a stable function of the run's seed and the trial's key."""
-    return int(hashlib.sha256(f"{run_seed}:{key}".encode()).hexdigest()[:8], 16)
+    return int(hashlib.sha256(f"{digits(run_seed)}:{key}".encode()).hexdigest()[:8], 16)

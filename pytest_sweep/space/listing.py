@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.space.axes import Open, Path, Row, Setting, Slot, as_domain
+from pytest_sweep.space.axes import Open, Path, Row, Setting, Slot
 from pytest_sweep.space.composition import Block, Change, Space, check_readings, check_strings
 from pytest_sweep.space.display import shown
 from pytest_sweep.space.naming import escaped
 from pytest_sweep.space.nesting import is_nested
 from pytest_sweep.space.points import Choice
+from pytest_sweep.space.templates import check_no_grid_search, drawable
 
 _Memory = dict[tuple[Path, type, Any], Setting]
 
@@ -67,6 +68,7 @@ def _row(index: int, written: object, memory: _Memory) -> Row:
 
 def _values(config: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Any]]:
     for key, value in config.items():
+        check_no_grid_search(value)
         if is_nested(value):
             yield from _values(value, (*path, key))
         else:
@@ -76,7 +78,7 @@ def _values(config: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Any]]
 def _slot(path: Path, value: Any, whole: Choice, memory: _Memory) -> Slot:
     if isinstance(value, Choice):
         raise SpaceError(f"{'.'.join(path)!r} is a pytest.param: within configs, put it around the whole configuration")
-    domain = as_domain(value)
+    domain = drawable(value)
     if domain is not None:
         return Open.of(path, domain)
     if whole.label is not None:

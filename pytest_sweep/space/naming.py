@@ -6,13 +6,16 @@ import enum
 import numbers
 import typing
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.integers import digits
 from pytest_sweep.model.metrics import plain_scalar
+from pytest_sweep.space.copies import own_containers
 from pytest_sweep.space.display import enum_name, shown
 from pytest_sweep.space.identity import digest
+from pytest_sweep.space.nesting import flatten
 
 LIMIT = 120
 """The length of the longest label; a longer one is cut and ends with a digest."""
@@ -28,6 +31,16 @@ def label_part(key: str, value: object, label: str | None = None) -> str:
     return f"{escaped(key)}={text}"
 
 
+def label_of(config: Mapping[str, Any]) -> str:
+    """Return how a configuration reads as a whole: ``lr=0.001-depth=2``.
+
+    Raises:
+        SpaceError: a value is shown by a digest, and has no content to digest.
+    """
+    stem = "-".join(label_part(key, value) for key, value in flatten(config).items()) or "{}"
+    return _label(stem, 0, dict(config), 0)
+
+
 def value_text(value: object) -> str:
     """Return how a value reads: itself if it is a string, a number, a boolean or None, its name if it has one, else 8 hex digits.
 
@@ -36,19 +49,25 @@ def value_text(value: object) -> str:
     Raises:
         SpaceError: the value has no content to digest.
     """
-    if type(value) in (str, int, float):
+    # Most values are of these kinds.
+    if type(value) is int:
+        return digits(value)
+    if type(value) in (str, float):
         return escaped(str(value))
-    if not isinstance(value, type):
-        value = plain_scalar(value)
-    if isinstance(value, enum.Enum):
-        return escaped(enum_name(value))
+    value = value if isinstance(value, type) else plain_scalar(value)
+    name = enum_name(value) if isinstance(value, enum.Enum) else _own_text(value)
+    return digest(value, 8) if name is None else escaped(name)
+
+
+def _own_text(value: Any) -> str | None:
+    """Return the text of a value that has one of its own, else None."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return digits(value)
     if value is None or isinstance(value, (str, numbers.Number)):
-        return escaped(str(value))
+        return str(value)
     name = getattr(value, "__name__", None)
     # list[int] is callable too, and says that its name is `list`.
-    if callable(value) and isinstance(name, str) and typing.get_origin(value) is None:
-        return escaped(name)
-    return digest(value, 8)
+    return name if callable(value) and isinstance(name, str) and typing.get_origin(value) is None else None
 
 
 def escaped(text: str) -> str:
@@ -144,7 +163,7 @@ def _listed_labels(ids: Sequence[object], count: int, repeats: int) -> list[str 
 
 def _called_label(ids: Any, config: dict[str, Any], replicate: int) -> str | None:
     try:
-        label = ids(config)
+        label = ids(own_containers(config))
     except Exception as error:
         raise SpaceError(f"ids failed for {shown(config)}: {type(error).__name__}: {error}") from error
     if label is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -18,6 +18,22 @@ def flat_items(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
             yield from flat_items(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def without(config: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return a copy of `config` without the values at these dotted keys; a dict that is left empty goes, too."""
+    return dict(_left(config, names, ""))
+
+
+def _left(config: Mapping[str, Any], names: Collection[str], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if name in names:
+            continue
+        if not is_nested(value):
+            yield key, value
+        elif left := dict(_left(value, names, f"{name}.")):
+            yield key, left
 
 
 def is_nested(value: object) -> bool:

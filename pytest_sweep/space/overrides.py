@@ -10,11 +10,12 @@ from typing import Any
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.metrics import plain_scalar
-from pytest_sweep.space.axes import Path, as_domain, dotted
+from pytest_sweep.space.axes import Path, dotted
 from pytest_sweep.space.composition import Space
 from pytest_sweep.space.domains import Categorical, Domain, Float, Integer, Normal
 from pytest_sweep.space.naming import value_text
 from pytest_sweep.space.points import Choice
+from pytest_sweep.space.templates import as_domain
 
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 

@@ -15,6 +15,7 @@ STEPS: Mapping[int, Sequence[str]] = {
     4: (
         "ALTER TABLE run ADD COLUMN driver TEXT",
         "ALTER TABLE trial ADD COLUMN params TEXT",
+        "ALTER TABLE trial ADD COLUMN configuration TEXT",
         "ALTER TABLE sweep ADD COLUMN average_over TEXT",
     ),
 }

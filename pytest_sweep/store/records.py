@@ -67,7 +67,7 @@ class StoredTrial:
         sweep_id: node id of its sweep.
         node_id: its pytest node id.
         name: the last part of the node id.
-        config: the configuration in its readable form, which is not always what the function received.
+        config: the configuration in its stored form, of which `space.restored` makes the values.
         resources: amounts by name, without zeros.
         seed: its seed.
         folder: the name of its folder in the run's folder, which exists only where the trial wrote something.
@@ -84,6 +84,7 @@ class StoredTrial:
         duration: how long it took, in seconds.
         checkpoint: path or URL of the newest good checkpoint, or None.
         params: the values that stacked marks and fixtures gave it, by argument; None where none did, and in runs of 0.1.0.
+        configuration: the name of its configuration where the sweep averages over something, else None.
     """
 
     key: str
@@ -107,6 +108,7 @@ class StoredTrial:
     duration: float | None
     checkpoint: str | None
     params: dict[str, Any] | None = None
+    configuration: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

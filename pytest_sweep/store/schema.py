@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.exact_json import from_json, to_json
+from pytest_sweep.space import stored
 
 SCHEMA_VERSION = 4
 """Kept in SQLite's ``PRAGMA user_version``. A change of the tables raises it, and adds a step to `store/migrations.py`."""
@@ -29,11 +31,11 @@ INTERRUPTED = "INTERRUPTED"
 """The state of an attempt that was cut off. Not a state of a trial: that one is NOT_RUN."""
 
 # Made once: `json.dumps` makes an encoder a call when it is given separators.
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class JsonText(TypeDecorator[Any]):
-    """Plain data as compact JSON, with Python's tokens ``NaN`` and ``Infinity``; None is NULL.
+    """Plain data as compact JSON, as `model.exact_json` writes it; None is NULL.
 
     SQLAlchemy's own JSON type gives its column a numeric affinity, so that SQLite would rewrite what looks like a number.
     """
@@ -43,11 +45,54 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Return the text that is stored."""
-        return None if value is None else _ENCODE(value)
+        return None if value is None else to_json(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         """Return the data that was stored."""
+        return None if value is None else from_json(value)
+
+
+class StoredText(JsonText):
+    """Values in their stored form, as `space.stored` makes it, as JSON; read as they are."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the text that is stored."""
+        return None if value is None else _ENCODE(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the stored form."""
         return None if value is None else json.loads(value)
+
+
+class ConfigText(JsonText):
+    """A configuration as JSON. What is read is its stored form: `space.restored` makes the values of it."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the text that is stored."""
+        return None if value is None else _ENCODE(stored(value))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the stored form."""
+        return None if value is None else json.loads(value)
+
+
+class AnyInteger(TypeDecorator[int]):
+    """An integer; one that SQLite has no room for is written as text, in hexadecimal digits, which SQLite takes for no number."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return what is stored."""
+        return value if value is None or -(2**63) <= value < 2**63 else hex(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the integer that was stored."""
+        return int(value, 16) if isinstance(value, str) else value
 
 
 class FreeText(TypeDecorator[str]):
@@ -84,7 +129,7 @@ run = Table(
     "run",
     tables,
     Column("name", Text, primary_key=True),
-    Column("seed", Integer, nullable=False),
+    Column("seed", AnyInteger, nullable=False),
     Column("command", FreeText, nullable=False),
     Column("executor", Text, nullable=False),
     Column("rootdir", FreeText, nullable=False),
@@ -121,7 +166,7 @@ trial = Table(
     Column("sweep_id", FreeText, ForeignKey("sweep.id"), nullable=False),
     Column("node_id", FreeText, nullable=False),
     Column("name", FreeText, nullable=False),
-    Column("config", JsonText, nullable=False),
+    Column("config", ConfigText, nullable=False),
     Column("resources", JsonText, nullable=False),
     Column("seed", Integer, nullable=False),
     Column("folder", Text, nullable=False),
@@ -141,7 +186,8 @@ trial = Table(
     # What an earlier run has made of it, if anything: the code that did, where that is not its sweep's.
     Column("source", JsonText),
     Column("taken_from", FreeText),
-    Column("params", JsonText),
+    Column("params", StoredText),
+    Column("configuration", FreeText),
 )
 
 attempt = Table(

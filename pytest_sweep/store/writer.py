@@ -13,7 +13,6 @@ from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Run, Sweep, Trial, TrialState
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.model.source import Source
-from pytest_sweep.space import displayable
 from pytest_sweep.store import schema
 from pytest_sweep.store.copying import copy_trials
 from pytest_sweep.store.database import close_database, create_database, reporting_errors
@@ -201,6 +200,7 @@ def _sweep_row(sweep: Sweep, source: Source | None) -> Row:
         "metric": sweep.metric,
         "mode": sweep.mode,
         "varying": list(sweep.varying),
+        "average_over": list(sweep.average_over) or None,
         "source": None if source is None else source.as_dict(),
     }
 
@@ -212,12 +212,14 @@ def _trial_row(trial: Trial, ordinal: int) -> Row:
         "sweep_id": trial.sweep.id,
         "node_id": trial.id,
         "name": trial.name,
-        "config": displayable(trial.config),
+        "config": trial.config,
         "resources": trial.resources.as_dict(),
         "seed": trial.seed,
         "folder": trial.path_name,
         "replicate": trial.replicate,
         "group_key": trial.group_key,
+        "params": dict(trial.params) or None,
+        "configuration": trial.configuration or None,
         "state": TrialState.PENDING,
         "attempts": 0,
     }

@@ -112,7 +112,7 @@ class Batch:
             {
                 "trial_key": event.key,
                 "attempt": event.attempt,
-                "iteration": iteration if isinstance(iteration, int) else 0,
+                "iteration": iteration if isinstance(iteration, int) and 0 <= iteration < 2**63 else 0,
                 "metrics": event.metrics,
                 "checkpoint": checkpoint,
             }

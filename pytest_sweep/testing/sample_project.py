@@ -96,7 +96,7 @@ def generator(a):
     yield {"x": 2 * a}
     return {"y": a}
 
-@sweep(grid={"a": [0, 3]}, metric="score")
+@sweep(grid={"a": [0, 3]}, metric="score", mode="max")
 def number(a):
     return a
 

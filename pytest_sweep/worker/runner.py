@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from pytest_sweep.errors import SweepError
 from pytest_sweep.hookcalls import call_each
 from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.parametrization import given_config
 from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state
 from pytest_sweep.items.shared import is_of_shared
 from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
+from pytest_sweep.space import own_containers, own_copy
 from pytest_sweep.worker.body import wrap_body
 from pytest_sweep.worker.current import activated
 from pytest_sweep.worker.lending import Lender
@@ -82,8 +85,10 @@ class TrialRunner:
         with activated(ActiveTrial(task, self._emit, self._lender, self._behind)) as trial:
             self._task, self._trial = task, trial
             try:
-                # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.
-                self.run_protocol(item, item.parent)
+                # What the body does to its configuration leaves `trial.config` as it was.
+                with given_config(item, own_containers(task.trial.config)):
+                    # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.
+                    self.run_protocol(item, item.parent)
             except KeyboardInterrupt:
                 self._emit(self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial"))
                 raise
@@ -240,6 +245,11 @@ class TrialRunner:
         path, line, domain = item.location
         where = (path, line or 0, domain)
         self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))
+
+
+def with_own_config(task: Task) -> Task:
+    """Return the task with a copy of its configuration; unpickling a task has made one already."""
+    return replace(task, trial=replace(task.trial, config=own_copy(task.trial.config)))
 
 
 def _started(task: Task, location: str) -> TrialStarted:

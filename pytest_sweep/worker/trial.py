@@ -13,7 +13,7 @@ from pytest_sweep import clock
 from pytest_sweep.checkpoints import Keeping, Name, Recent, Restored, TrialCheckpoints
 from pytest_sweep.errors import MetricsError, SweepError
 from pytest_sweep.model.events import CheckpointDamaged, TrialReported
-from pytest_sweep.model.metrics import metric_value, plain_metrics
+from pytest_sweep.model.metrics import check_iteration, metric_value, plain_metrics
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Task
@@ -185,6 +185,8 @@ class ActiveTrial:
 
     def finish(self, final: dict[str, Any] | None) -> None:
         """Take the metrics that the body returned: they complete the last report, of this attempt or before, or are the only one."""
+        __tracebackhide__ = True
+        check_iteration(final)
         with self._lock:
             if final is not None:
                 last = self.final_metrics

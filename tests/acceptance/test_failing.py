@@ -124,3 +124,30 @@ def test_a_timeout_inline(project: Project) -> None:
     assert (
         output(result).count("the executor inline is this process, and ends no trial at its timeout: -n 1 would") == 1
     )
+
+
+def test_a_metric_that_no_trial_reported(project: Project) -> None:
+    """A sweep whose metric nobody reports, a misspelt one for example, fails the session and says what was reported."""
+    project.write("""
+        @sweep(grid={"n": [1, 2]}, metric="accuracy", mode="max")
+        def train(n):
+            return {"acc": n}
+    """)
+    result = project.sweep()
+    assert result.ret == 1
+    result.assert_outcomes(passed=2)
+    assert "train: no trial reported 'accuracy'; reported: acc" in output(result)
+
+
+@pytest.mark.parametrize(
+    ("share", "total", "failed", "status"),
+    [("29%", 100, 29, 0), ("29%", 100, 30, 1), ("57%", 100, 57, 0), ("0.7%", 1000, 7, 0), ("33.3%", 3, 1, 1)],
+)
+def test_exact_shares(project: Project, share: str, total: int, failed: int, status: int) -> None:
+    """A share of all trials is exact: 29% of 100 are 29, although 0.29 * 100 is less."""
+    project.write(f"""
+        @sweep(grid={{"n": list(range({total}))}}, tolerate="{share}")
+        def train(n):
+            assert n < {total - failed}
+    """)
+    assert project.sweep("--tb=no", "-q").ret == status

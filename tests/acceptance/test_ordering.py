@@ -399,7 +399,7 @@ def test_load_results_works_from_a_subfolder(project: Project, monkeypatch: pyte
 def test_a_printed_result_tells_what_there_is(project: Project) -> None:
     """print(results[0]) shows metrics, config, error and path."""
     project.write("""
-        @sweep(grid={"n": [1, 2]}, metric="score")
+        @sweep(grid={"n": [1, 2]}, metric="score", mode="max")
         def train(n):
             if n == 2:
                 raise ValueError("diverged")
@@ -436,7 +436,7 @@ def test_results_as_a_data_frame(project: Project) -> None:
 def test_a_gate_fails_the_session(project: Project) -> None:
     """A judge that is not content makes the exit status 1, though all trials passed."""
     project.write("""
-        @sweep(grid={"n": [1, 2]}, metric="score")
+        @sweep(grid={"n": [1, 2]}, metric="score", mode="max")
         def train(n):
             return n
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.promise.base import Inline
 from tests.promise.debugging import DebuggingInline, Quitting
 from tests.promise.fixtures import Fixtures
+from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import StoppingInline
@@ -34,3 +35,7 @@ class TestFixturesInline(Inline, Fixtures):
 
 class TestQuittingInline(Inline, Quitting):
     """Leaving the debugger."""
+
+
+class TestJudgingInline(Inline, Judging):
+    """What is judged, of trials in this process."""

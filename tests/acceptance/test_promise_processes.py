@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.promise.base import InProcesses
 from tests.promise.debugging import Debugging, Quitting
 from tests.promise.fixtures import Fixtures
+from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping
@@ -36,3 +37,7 @@ class TestFixturesInProcesses(InProcesses, Fixtures):
 
 class TestQuittingInProcesses(InProcesses, Quitting):
     """Leaving the debugger."""
+
+
+class TestJudgingInProcesses(InProcesses, Judging):
+    """What is judged, of trials in processes."""

@@ -106,7 +106,7 @@ def test_eighty_columns_are_enough(project: Project, monkeypatch: pytest.MonkeyP
     project.write("""
         @sweep(grid={
             "learning_rate": [0.1, 0.01], "hidden_layer_size": [128, 256], "optimizer": ["adam", "a_very_long_name"],
-        }, metric="validation_accuracy")
+        }, metric="validation_accuracy", mode="max")
         def train_classifier(config):
             if config["optimizer"] == "adam" and config["learning_rate"] == 0.1:
                 raise RuntimeError("a long message that goes on and on, " * 5)
@@ -199,7 +199,7 @@ def test_an_interrupt_in_a_trial_ends_the_run(project: Project) -> None:
 
 
 JUNIT = """
-    @sweep(grid={"model": {"depth": [1, 2]}, "name": ["a\\x00b"]}, metric="loss")
+    @sweep(grid={"model": {"depth": [1, 2]}, "name": ["a\\x00b"]}, metric="loss", mode="max")
     def train(config, trial):
         trial.report({"loss": 0.5})
         assert config["model"]["depth"] == 1, "bad \\x1b[31m bytes"
@@ -317,7 +317,7 @@ def test_warnings_of_trials_are_in_the_summary(project: Project) -> None:
 def test_two_sweeps_of_one_name_are_told_apart(project: Project) -> None:
     """Where two files have a sweep of one name, the table shows node ids, and each has a best trial."""
     for name in ("test_a.py", "test_b.py"):
-        project.write("@sweep(grid={'n': [1, 2]}, metric='value')\ndef train(n):\n    return n\n", name)
+        project.write("@sweep(grid={'n': [1, 2]}, metric='value', mode='max')\ndef train(n):\n    return n\n", name)
     result = project.sweep()
     text = output(result)
     for name in ("test_a.py", "test_b.py"):
@@ -326,7 +326,7 @@ def test_two_sweeps_of_one_name_are_told_apart(project: Project) -> None:
 
 def test_a_sweep_without_a_usable_metric_says_so(project: Project) -> None:
     """Where all trials fail, or report NaN, the line about the best trial says that there is none."""
-    project.write("@sweep(grid={'n': [1]}, metric='loss')\ndef train(n):\n    return float('nan')\n")
+    project.write("@sweep(grid={'n': [1]}, metric='loss', mode='max')\ndef train(n):\n    return float('nan')\n")
     text = output(project.sweep())
     assert "Best trial of train: none, because no trial ended well with a finite loss" in text
     assert "nan" in text

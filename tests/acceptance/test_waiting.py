@@ -61,7 +61,7 @@ def test_threads_that_were_granted(project: Project) -> None:
     project.write("""
         import os
 
-        @sweep(grid={"n": [1]}, metric="omp")
+        @sweep(grid={"n": [1]}, metric="omp", mode="max")
         @pytest.mark.resources(cpu=2)
         def train(n):
             return {"omp": int(os.environ["OMP_NUM_THREADS"])}

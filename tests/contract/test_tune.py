@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pytest_sweep
+from pytest_sweep.model.judging import Goal
 from pytest_sweep.space import expand, flatten
 from tests.conftest import import_ray
 
@@ -197,3 +198,20 @@ def test_the_page_for_users_of_tune_shows_every_domain() -> None:
     names = [name for name in names if not name.startswith("_")]
     assert {"choice", "uniform", "qlograndint", "sample_from"} <= set(names)
     assert [name for name in names if f"| `tune.{name}(" not in page or f"| `{name}(" not in page] == []
+
+
+@given(
+    values=st.lists(st.floats(-1e6, 1e6) | st.integers(-1000, 1000), min_size=1, max_size=25),
+    scope=st.sampled_from(["last", "avg", "last-5-avg", "last-10-avg", "all"]),
+    mode=st.sampled_from(["min", "max"]),
+)
+def test_scopes_are_tunes(values: list[float], scope: str, mode: str) -> None:
+    """Each scope of `get_best_result` gives the value by which Tune judges a trial that reported the same."""
+    tune()
+    from ray.tune.trainable.metadata import _TrainingRunMetadata
+
+    metadata: Any = _TrainingRunMetadata()
+    for step, value in enumerate(values, 1):
+        metadata.update_metric("loss", value, step=step)
+    expected = metadata.metric_analysis["loss"][mode if scope == "all" else scope]
+    assert Goal("loss", mode, scope).value(values) == pytest.approx(expected, rel=1e-9, abs=1e-6)

@@ -25,7 +25,7 @@ def test_gpus_are_those_that_were_granted(
         def data():
             time.sleep(1.1)
 
-        @sweep(grid={"n": [1, 2]}, metric="omp")
+        @sweep(grid={"n": [1, 2]}, metric="omp", mode="max")
         @pytest.mark.resources(cpu=2, gpu=1)
         def train(n, data):
             limit = time.time() + 30

@@ -7,6 +7,7 @@ import psutil
 from tests.promise.base import OnRay
 from tests.promise.debugging import Debugging
 from tests.promise.fixtures import Fixtures
+from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping, noted_processes
@@ -43,3 +44,7 @@ class TestDebuggingOnRay(OnRay, Debugging):
 
 class TestFixturesOnRay(OnRay, Fixtures):
     """Fixtures on Ray."""
+
+
+class TestJudgingOnRay(OnRay, Judging):
+    """What is judged, of trials on Ray."""

@@ -109,7 +109,7 @@ class TestSaving:
         sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         assert manifest["files"] == [{"path": "model.pt", "size": 3, "sha256": sha256}]
         assert (manifest["attempt"], manifest["training_iteration"]) == (1, 7)
-        assert manifest["metrics"]["loss"] != manifest["metrics"]["loss"]
+        assert manifest["metrics"]["loss"] == {"$type": "float", "value": "nan"}  # JSON has no NaN.
         assert manifest["recent"] == [{"metrics": {"training_iteration": 6}, "checkpoint": "1-000006"}]
 
     def test_a_copy_that_breaks_off(

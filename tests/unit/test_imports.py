@@ -64,6 +64,7 @@ WITHOUT_PYTEST = (
 
 # Imports inside functions hide what a module depends on. These are here for a reason, and no others.
 INSIDE_FUNCTIONS = {
+    "space/restoring.py": "numpy, which only its own values need, and which need not be installed",
     "checkpoints/remote.py": "fsspec is an extra",
     "plugin/__init__.py": "loaded at every start of pytest, where only --sweep may cost anything",
     "plugin/fixtures.py": "part of what is loaded at every start",

@@ -7,12 +7,13 @@ import math
 import types
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.errors import MetricsError
-from pytest_sweep.model.metrics import plain_metrics, plain_scalar
+from pytest_sweep.model.metrics import flattened, plain_metrics, plain_scalar
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -128,3 +129,55 @@ def test_plain_scalar() -> None:
     assert plain_scalar(FakeTensor(2)) == 2
     assert plain_scalar(value) is value
     assert plain_scalar(FakeTensor) is FakeTensor
+
+
+class FakeArray:
+    """What an array looks like from here."""
+
+    def __init__(self, values: list[Any], shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._values = values
+
+    def tolist(self) -> list[Any]:
+        return self._values
+
+
+def test_small_arrays_become_lists() -> None:
+    """Arrays of numpy, of torch and others by their shape are lists of plain numbers, nested as they are."""
+    metrics = {
+        "per_class": np.array([0.5, 0.25], dtype=np.float32),
+        "confusion": np.eye(2, dtype=int),
+        "none": np.zeros((0, 5)),
+        "tensor": FakeArray([[1.5]], (1, 1)),
+        "labels": np.array(["a", "b"]),
+        "most": np.zeros(1000),
+    }
+    plain = plain_metrics(metrics)
+    assert plain["per_class"] == [0.5, 0.25]
+    assert plain["confusion"] == [[1, 0], [0, 1]]
+    assert {type(value) for value in plain["confusion"][0]} == {int}
+    assert (plain["none"], plain["tensor"], plain["labels"], len(plain["most"])) == ([], [[1.5]], ["a", "b"], 1000)
+
+
+def test_large_arrays_are_refused() -> None:
+    """The error names the metric, its size and its shape, and says where an array belongs."""
+    with pytest.raises(MetricsError) as caught:
+        plain_metrics({"net": {"weights": np.zeros((100, 100))}})
+    assert str(caught.value) == (
+        "metric 'net.weights' is an array of 10,000 values, shape (100, 100): report at most 1,000, such as its mean, and save the array "
+        "as a checkpoint: trial.report(metrics, checkpoint=path)"
+    )
+
+
+def test_what_an_array_holds_is_checked() -> None:
+    """An array of what is no metric is refused by its place."""
+    with pytest.raises(MetricsError, match=r"metric 'when\[0\]' is datetime"):
+        plain_metrics({"when": np.array(["2026-01-01T00:00"], dtype="datetime64[s]")})
+
+
+def test_flat_names_that_collide() -> None:
+    """A nested metric does not replace a plain one of the same flat name: it gets a prefix."""
+    assert flattened({"a": {"b": 1, "c": {}}, "a/b": 2}) == {"a/b": 2, "a/c": {}, "metrics/a/b": 1}
+    assert flattened({"a": {"b": 1}, "a/b": 2, "metrics/a/b": 3}) == {
+        "a/b": 2, "metrics/a/b": 3, "metrics/metrics/a/b": 1,
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.driven import make_trials
 OK, FAILED, INTERRUPTED = (int(code) for code in list(pytest.ExitCode)[:3])
 
 
-def progress_of(*ends: tuple[TrialState, int], tolerate: float = 0) -> Progress:
+def progress_of(*ends: tuple[TrialState, int], tolerate: int | Fraction = 0) -> Progress:
     """Return the progress of a sweep whose trials have ended so: states and attempts."""
     trials = make_trials(len(ends), sweep=dataclasses.replace(SWEEP, tolerate=tolerate))
     progress = Progress(trials)
@@ -24,7 +25,7 @@ def progress_of(*ends: tuple[TrialState, int], tolerate: float = 0) -> Progress:
         if state is TrialState.NOT_RUN:
             progress.update(TrialNotRun(trial.key, "no time"))
         else:
-            progress.update(TrialFinished(trial.key, attempt, state, None, None, 1.0, 2.0))
+            progress.update(TrialFinished(trial.key, attempt, state, {"loss": 1.0}, None, 1.0, 2.0))
     return progress
 
 
@@ -50,11 +51,11 @@ def test_flaky_trials() -> None:
         (0, 3, None),
         (3, 0, None),
         (3, 3, "train_model: 3 of 20 trials failed, which is tolerated (tolerate=3)"),
-        (0.05, 1, "train_model: 1 of 20 trials failed, which is tolerated (tolerate=5%)"),
-        (0.05, 2, "train_model: 2 of 20 trials failed, more than tolerate=5%"),
+        (Fraction(5, 100), 1, "train_model: 1 of 20 trials failed, which is tolerated (tolerate=5%)"),
+        (Fraction(5, 100), 2, "train_model: 2 of 20 trials failed, more than tolerate=5%"),
     ],
 )
-def test_tolerated_failures(tolerate: float, failed: int, line: str | None) -> None:
+def test_tolerated_failures(tolerate: int | Fraction, failed: int, line: str | None) -> None:
     """A sweep that tolerates failures and has some says whether they are few enough."""
     progress = progress_of(*bad(failed), *good(20 - failed), tolerate=tolerate)
     assert tolerated_lines(progress) == ([] if line is None else [line])

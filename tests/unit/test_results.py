@@ -44,7 +44,7 @@ def test_a_result_has_what_was_stored(tmp_path: Path) -> None:
     assert (result.attempts, result.duration, result.seed, result.checkpoint) == (1, 2.0, 7, Path("/c/1"))
     assert (result.replicate, result.group) == (0, trial.key)
     assert result.config["lr"] == 0.5
-    assert isinstance(result.config["model"], str)
+    assert result.config["model"] is TrialState
     assert result.metrics_history == [{"loss": 2, "training_iteration": 1}]
 
 

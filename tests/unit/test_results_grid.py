@@ -137,7 +137,7 @@ def test_questions_that_make_no_sense() -> None:
     grid = ResultGrid([], sweep="t.py::f", metric="loss")
     with pytest.raises(QueryError, match="mode='lowest': choose 'min' or 'max'"):
         grid.get_best_result(mode="lowest")  # type: ignore[arg-type]
-    with pytest.raises(QueryError, match="scope='first': choose 'last', 'all' or 'avg'"):
+    with pytest.raises(QueryError, match="scope='first': choose 'last', 'avg', 'last-5-avg', 'last-10-avg' or 'all'"):
         grid.get_best_result(scope="first")  # type: ignore[arg-type]
     with pytest.raises(QueryError, match="has no metric of its own, so name one"):
         ResultGrid([], sweep="t.py::f").get_best_result()
@@ -150,10 +150,12 @@ def test_the_data_frame(grid_of: Make) -> None:
     config = {"lr": 0.1, "model": {"depth": 2, "extra": {}}}
     frame = grid_of({"loss": 1.0, "val": {"acc": 0.5}}, None, config=config).get_dataframe()
     assert list(frame.columns) == [
-        "trial_id", "state", "loss", "val/acc", "config/lr", "config/model/depth", "config/model/extra",
+        "trial_id", "name", "state", "seed", "replicate", "loss", "val/acc", "config/lr", "config/model/depth", "config/model/extra",
     ]  # fmt: skip
     assert list(frame["trial_id"]) == [f"{SWEEP.id}[lr=0]", f"{SWEEP.id}[lr=1]"]
+    assert list(frame["name"]) == ["train_model[lr=0]", "train_model[lr=1]"]
     assert list(frame["state"]) == ["TERMINATED", "TERMINATED"]
+    assert (list(frame["seed"]), list(frame["replicate"])) == ([7, 7], [0, 0])
     assert (frame["loss"][0], math.isnan(frame["loss"][1]), frame["config/model/depth"][1]) == (1.0, True, 2)
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space import Choice, Space, as_space, expand, grid, zip_
-from pytest_sweep.space.functions import derived
 from pytest_sweep.space.sampling import uniform
 
 VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True)
@@ -127,8 +126,6 @@ def test_keys_and_varying_of_a_sum() -> None:
         (lambda: zip_({"a": [1]}, a=[2]), "zip_() has the key 'a' twice: give it once"),
         (lambda: grid([1, 2]), "grid() takes axes by name, grid(lr=[0.1, 0.01]), or one dict of them, not [1, 2] (list)"),  # type: ignore[arg-type]
         (lambda: grid(a=[1]) + grid(b=3), "the axis 'b' is 3 (int): an axis is a list of values, write [3]"),
-        (lambda: grid(a=[uniform(0, 1), 3]), "the axis 'a': its list holds uniform(0.0, 1.0), from which values are to be drawn"),
-        (lambda: grid(a=[derived(len)]), "from which values are to be drawn: give it as the whole axis"),
         (lambda: as_space(7), "the grid is a dict of axes such as {'lr': [0.1, 0.01]}, not 7 (int)"),
     ],
 )  # fmt: skip

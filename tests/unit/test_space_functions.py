@@ -120,7 +120,10 @@ def test_the_globals_are_put_back() -> None:
             "the function of 'a' failed: KeyError: 'wdith'; the configuration has a, width",
         ),
         ({"a": derived(lambda c: 1 / 0)}, "the function of 'a' failed: ZeroDivisionError: division by zero"),
-        ({"a": derived(lambda c: uniform(0, 1))}, "the function of 'a' returned uniform(0.0, 1.0): return a value"),
+        (
+            {"a": derived(lambda c: uniform(0, 1))},
+            "what the function of 'a' returned: uniform(0.0, 1.0) (Float) is, or holds, uniform(0.0, 1.0): return",
+        ),
         ({"a": derived(lambda c: threading.Lock())}, "what was drawn for 'a': <unlocked _thread.lock object"),
     ],
 )

@@ -115,6 +115,65 @@ def countdown() -> Callable[[int], int]:
     return count
 
 
+def wrapped(factor: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def scaled(*arguments: Any) -> Any:
+            return factor * function(*arguments)
+
+        return scaled
+
+    return decorate
+
+
+def version() -> int:
+    return 1
+
+
+first_version = version
+
+
+def version() -> int:  # type: ignore[no-redef]
+    return 2
+
+
+second_version = version
+
+
+def model_of(depth: int | str) -> type:
+    class Net:
+        layers = depth
+
+        def __init__(self) -> None:
+            super().__init__()
+
+        def run(self) -> object:
+            return depth
+
+    return Net
+
+
+def _async() -> Callable[..., Any]:
+    async def call(x: int) -> int:
+        return 0
+
+    return call
+
+
+def _padded() -> Any:
+    """Return zeros between which lies something else."""
+    dtype = np.dtype([("a", "i1"), ("b", "i8")], align=True)
+    array = np.frombuffer(bytearray(b"\xff" * (2 * dtype.itemsize)), dtype)
+    array["a"] = array["b"] = 0
+    return array
+
+
+STRUCTURES: list[Any] = [
+    [("a", "i4")], [("b", "i4")], [("a", "i8")], [("a", "i4"), ("b", "i4")], [("b", "i4"), ("a", "i4")], [("a", "i4", (2,))],
+    [("a", [("b", "i4")])], [("a", "S4")], [("a", "M8[s]")], [("a", "M8[D]")],
+]  # fmt: skip
+
+
 @given(VALUES)
 def test_canonical_forms_survive_json(value: object) -> None:
     """A canonical form is the same after a round trip through JSON, and its text is ASCII."""
@@ -151,7 +210,15 @@ DISTINCT = [
     [].append, [1].append, Model(1).run, Model(2).run, collections.OrderedDict(a=1), collections.Counter("a"),
     collections.deque([1]), collections.deque([2]), range(3), range(4), 1j, np.sin, np.cos, np.float64, math, json,
     np.arange(3), np.arange(4), np.arange(3.0), np.zeros((2, 3)), np.zeros((3, 2)), np.array([None, "a"]), np.dtype("int8"),
-    list[int], list[str], ..., Plain("a"), Plain("b"), np.longdouble(1),
+    list[int], list[str], ..., Plain("a"), Plain("b"), np.longdouble(1), np.longdouble(1) / 3,
+    10**5000, 10**5000 + 1, -(10**5000), hex(10**5000), 2**64, 2**64 + 1,
+    lambda: 0, lambda x: 0, lambda x, y: 0, lambda *x: 0, lambda **x: 0, lambda *, x: 0, lambda *, y: 0, lambda x, /: 0,
+    lambda x, /, y: 0, lambda: (yield 0), _async(), functools.lru_cache(lambda x: x), functools.lru_cache(lambda x: -x),
+    wrapped(1)(make), wrapped(2)(make), first_version, second_version, model_of(1), model_of(2), model_of("1"),
+    np.datetime64("2024-01-01", "D"), np.datetime64("2024-01-01", "s"), np.datetime64("2024-01-01", "ns"), np.datetime64("NaT"),
+    np.datetime64("NaT", "s"), np.timedelta64("NaT"), np.timedelta64(1, "s"), np.timedelta64(1, "ms"), np.array(["2024"], "M8[D]"),
+    np.array(["2024"], "M8[s]"), np.array("2024", "M8[Y]"),
+    *(np.zeros((), dtype) for dtype in STRUCTURES), *(np.zeros(2, dtype) for dtype in STRUCTURES), *map(np.dtype, STRUCTURES),
 ]  # fmt: skip
 
 
@@ -185,6 +252,11 @@ def test_different_things_have_different_identities() -> None:
         (Choice(1, "one"), 1),
         (Choice(1, "one"), Choice(1, "uno", ("mark",))),
         (bytearray(b"a"), bytearray(b"a")),
+        (wrapped(1)(make), wrapped(1)(make)),
+        (model_of(1), model_of(1)),
+        (np.datetime64("2024-01-01", "D"), np.array("2024-01-01", "M8[D]")),
+        (np.zeros(2, np.dtype([("a", "i1"), ("b", "i8")], align=True)), _padded()),
+        (functools.lru_cache(make(1)), functools.lru_cache(make(1))),
     ],
 )
 def test_equal_content_is_one_identity(one: object, two: object) -> None:

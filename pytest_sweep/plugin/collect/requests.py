@@ -9,6 +9,7 @@ import pytest
 from pytest_sweep.errors import ResourcesError
 from pytest_sweep.items.parametrization import point_of
 from pytest_sweep.model.request import Request
+from pytest_sweep.space import own_containers
 
 
 class RequestReader:
@@ -47,7 +48,7 @@ def _computed(mark: pytest.Mark, config: Mapping[str, object]) -> Mapping[str, o
             f"{', '.join(map(repr, mark.args))} {'is' if len(mark.args) == 1 else 'are'} neither"
         )
     try:
-        wanted = function(config)
+        wanted = function(own_containers(config))
     except Exception as error:
         raise ResourcesError(f"its function raised {type(error).__name__}: {error}") from error
     if not isinstance(wanted, Mapping):

@@ -28,11 +28,12 @@ from pytest_sweep.model.parameters import Parameters
 from pytest_sweep.model.request import Request
 from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Sweep, Trial
+from pytest_sweep.plugin.collect.averaging import Averaged, check_names, grouped
 from pytest_sweep.plugin.collect.requests import RequestReader
 from pytest_sweep.plugin.collect.shared import shared_fixtures
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
 from pytest_sweep.plugin.guests.rerunfailures import Reruns
-from pytest_sweep.space import Expansion, trial_key, trial_seed
+from pytest_sweep.space import Expansion, flatten, stored, trial_key, trial_seed
 
 TRIAL = pytest.StashKey[Trial]()
 """Where an item keeps its trial's record."""
@@ -156,7 +157,18 @@ class SweepCollector:
             parameters = self._parameters(item, positions)
             different = shared or parameters is not None
             item.stash[TRIAL] = replace(trial, shared=shared, parameters=parameters) if different else trial
+        if sweep.average_over and items:
+            self._group(items, sweep)
         return [item.stash[TRIAL] for item in items]
+
+    def _group(self, items: list[pytest.Function], sweep: Sweep) -> None:
+        """Have trials that differ only in what the sweep averages over share a configuration."""
+        keys = dict.fromkeys(key for item in items for key in flatten(point_of(item).config))
+        others = dict.fromkeys(name for item in items for name in item.stash[PARAMETERS])
+        check_names(sweep.average_over, list(keys), list(others))
+        trials = grouped([Averaged(item, item.stash[TRIAL], item.stash[PARAMETERS]) for item in items])
+        for item, trial in zip(items, trials, strict=True):
+            item.stash[TRIAL] = trial
 
     def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, request: Request) -> Trial:
         point = point_of(item)
@@ -174,6 +186,7 @@ class SweepCollector:
             marks=point.marks,
             replicate=point.replicate,
             group=_key(item, sweep.id, 0) if point.replicate else "",
+            params={name: stored(value) for name, value in item.stash[PARAMETERS].items()},
         )
 
     def _parameters(self, item: pytest.Function, positions: Counter[str]) -> Parameters | None:

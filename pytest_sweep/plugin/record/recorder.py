@@ -12,6 +12,7 @@ from pytest_sweep.checkpoints import local_path
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.private import add_suite_property
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.guests.others import Guests
@@ -25,7 +26,7 @@ from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.session.verdict import exit_status
 from pytest_sweep.plugin.show.stalls import Engine
 from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_summary
-from pytest_sweep.reporting import Progress, excluded_line
+from pytest_sweep.reporting import Progress, excluded_line, junit_suite_properties
 from pytest_sweep.results import SweepResults, load_results
 from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
 
@@ -69,7 +70,7 @@ class Recorder:
     ) -> None:
         trials = [item.stash[TRIAL] for item in items.values()]
         self._run = run = tasks.run
-        self._plan, self._hooks = plan, hooks
+        self._config, self._plan, self._hooks = config, plan, hooks
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
         store = RunStore.of(
             run,
@@ -143,6 +144,11 @@ class Recorder:
         excluded = [excluded_line(address, cause) for address, cause in self._replayer.excluded.items()]
         troubles = [*excluded, self._replayer.fatal, self._retrying.summary(), copying]
         write_summary(reporter, self._progress, self._status, self._hooks, troubles)
+
+    def add_suite_properties(self) -> None:
+        """Add the best of each sweep to the junit file, if one is written."""
+        for name, value in junit_suite_properties(self._progress):
+            add_suite_property(self._config, name, value)
 
     def store_waiting(self) -> None:
         """Try once more to store what could not be stored."""

@@ -92,6 +92,7 @@ class Replayer:
     def go_on(self, starts: Mapping[str, Start]) -> None:
         """Take note of where trials go on that an earlier run has begun, by their keys."""
         self._progress.go_on({key: start.attempt for key, start in starts.items()})
+        self._recall([key for key, start in starts.items() if start.checkpoint is not None], starts)
         for key, start in starts.items():
             self._tasks.checkpoints[key] = start.checkpoint, start.iteration
             self._tasks.reported[key] = start.reported
@@ -106,6 +107,7 @@ class Replayer:
         self._taken = runs
         for end in ends:
             self._progress.update(end)
+        self._recall([end.key for end in ends])
         for end in ends:
             self._show[events.TrialFinished](end)
 
@@ -118,6 +120,14 @@ class Replayer:
         show = self._show.get(type(event))
         if show is not None:
             show(event)
+
+    def _recall(self, keys: Sequence[str], starts: Mapping[str, Start] | None = None) -> None:
+        """Read from the store what trials of an earlier run are judged by, unless their final metrics tell it."""
+        entries = [self._progress.of(key) for key in keys]
+        unknown = [entry.trial.key for entry in entries if entry.trial.sweep.metric and not entry.is_judged]
+        if unknown:
+            for key, reports in RunReader(self._run_folder).histories(unknown).items():
+                self._progress.recall(key, reports, starts[key].iteration if starts else None)
 
     def _show_start(self, event: events.TrialStarted) -> None:
         item = self._items[event.key]
@@ -150,19 +160,22 @@ class Replayer:
         location = event.reports[0]["location"] if event.reports else item.location
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
-        properties: list[tuple[str, object]] = [
-            *junit_properties(trial, event.state, event.metrics, self._run_name, failed)
-        ]
         taken_from = self._taken.get(event.key)
-        if taken_from is not None:
-            properties.append(("sweep.taken_from", taken_from))
+        origin = [] if taken_from is None else [("sweep.taken_from", taken_from)]
+
+        def properties(own: Sequence[tuple[str, object]]) -> list[tuple[str, object]]:
+            names = [str(name) for name, _ in own]
+            its = junit_properties(trial, event.state, event.metrics, self._run_name, failed, names)
+            return [*own, *its, *origin]
+
+        usual: list[tuple[str, object]] = []
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
             if report.when != "setup":  # The metrics are known when the body has ended.
-                own = report.user_properties
-                report.user_properties = (
-                    [*own, *properties] if own else properties
-                )  # pytest keeps them: one list for both.
+                if report.user_properties:
+                    report.user_properties = properties(report.user_properties)
+                else:
+                    usual = report.user_properties = usual or properties(())  # pytest keeps them: one list for both.
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if (advice := self._rebuilding.note(trial, event)) is not None:

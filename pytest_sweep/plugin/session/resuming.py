@@ -10,6 +10,7 @@ import pytest
 
 from pytest_sweep.errors import StoreError, SweepError
 from pytest_sweep.model import Trial, TrialState
+from pytest_sweep.model.integers import digits
 from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.option_table import LAST
 from pytest_sweep.plugin.options import SweepOptions
@@ -144,7 +145,8 @@ def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) ->
     seed = runs[0][1].seed
     if given_seed is not None and given_seed != seed:
         raise pytest.UsageError(
-            f"--sweep-seed={given_seed}: the run {folder.name} that is resumed has the seed {seed}, with which all that is drawn would be "
+            f"--sweep-seed={digits(given_seed)}: the run {folder.name} that is resumed has the seed {digits(seed)}, "
+            f"with which all that is drawn would be "
             f"different: leave --sweep-seed away"
         )
     options = replace(options, seed=seed)

@@ -13,6 +13,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.reports import CACHED, LOCATION
+from pytest_sweep.model.integers import digits
 from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import TRIAL, SweepCollector
 from pytest_sweep.plugin.guests.xdist import OrdinaryTests
@@ -98,7 +99,7 @@ class SweepRun:
     def pytest_report_header(self) -> str:
         """Say where trials run, with which seed, and where results go."""
         options = self._options
-        seed = f"seed {options.seed}" + (self._resumption.origin if self._resumption is not None else "")
+        seed = f"seed {digits(options.seed)}" + (self._resumption.origin if self._resumption is not None else "")
         return f"sweep: executor {self._executor.name}, {seed}, results in {options.results_dir}"
 
     @pytest.hookimpl(tryfirst=True)
@@ -175,8 +176,10 @@ class SweepRun:
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
     def pytest_sessionfinish_first(self) -> None:
-        """Take note that what is shown from now on is a summary."""
+        """Take note that what is shown from now on is a summary; add the best results before the junit file is written."""
         self._has_ended = True
+        if self._phase is not None:
+            self._phase.add_suite_properties()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

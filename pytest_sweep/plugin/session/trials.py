@@ -146,6 +146,11 @@ class TrialPhase:
         if self._recorder is not None:
             self._recorder.write_summary(reporter)
 
+    def add_suite_properties(self) -> None:
+        """Add the best of each sweep to the junit file, if one is written."""
+        if self._recorder is not None:
+            self._recorder.add_suite_properties()
+
     def store_waiting(self) -> None:
         """Try once more to store what could not be stored."""
         if self._recorder is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.reporting import Progress, failed_of
+from pytest_sweep.reporting import Progress, failed_of, missing_metrics
 
 INCOMPLETE = 6
 """The exit status of a run whose budget was spent before all trials had run, or whose results are not all stored; none of pytest's own."""
@@ -42,5 +42,8 @@ def exit_status(
     )
     # Without a failure the status is some other plugin's, which knows why.
     if status == pytest.ExitCode.TESTS_FAILED and 0 < failures <= tolerated:
-        return pytest.ExitCode.OK
+        status = pytest.ExitCode.OK
+    # A sweep that is judged by a metric that nobody reports, such as a misspelt one, judges nothing.
+    if status == pytest.ExitCode.OK and missing_metrics(progress):
+        return pytest.ExitCode.TESTS_FAILED
     return status

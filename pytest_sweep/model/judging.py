@@ -1,0 +1,96 @@
+"""How trials are judged by a metric, and which is best: one definition for terminal, results and junit files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_sweep.model.spread import Spread, is_finite, is_nan, is_number
+from pytest_sweep.model.trials import TrialState
+
+ENDED_WELL = frozenset({TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED})
+"""The states of trials that finished well."""
+
+FAILED = frozenset({TrialState.ERROR, TrialState.SKIPPED})
+"""The states of trials that ran to an end and failed; SKIPPED covers expected failures (xfail)."""
+
+SCOPES = ("last", "avg", "last-5-avg", "last-10-avg", "all")
+"""Which values of a trial's history count. The names are Ray Tune's (``ExperimentAnalysis.get_best_trial``)."""
+
+_LAST_FEW = {"last-5-avg": 5, "last-10-avg": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What makes a trial better than another.
+
+    Attributes:
+        metric: the metric; slashes lead into nested dicts.
+        mode: ``"min"`` or ``"max"``.
+        scope: one of `SCOPES`.
+        filter_nan_and_inf: whether a trial whose value is NaN or infinite is never the best.
+        include_failed: whether trials that failed, also as expected, are candidates.
+    """
+
+    metric: str
+    mode: str
+    scope: str = "last"
+    filter_nan_and_inf: bool = True
+    include_failed: bool = False
+
+    def considers(self, state: TrialState) -> bool:
+        """Return whether a trial in this state is a candidate; one that runs, was cut off or did not run never is."""
+        return state in ENDED_WELL or (self.include_failed and state in FAILED)
+
+    def value(self, reported: Sequence[object]) -> float | None:
+        """Return the value that a trial is judged by; None if it has no number.
+
+        With the scope ``last`` it is the last finite value, with ``all`` the best finite one, and NaN or an infinity only if there is no
+        finite one. A mean of values among which NaN is, is NaN, as in Tune.
+
+        Args:
+            reported: the trial's values of the metric, in the order in which they were reported.
+        """
+        numbers = [value for value in reported if is_number(value)]
+        if not numbers:
+            return None
+        if self.scope == "avg" or self.scope in _LAST_FEW:
+            return float(Spread.of(numbers[-_LAST_FEW.get(self.scope, 0) :]))
+        if self.filter_nan_and_inf:
+            numbers = [value for value in numbers if is_finite(value)] or numbers
+        return numbers[-1] if self.scope == "last" else min(numbers, key=self.rank)
+
+    def accepts(self, value: float | None) -> bool:
+        """Return whether something with this value can be the best."""
+        return value is not None and (not self.filter_nan_and_inf or is_finite(value))
+
+    def rank(self, value: float) -> tuple[bool, float]:
+        """Return a sort key: the best value has the lowest one, NaN the highest."""
+        if is_nan(value):
+            return (True, 0.0)
+        return (False, value if self.mode == "min" else -value)
+
+    def best(self, values: Iterable[float | None]) -> int | None:
+        """Return the index of the best of `values`, of equal ones the first; None if none is acceptable."""
+        ranked = [
+            (self.rank(value), index) for index, value in enumerate(values) if value is not None and self.accepts(value)
+        ]
+        return min(ranked)[1] if ranked else None
+
+
+def mean_value(values: Iterable[float | None]) -> float | None:
+    """Return what replicates with these values are judged by together: their mean, a `Spread` if there are several.
+
+    A replicate without a value is left out; NaN and infinities are not, so that one replicate that diverged is not hidden by the others.
+    """
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < 2:
+        return numbers[0] if numbers else None
+    return Spread.of(numbers)
+
+
+def last_value(before: float | None, value: object) -> float | None:
+    """Return what a trial is judged by (scope ``last``) when it has reported `value` after it was judged by `before`."""
+    if not is_number(value):
+        return before
+    return value if before is None or is_finite(value) or not is_finite(before) else before

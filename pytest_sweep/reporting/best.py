@@ -1,0 +1,75 @@
+"""Which trial or configuration of each sweep is best so far, as `model.judging` defines it. Knows nothing of how it is shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pytest_sweep.model import Sweep
+from pytest_sweep.model.judging import ENDED_WELL, Goal
+from pytest_sweep.model.metrics import AUTO_METRICS, flattened
+from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.replicates import ConfigurationProgress, configurations
+
+
+class Best(NamedTuple):
+    """The best of a sweep that has a metric.
+
+    Attributes:
+        sweep: the sweep.
+        entry: the trial or the configuration that is best so far; None if none has ended well with a finite value.
+        has_replicates: whether any configuration of the sweep has several trials, so that configurations are judged by means.
+    """
+
+    sweep: Sweep
+    entry: TrialProgress | None
+    has_replicates: bool
+
+
+def goal_of(sweep: Sweep) -> Goal | None:
+    """Return what makes a trial of `sweep` better than another; None if the sweep has no metric."""
+    return None if sweep.metric is None else Goal(sweep.metric, sweep.mode)
+
+
+def judged_value(entry: TrialProgress) -> float | None:
+    """Return the value that a trial that ended well is judged by; None if it has none that is finite."""
+    goal = goal_of(entry.trial.sweep)
+    return entry.judged if goal is not None and goal.considers(entry.state) and goal.accepts(entry.judged) else None
+
+
+def best_entries(progress: Progress) -> list[Best]:
+    """Return the best of each sweep that has a metric, in collection order."""
+    groups: dict[str, list[TrialProgress]] = {}
+    for entry in configurations(progress):
+        groups.setdefault(entry.trial.sweep.id, []).append(entry)
+    found = []
+    for sweep in progress.sweeps():
+        if (goal := goal_of(sweep)) is not None:
+            entries = groups[sweep.id]
+            best = goal.best(map(judged_value, entries))
+            replicated = any(isinstance(entry, ConfigurationProgress) for entry in entries)
+            found.append(Best(sweep, None if best is None else entries[best], replicated))
+    return found
+
+
+def missing_metrics(progress: Progress) -> list[tuple[Sweep, list[str]]]:
+    """Return each sweep whose metric no trial has reported, although some has ended well, and the names of what was reported.
+
+    A metric that was reported as NaN or as something else than a number is not missing. Tune's automatic metrics are not among the names.
+    """
+    names: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps() if sweep.metric is not None}
+    ended_well = set()
+    for entry in progress:
+        sweep = entry.trial.sweep
+        if sweep.id not in names:
+            continue
+        if entry.judged is not None:
+            del names[sweep.id]
+            continue
+        if entry.state in ENDED_WELL:
+            ended_well.add(sweep.id)
+        names[sweep.id] |= dict.fromkeys(flattened(entry.metrics or {}))
+    return [
+        (sweep, [name for name in names[sweep.id] if name not in AUTO_METRICS])
+        for sweep in progress.sweeps()
+        if sweep.id in ended_well and sweep.id in names and sweep.metric not in names[sweep.id]
+    ]

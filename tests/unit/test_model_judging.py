@@ -1,0 +1,115 @@
+"""One definition of best: which values count, which trials are candidates, and what replicates are worth together."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.judging import SCOPES, Goal, last_value, mean_value
+from pytest_sweep.model.spread import is_finite
+
+HUGE = 10**400
+"""An integer that no float can hold."""
+
+NUMBERS = st.one_of(st.floats(), st.integers(), st.just(HUGE), st.just(-HUGE))
+VALUES = st.lists(st.one_of(NUMBERS, st.none(), st.booleans(), st.text(max_size=2)), max_size=15)
+
+
+@pytest.mark.parametrize(
+    ("scope", "value"),
+    [("last", 12.0), ("avg", 6.5), ("last-5-avg", 10.0), ("last-10-avg", 7.5), ("all", 1.0)],
+)
+def test_scopes(scope: str, value: float) -> None:
+    """Each scope takes the values that Ray Tune takes under its name."""
+    assert Goal("loss", "min", scope).value([float(number) for number in range(1, 13)]) == value
+
+
+@pytest.mark.parametrize(
+    ("reported", "value"),
+    [
+        ([], None),
+        ([None, "0.5", True], None),
+        ([1.0, 2.0, None], 2.0),
+        ([1.0, 2.0, math.nan], 2.0),
+        ([1.0, math.inf, "x"], 1.0),
+        ([3, HUGE], HUGE),
+    ],
+)
+def test_the_last_finite_value(reported: list[object], value: float | None) -> None:
+    """The last finite number counts; what is reported after it and is none, does not."""
+    assert Goal("loss", "min").value(reported) == value
+
+
+def test_without_a_finite_value() -> None:
+    """A trial that only reported NaN has that value, so that it is not taken for one that reported nothing; it cannot be the best."""
+    value = Goal("loss", "min").value([math.inf, math.nan])
+    assert value is not None
+    assert math.isnan(value)
+    assert Goal("loss", "min").best([value, None]) is None
+
+
+def test_nan_spoils_a_mean() -> None:
+    """A mean over NaN is NaN, as in Tune."""
+    for scope in ("avg", "last-5-avg", "last-10-avg"):
+        value = Goal("loss", "min", scope).value([1.0, math.nan, 2.0])
+        assert value is not None
+        assert math.isnan(value)
+
+
+def test_infinities_count_when_they_are_not_filtered() -> None:
+    """With filter_nan_and_inf=False an infinity is the number that it is, and NaN comes last of all."""
+    for mode, best in (("min", 2), ("max", 1)):
+        goal = Goal("loss", mode, filter_nan_and_inf=False)
+        assert goal.best([math.nan, math.inf, -math.inf, 3.0]) == best
+        assert goal.best([math.nan, None]) == 0
+        assert goal.value([1.0, math.inf]) == math.inf
+
+
+def test_of_equals_the_first() -> None:
+    """Of equal values the first one is best, and None is no value."""
+    assert Goal("loss", "min").best([None, 2, 1, 1.0]) == 2
+    assert Goal("loss", "max").best([None, 2, 1, 2.0]) == 1
+    assert Goal("loss", "max").best([]) is None
+    assert Goal("loss", "max").best([HUGE, 1.0, -HUGE]) == 0
+
+
+def test_candidates() -> None:
+    """Only what ended well is a candidate; failures are with include_failed, what did not end never is."""
+    well = {TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED}
+    assert {state for state in TrialState if Goal("loss", "min").considers(state)} == well
+    failed = {state for state in TrialState if Goal("loss", "min", include_failed=True).considers(state)}
+    assert failed == well | {TrialState.ERROR, TrialState.SKIPPED}
+
+
+@given(values=VALUES)
+def test_the_value_so_far_is_that_of_the_whole(values: list[object]) -> None:
+    """What the terminal keeps up report by report is what results find out from the history."""
+    so_far: float | None = None
+    for value in values:
+        so_far = last_value(so_far, value)
+    assert repr(so_far) == repr(Goal("loss", "min").value(values))
+
+
+@given(values=VALUES, scope=st.sampled_from(SCOPES), mode=st.sampled_from(["min", "max"]), filtered=st.booleans())
+def test_no_value_breaks_it(values: list[object], scope: str, mode: str, filtered: bool) -> None:
+    """Whatever is reported, there is a number or None, and what is best is acceptable."""
+    goal = Goal("loss", mode, scope, filter_nan_and_inf=filtered)
+    judged = [goal.value(values), goal.value(values[:3]), None]
+    best = goal.best(judged)
+    assert best is None or goal.accepts(judged[best])
+    assert (best is None) == (not any(map(goal.accepts, judged)))
+
+
+def test_the_mean_of_replicates() -> None:
+    """Replicates without a value are left out, NaN is not; a lone value stays as it is, and so do equal ones."""
+    assert mean_value([]) is None
+    assert mean_value([None, 3]) == 3
+    assert mean_value([0.8, 0.8, 0.8, None]) == 0.8
+    assert mean_value([1.0, 2.0, 6.0]) == 3.0
+    diverged = mean_value([1.0, math.nan])
+    assert diverged is not None
+    assert not is_finite(diverged)

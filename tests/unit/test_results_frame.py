@@ -1,0 +1,100 @@
+"""Data frames: their columns, all reports, and names that collide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_sweep.model import Trial
+from pytest_sweep.model.events import Accepted
+from pytest_sweep.results import QueryError, ResultGrid, load_results
+from pytest_sweep.store import RunStore
+from pytest_sweep.testing.samples import finished, make_replicates, make_trial, reported
+
+
+def grid_of(results_dir: Path, trials: list[Trial], events: list[Accepted]) -> ResultGrid:
+    store = RunStore.create(
+        results_dir, seed=1, command="", executor="inline", rootdir=results_dir, versions={}, git=None
+    )
+    store.add_trials(trials)
+    store.record(events)
+    store.close()
+    return load_results(store.path)["train_model"]
+
+
+@pytest.fixture
+def curves(tmp_path: Path) -> ResultGrid:
+    """Two replicates with curves, and a trial that reported nothing."""
+    trials = [*make_replicates(1, 2), replace(make_trial(2), params={"fold": 0})]
+    events: list[Accepted] = [
+        reported(trials[0], 1, loss=0.5),
+        reported(trials[0], 2, loss=0.25),
+        finished(trials[0], metrics={"loss": 0.25, "training_iteration": 2, "size": 7}),
+        reported(trials[1], 1, loss=0.75),
+        finished(trials[1], metrics={"loss": 0.75, "training_iteration": 1}),
+    ]
+    return grid_of(tmp_path, trials, events)
+
+
+def test_a_row_a_trial(curves: ResultGrid) -> None:
+    """Each row says which trial it is: id, name, state, seed, replicate, configuration and parameters."""
+    frame = curves.get_dataframe()
+    assert list(frame["name"]) == ["train_model[lr=1]", "train_model[lr=1#2]", "train_model[lr=2]"]
+    assert list(frame["replicate"]) == [0, 1, 0]
+    assert list(frame["seed"]) == [7, 7, 7]
+    assert list(frame["config/lr"]) == [1, 1, 2]
+    assert frame["params/fold"][2] == 0
+    assert list(frame.columns)[:5] == ["trial_id", "name", "state", "seed", "replicate"]
+
+
+def test_all_reports(curves: ResultGrid) -> None:
+    """With all_reports there is a row for each report, the last one completed by what the body returned."""
+    frame = curves.get_dataframe(all_reports=True)
+    assert list(zip(frame["name"], frame["training_iteration"].fillna(0), frame["loss"].fillna(0), strict=True)) == [
+        ("train_model[lr=1]", 1, 0.5),
+        ("train_model[lr=1]", 2, 0.25),
+        ("train_model[lr=1#2]", 1, 0.75),
+        ("train_model[lr=2]", 0, 0),
+    ]
+    assert (math.isnan(frame["size"][0]), frame["size"][1]) == (True, 7)
+
+
+def test_a_row_a_configuration(curves: ResultGrid) -> None:
+    """With by="configuration" replicates are one row of means."""
+    frame = curves.get_dataframe(by="configuration")
+    assert list(frame["name"]) == ["train_model[lr=1]", "train_model[lr=2]"]
+    assert (list(frame["replicates"]), frame["loss"][0]) == ([2, 1], 0.5)
+
+
+def test_arguments_that_contradict_each_other(curves: ResultGrid) -> None:
+    """They are refused with a sentence, as are unknown values."""
+    with pytest.raises(QueryError, match="all_reports=True and filter_metric= contradict each other"):
+        curves.get_dataframe("loss", all_reports=True)
+    with pytest.raises(QueryError, match="by='configuration' averages final metrics: leave out"):
+        curves.get_dataframe(all_reports=True, by="configuration")
+    with pytest.raises(QueryError, match="by='trial': choose 'configuration' or 'replicate'"):
+        curves.get_dataframe(by="trial")  # type: ignore[call-overload,unused-ignore,arg-type]
+
+
+def test_metrics_with_the_names_of_columns(tmp_path: Path) -> None:
+    """A metric that is called like a column gets a prefix, in every row, and both are kept; so does a nested one like a plain one."""
+    trials = [make_trial(1), make_trial(2)]
+    metrics = {
+        "state": "good", "seed": 3, "name": "n", "trial_id": "t", "replicate": 9, "config/lr": 5, "metrics/seed": 4, "a/b": 1,
+        "a": {"b": 2},
+    }  # fmt: skip
+    frame = grid_of(
+        tmp_path, trials, [finished(trials[0], metrics=metrics), finished(trials[1], metrics={"seed": 4})]
+    ).get_dataframe()
+    assert list(frame["state"]) == ["TERMINATED", "TERMINATED"]
+    assert frame["metrics/state"][0] == "good"
+    assert list(frame["seed"]) == [7, 7]
+    assert list(frame["metrics/metrics/seed"]) == [3, 4]
+    assert frame["metrics/seed"][0] == 4
+    assert list(frame["config/lr"]) == [1, 2]
+    assert frame["metrics/config/lr"][0] == 5
+    assert (frame["metrics/name"][0], frame["metrics/trial_id"][0], frame["metrics/replicate"][0]) == ("n", "t", 9)
+    assert (frame["a/b"][0], frame["metrics/a/b"][0]) == (1, 2)
