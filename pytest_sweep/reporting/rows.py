@@ -16,6 +16,7 @@ MOST_ROWS = 20
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
 JUDGED = frozenset(ENDED_WELL) - {TrialState.SKIPPED}  # what was skipped may have reported before that
 ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
+COUNT_ORDER = (*ENDED_WELL, TrialState.ERROR, TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
 
 
 def counts_text(counts: Mapping[TrialState, int], order: Sequence[TrialState] = ROW_ORDER) -> str:

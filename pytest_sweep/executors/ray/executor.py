@@ -55,6 +55,13 @@ class RayExecutor:
             self._started = True
             self._conductor.start()
 
+    def starting(self) -> str:
+        """Return ``Starting Ray...``, or which cluster is joined; empty when that is done."""
+        if self._conductor.ready.is_set():
+            return ""
+        address = self._options.address
+        return "Starting Ray..." if address is None else f"Joining the Ray cluster at {address}..."
+
     def nodes(self) -> Sequence[events.Node]:
         """Wait until Ray is up and return its nodes."""
         self.prepare()

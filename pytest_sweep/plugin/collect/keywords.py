@@ -28,10 +28,10 @@ _EARLY = re.compile(rf"{_NAME}|{_PAIR}")
 class ExactKeywords:
     """A plugin that rewrites ``-k`` to pytest's grammar, and gives trials the keywords that it then asks for.
 
-    * ``lr=0.1`` is exact. pytest looks for the text of a keyword within an item's names; colons around key and value keep ``lr=0.1`` from being
-      found in ``lr=0.15``. Values read as they do in node ids.
-    * ``train[lr=0.1-depth=2]``, a name or a node id, selects that trial, whatever characters it has. The name of a configuration, which has no
-      number, selects all its replicates: that is what its row in a table stands for.
+    * ``lr=0.1`` is exact. pytest looks for the text of a keyword within an item's names; colons around key and value keep ``lr=0.1``
+      from being found in ``lr=0.15``. Values read as they do in node ids.
+    * ``train[lr=0.1-depth=2]``, a name or a node id, selects that trial, whatever characters it has. The name of a configuration, which
+      has no number, selects all its replicates: that is what its row in a table stands for.
     * ``1242e7e6`` or ``train_1242e7e6`` selects the trial whose key begins with these digits.
     """
 
@@ -85,7 +85,11 @@ def _named(trials: Iterable[pytest.Item], expression: str) -> dict[str, list[pyt
 def _with_key(trials: Iterable[pytest.Item], digits: str | None) -> list[pytest.Item]:
     if digits is None:
         return []
-    return [item for item in trials if any(key.startswith(digits) for key in (item.stash[TRIAL].key, item.stash[TRIAL].group_key))]
+    return [
+        item
+        for item in trials
+        if any(key.startswith(digits) for key in (item.stash[TRIAL].key, item.stash[TRIAL].group_key))
+    ]
 
 
 def _early(found: re.Match[str]) -> str:

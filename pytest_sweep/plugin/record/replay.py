@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sweep.items.private import write_log_file
-from pytest_sweep.items.reports import CACHED, rebuild_warning
+from pytest_sweep.items.reports import CACHED, CAME_OUT, rebuild_warning
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.record.hooks import HookCaller
@@ -20,7 +20,7 @@ from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
 from pytest_sweep.plugin.show.terminal import write_below
-from pytest_sweep.reporting import Progress, excluded_line, junit_properties
+from pytest_sweep.reporting import Progress, came_out, excluded_line, junit_properties, short_reason
 from pytest_sweep.results import Result, path_or_url
 from pytest_sweep.store import RunReader, Start
 
@@ -61,6 +61,7 @@ class Replayer:
         self._tasks = tasks
         self._debugger = debugger
         self._taken: Mapping[str, str] = {}
+        self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._rebuilding = RebuildingWatch(item.stash[TRIAL] for item in items.values())
         self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
         self._show: dict[type, Callable[[Any], None]] = {
@@ -135,7 +136,10 @@ class Replayer:
         error = failed.error or "the attempt failed"
         self.failed_attempts.setdefault(failed.key, []).append(error)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        item.ihook.pytest_runtest_logreport(report=self._made_report(item, "rerun", error, failed.duration))
+        report = self._made_report(item, "rerun", error, failed.duration)
+        if self._is_verbose:
+            setattr(report, CAME_OUT, short_reason(error))
+        item.ihook.pytest_runtest_logreport(report=report)
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
     def _show_in_turn(self, event: events.TrialFinished) -> None:
@@ -158,6 +162,8 @@ class Replayer:
             properties.append(("sweep.taken_from", taken_from))
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
+            if self._is_verbose:
+                setattr(report, CAME_OUT, came_out(self._progress, event.key))
             if report.when != "setup":  # The metrics are known when the body has ended.
                 own = report.user_properties
                 report.user_properties = (
