@@ -237,7 +237,9 @@ class Progress:
         self.ended.append(entry)
         entry.attempt, entry.error = event.attempt, event.error
         entry.take_metrics(event.metrics)
-        if entry.total_time is None:
+        if (
+            entry.total_time is None or event.state is TrialState.ERROR
+        ):  # It may have failed long after its last report.
             entry.total_time = event.duration
         if entry.started is not None:  # What was taken from an earlier run tells nothing of how long this one takes.
             self._tallies[entry.trial.sweep.id].lengths.add(event.duration)

@@ -16,7 +16,12 @@ MOST_ROWS = 20
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
 JUDGED = frozenset(ENDED_WELL) - {TrialState.SKIPPED}  # what was skipped may have reported before that
 ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
-COUNT_ORDER = (*ENDED_WELL, TrialState.ERROR, TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
+_COUNTED_LAST = (TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
+COUNT_ORDER = (
+    *ENDED_WELL,
+    *(state for state in TrialState if state not in (*ENDED_WELL, *_COUNTED_LAST)),
+    *_COUNTED_LAST,
+)
 
 
 def counts_text(counts: Mapping[TrialState, int], order: Sequence[TrialState] = ROW_ORDER) -> str:

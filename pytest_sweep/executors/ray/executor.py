@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,8 +57,10 @@ class RayExecutor:
             self._conductor.start()
 
     def starting(self) -> str:
-        """Return ``Starting Ray...``, or which cluster is joined; empty when that is done."""
-        if self._conductor.ready.is_set():
+        """Return ``Starting Ray...``, or which cluster is joined; empty when that is done, and for a Ray that is in this process already."""
+        # Another thread may be importing it: then it has not all of its names.
+        is_there = getattr(sys.modules.get("ray"), "is_initialized", bool)
+        if self._conductor.ready.is_set() or is_there():
             return ""
         address = self._options.address
         return "Starting Ray..." if address is None else f"Joining the Ray cluster at {address}..."

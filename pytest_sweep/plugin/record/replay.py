@@ -13,6 +13,7 @@ from pytest_sweep.items.private import write_log_file
 from pytest_sweep.items.reports import CACHED, CAME_OUT, rebuild_warning
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
+from pytest_sweep.plugin.record.failure import DriverFailure
 from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.plugin.record.turns import Turns
@@ -202,7 +203,7 @@ class Replayer:
     def _show_teardown(self, event: events.TeardownTimedOut) -> None:
         """Show that fixtures of a trial, which has ended, could not be torn down: an error of its tear-down, as a late report is."""
         item = self._items[event.key]
-        report = self._made_report(item, "failed", _last_line_first(event.error), 0.0, when="teardown")
+        report = self._made_report(item, "failed", _failure(item, event.error), 0.0, when="teardown")
         item.ihook.pytest_runtest_logreport(report=report)
 
     def _show_excluded(self, event: events.NodeExcluded) -> None:
@@ -245,8 +246,8 @@ class Replayer:
             setattr(cached, CACHED, True)
             return [cached, teardown]
         # The worker could not say more. The tear-down closes the case for junitxml.
-        text = _last_line_first(event.error or "the trial failed")
-        failed = self._made_report(item, "failed", text, event.duration)
+        failure = _failure(item, event.error or "the trial failed")
+        failed = self._made_report(item, "failed", failure, event.duration)
         if event.key in self._taken:
             how = f"It failed in run {self._taken[event.key]}, and was not run again: that is what --sweep-retry-failed is for."
             failed.sections.append(("taken from an earlier run", how))
@@ -258,12 +259,10 @@ class Replayer:
         return report
 
     def _made_report(
-        self, item: pytest.Item, outcome: Any, text: str | None, duration: float, when: Any = "call"
+        self, item: pytest.Item, outcome: Any, longrepr: Any, duration: float, when: Any = "call"
     ) -> pytest.TestReport:
-        return pytest.TestReport(item.nodeid, item.location, {}, outcome, text, when, duration=duration)
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, longrepr, when, duration=duration)
 
 
-def _last_line_first(error: str) -> str:
-    """Return the text of a report: pytest's summary shows its first line; stacks stand above the cause, as in Python's own tracebacks."""
-    last = error.rpartition("\n")[2]
-    return error if last == error else f"{last}\n\n{error}"
+def _failure(item: pytest.Item, error: str) -> DriverFailure:
+    return DriverFailure(error, str(item.path), item.location)

@@ -122,12 +122,12 @@ class SweepRun:
         plan = self._decide(trials) if trials and not rehearses else None
         self._freezer.freeze()  # Now: what the tests leave behind is garbage of their own.
         to_run = [item for item in trials if plan is None or item.stash[TRIAL].key not in plan.taken]
+        if to_run and not rehearses:
+            self._tell_of_start()
         if to_run and self._options.address is not None and not rehearses:
             self._check_executor()  # A wrong address is told now, not after the tests.
         # The item that follows says which fixtures stay alive; a trial in another process shares none with the tests.
         following = [*judges, *(to_run if self._executor.name == "inline" or rehearses else []), None]
-        if to_run and not rehearses:
-            self._tell_of_start()
         with self._interrupts.left_alone():
             if ordinary and self.spread.is_active:
                 self.spread.run(session)
