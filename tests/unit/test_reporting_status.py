@@ -196,7 +196,7 @@ def test_keys_that_begin_alike_are_shown_in_full() -> None:
     assert names == [*keys[:2], keys[2][:8]]
 
 
-SIX = {
+SIX: dict[str, list[Any]] = {
     "learning_rate": [0.0001, 0.001], "hidden_layer_size": [128], "optimizer": ["adam", "sgd"], "dropout": [0.1, 0.25],
     "activation_function": ["relu", "gelu"], "weight_decay": [0.0, 0.01], "batch_size": [32, 64],
 }  # fmt: skip
@@ -205,7 +205,7 @@ SIX = {
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 def test_six_axes_with_long_names_keep_their_columns(width: int) -> None:
     """All parameters that vary are shown with their whole names, if need be on several lines, before state and metric."""
-    some = trials("train_classifier", "validation_accuracy", **SIX)
+    some = trials("train_classifier", "validation_accuracy", **SIX)  # type: ignore[arg-type]
     progress = Progress(some)
     end(progress, some, TrialState.TERMINATED, {"validation_accuracy": 0.5, "train_loss": 0.1})
     table = [line for line in status_block(progress, VIEW, width=width).splitlines() if line[0] in "+|"]

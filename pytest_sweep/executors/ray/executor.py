@@ -57,7 +57,7 @@ class RayExecutor:
             self._conductor.start()
 
     def starting(self) -> str:
-        """Return ``Starting Ray...``, or which cluster is joined; empty when that is done, and for a Ray that is in this process already."""
+        """Return ``Starting Ray...``, or which cluster is joined; empty when that is done, and if this process has a Ray already."""
         # Another thread may be importing it: then it has not all of its names.
         is_there = getattr(sys.modules.get("ray"), "is_initialized", bool)
         if self._conductor.ready.is_set() or is_there():
