@@ -121,12 +121,12 @@ def test_verbose(project: Project) -> None:
     beside = [re.sub(r" +\[ *\d+%\]$", "", re.sub(r"\(\S+:\d+\)", "(here)", line)) for line in shown]
     assert beside == [
         "PASSED",
-        "PASSED loss=0.25 (here)",
+        "PASSED (here) loss=0.25",
         "FAILED (here) - ValueError: bad",
         "RERUN - OSError: gone",
-        "PASSED loss=0.75 (here)",
+        "PASSED (here) loss=0.75",
         "SKIPPED (here) (too large)",
-        "PASSED rmse=0.5 (here)",
+        "PASSED (here) rmse=0.5",
     ]
 
 
@@ -221,5 +221,5 @@ def test_plugins_without_names(project: Project) -> None:
         "conftest.py",
     )
     text = output(project.sweep())
-    assert f"warning: the hook pytest_sweep_trial_finish of Watcher ({path}) failed 2 times; the first error:" in text
-    assert "warning: the hook pytest_sweep_trial_finish of named failed 2 times; the first error:" in text
+    assert f"warning: pytest_sweep_trial_finish of Watcher ({path}) failed (2 times):" in text
+    assert "warning: pytest_sweep_trial_finish of named failed (2 times):" in text

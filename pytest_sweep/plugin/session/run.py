@@ -248,12 +248,10 @@ class SweepRun:
 
 
 def _beside(report: Any, *, is_failure: bool) -> str:
-    """Return what stands beside the outcome of a trial: its metric and where it ran, or where it ran and why it failed."""
+    """Return what stands beside the outcome of a trial: where it ran, and its metric or why it failed."""
     came_out, location = getattr(report, CAME_OUT, ""), getattr(report, LOCATION, None)
     where = "" if location is None else f" ({location})"
-    if is_failure:
-        return f"{where} - {came_out}" if came_out else where
-    return f" {came_out}{where}" if came_out else where
+    return f"{where}{' -' if is_failure else ''} {came_out}" if came_out else where
 
 
 def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:

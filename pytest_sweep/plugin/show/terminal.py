@@ -174,8 +174,8 @@ def write_summary(
     for line in filter(None, [not_run_line(progress), *troubles]):
         reporter.write_line(line, red=True)
     for failure in hooks.failures:  # Asked for now: the table above has called a hook.
-        times = "" if failure.count == 1 else f" {failure.count} times; the first error"
-        reporter.write_line(f"warning: the hook {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
+        times = "" if failure.count == 1 else f" ({failure.count} times)"
+        reporter.write_line(f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
         reporter.write_line(failure.error)
 
 
