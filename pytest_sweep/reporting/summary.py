@@ -117,7 +117,7 @@ def _hint(progress: Progress, entries: Sequence[TrialProgress], drawn: str) -> s
     for entry in entries:
         digits = progress.short_label(entry.trial)
         if digits in drawn and progress.label(entry.trial) not in drawn:
-            return f"Names that do not fit are shown by their first digits of the trial's key: -k {digits} selects a trial by them."
+            return f"A name that does not fit is shown as the first digits of its trial's key; -k {digits} selects that trial."
     return ""
 
 
