@@ -87,7 +87,7 @@ def pytest_sweep_run_finish(run: Run, results: SweepResults) -> None:
 
 
 def pytest_sweep_status_columns(columns: list[Column]) -> None:
-    """Called on the driver when the status table is built: change `columns` in place.
+    """Called on the driver when a table of trials is built, once for each table: change `columns` in place.
 
     Args:
         columns: the columns as they would be shown, each with a name and a function from a trial's progress to a cell.

@@ -53,6 +53,9 @@ class Executor(Protocol):
     def prepare(self) -> None:
         """Begin to start in the background and return at once; called as soon as the first sweep is seen."""
 
+    def starting(self) -> str:
+        """Return what people are told while they wait for it to be up: ``Starting Ray...``; empty if they need not wait."""
+
     def nodes(self) -> Sequence[Node]:
         """Wait until it is up and return the machines there are.
 

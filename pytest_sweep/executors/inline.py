@@ -70,6 +70,10 @@ class InlineExecutor:
     def prepare(self) -> None:
         """Do nothing: there is nothing to start."""
 
+    def starting(self) -> str:
+        """Return nothing: it is up at once."""
+        return ""
+
     def nodes(self) -> Sequence[events.Node]:
         """Return this machine, with its CPUs and its memory."""
         size = Resources(cpu=float(os.cpu_count() or 1), memory=psutil.virtual_memory().total)

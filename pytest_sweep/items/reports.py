@@ -16,6 +16,9 @@ from pytest_sweep.model.trials import TrialState
 LOCATION = "sweep_location"
 """The attribute of a trial's report that says where it ran, as ``ip:pid``."""
 
+CAME_OUT = "sweep_came_out"
+"""The attribute of a trial's report that says with ``-v`` what came out of it: its metric, or why it failed."""
+
 CACHED = "sweep_cached"
 """The attribute of the report of a trial whose stored result was taken."""
 

@@ -13,7 +13,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.items.allure import AllureParameters
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.plugin.collect.keywords import ExactKeywords, asks_for_values
+from pytest_sweep.plugin.collect.keywords import ExactKeywords, asks_for_trials
 from pytest_sweep.plugin.collect.selection import TrialSelection
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
 from pytest_sweep.plugin.collect.sweeps import SweepCollector
@@ -68,7 +68,7 @@ def assemble(
     config.pluginmanager.register(AllureParameters(), "sweep-allure")
     if not is_inline:
         config.pluginmanager.register(Guests(config, options), "sweep-guests")
-    if asks_for_values(config):
+    if asks_for_trials(config):
         config.pluginmanager.register(ExactKeywords(config), "sweep-keywords")
     if options.where is not None:
         config.pluginmanager.register(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import collections
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_sweep.model import Trial, TrialState
+from pytest_sweep.model import Sweep, TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.reporting.progress import Progress, TrialProgress
@@ -22,7 +21,8 @@ _STATUS_ORDER = (*ENDED_WELL, *(state for state in TrialState if state not in EN
 class Column:
     """One column of the tables of trials.
 
-    `pytest_sweep_status_columns(columns)` gets the list of them and may change it in place, for example in a ``conftest.py``::
+    `pytest_sweep_status_columns(columns)` gets the list of them, for each table, and may change it in place, for example in a
+    ``conftest.py``::
 
         def pytest_sweep_status_columns(columns):
             columns.append(Column("attempt", lambda progress: progress.attempt))
@@ -35,9 +35,9 @@ class Column:
             In the final table of a run with replicates it gets what is known of a configuration, in the same shape: numbers are
             means over the trials that ended well, and those among the metrics have a ``std`` and are shown with it.
         priority: on a narrow terminal the column with the lowest one goes first, of equal ones the rightmost. The column with the
-            highest one stays; `short`, then a cut in the middle, make it fit. The defaults are: trial name 100, status 90, metrics
-            that a sweep is judged by and the first one 80, iter 70, total time 60, varying parameters 50, gpus 45, what a trial
-            waits for 43, threads 42, loc 40, other metrics 30, parameters that the trial's name tells 20.
+            highest one stays; `short` makes it fit. The defaults are: trial name 100, status 90, metrics that a sweep is judged by
+            and the first one 88, varying parameters 85, iter 70, total time 60, gpus 45, what a trial waits for 43, threads 42,
+            loc 40, other metrics 30. Columns up to 60 go before names of trials are replaced by `short`.
         short: like `value`, for where the table is too wide; asked only for the column with the highest priority. None has no
             shorter form.
     """
@@ -48,33 +48,32 @@ class Column:
     short: Callable[[TrialProgress], object] | None = None
 
 
-def default_columns(progress: Progress, waiting: Waiting | None = None) -> list[Column]:
-    """Return the columns that fit these trials: name, status, loc, what varies, iteration, time and up to 4 metrics.
+def default_columns(
+    progress: Progress, waiting: Waiting | None = None, sweeps: Sequence[Sweep] | None = None
+) -> list[Column]:
+    """Return the columns that fit these trials: name, parameters that vary, status, loc, iteration, time and up to 4 metrics.
 
     Where trials ask for GPUs, or for other than one CPU, also what was granted.
 
     Args:
         progress: what is known of the trials.
         waiting: what the trials wait for that wait; None leaves this column out.
+        sweeps: the sweeps of the table; None takes all.
     """
-    judged = {sweep.metric for sweep in progress.sweeps()}
+    sweeps = progress.sweeps() if sweeps is None else sweeps
+    judged = {sweep.metric for sweep in sweeps}
     return [
-        Column(
-            "Trial name",
-            lambda entry: progress.label(entry.trial),
-            100,
-            lambda entry: short_label(progress, entry.trial),
-        ),
+        Column("Trial name", lambda entry: progress.label(entry.trial), 100, _short_name(progress, sweeps)),
+        *(Column(key, _parameter(key), 85) for key in dict.fromkeys(key for sweep in sweeps for key in sweep.varying)),
         Column("status", status_text, 90),
         *([] if waiting is None else [Column("waits for", _wait(waiting), 43)]),
         Column("loc", lambda entry: entry.location, 40),
         *(_grant_columns() if progress.asks_for_more else []),
-        *_parameter_columns(progress),
         Column("iter", lambda entry: entry.iteration, 70),
-        Column("total time (s)", lambda entry: entry.total_time, 60),
+        Column("total time (s)", _time, 60),
         *(
-            Column(name, _metric(name), 80 if name in judged or not position else 30)
-            for position, name in enumerate(progress.metric_names(_MOST_METRICS))
+            Column(name, _metric(name), 88 if name in judged or not position else 30)
+            for position, name in enumerate(progress.metric_names(_MOST_METRICS, sweeps))
         ),
     ]
 
@@ -85,14 +84,17 @@ def status_text(entry: TrialProgress) -> str:
     return entry.state.value if len(states) == 1 else counts_text(collections.Counter(states), _STATUS_ORDER)
 
 
-def short_label(progress: Progress, trial: Trial) -> str:
-    """Return the trial's name without the names of its parameters: ``train_model[0.1-2]`` for ``train_model[lr=0.1-depth=2]``.
+def _time(entry: TrialProgress) -> float | None:
+    # Below a second nobody reads digits beyond the tenth of a millisecond: 0.0001, not 0.000104277.
+    time = entry.total_time
+    return time if time is None or time >= 1 else round(time, 4)
 
-    A name of many parameters that is cut somewhere no longer tells trials apart; their values alone mostly do.
-    """
-    label = progress.label(trial)
-    keys = "|".join(re.escape(key) for key in trial.sweep.varying)
-    return re.sub(rf"(?<=[\[-])(?:{keys})=", "", label) if keys else label
+
+def _short_name(progress: Progress, sweeps: Sequence[Sweep]) -> Callable[[TrialProgress], str]:
+    """Return what stands for a name that does not fit: digits of the key, which ``-k`` takes, after the sweep's name if needed."""
+    if len(sweeps) == 1:
+        return lambda entry: progress.short_label(entry.trial)
+    return lambda entry: progress.short_name(entry.trial)
 
 
 def _wait(waiting: Waiting) -> Callable[[TrialProgress], object]:
@@ -109,18 +111,6 @@ def _grant_columns() -> list[Column]:
         Column("gpus", lambda entry: entry.gpus or None if entry.trial.resources.gpu else None, 45),
         Column("threads", lambda entry: int(entry.threads) if entry.threads.isdigit() else entry.threads or None, 42),
     ]
-
-
-def _parameter_columns(progress: Progress) -> list[Column]:
-    told: dict[str, bool] = {}
-    for sweep in progress.sweeps():
-        for key in sweep.varying:
-            told[key] = told.get(key, True) and _tells(progress.example_of(sweep).trial, key)
-    return [Column(key, _parameter(key), 20 if in_name else 50) for key, in_name in told.items()]
-
-
-def _tells(trial: Trial, key: str) -> bool:
-    return f"[{key}=" in trial.name or f"-{key}=" in trial.name
 
 
 def _parameter(key: str) -> Callable[[TrialProgress], object]:

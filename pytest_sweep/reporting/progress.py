@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +19,10 @@ from pytest_sweep.model.events import (
 from pytest_sweep.model.judging import last_value
 from pytest_sweep.model.metrics import AUTO_METRICS, metric_value
 from pytest_sweep.model.spread import is_finite
+from pytest_sweep.reporting.tally import Tally
 
 _LONGEST_TEXT_METRIC = 20
+_DIGITS = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -101,17 +102,23 @@ class Progress:
 
     Attributes:
         latest: the trial that reported or ended last, or None.
+        ended: the trials that have ended, in that order.
+        began: when the first trial began, in seconds since the epoch; None before it does.
         asks_for_more: whether any trial asks for GPUs, or for more or less than one CPU.
     """
 
     def __init__(self, trials: Sequence[Trial] = ()) -> None:
         self.latest: TrialProgress | None = None
+        self.ended: list[TrialProgress] = []
+        self.began: float | None = None
         self.asks_for_more = False
         self._entries: dict[str, TrialProgress] = {}
         self._by_state: dict[TrialState, dict[str, TrialProgress]] = {state: {} for state in TrialState}
         self._sweeps: dict[str, tuple[Sweep, TrialProgress]] = {}
         self._sweep_names: dict[str, set[str]] = {}
-        self._metric_names: dict[str, None] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._by_digits: dict[str, str] = {}
+        self._crowded: set[str] = set()
         self._in_use = Resources(cpu=0.0)
         self.add(trials)
 
@@ -125,7 +132,11 @@ class Progress:
             self.asks_for_more |= trial.resources.gpu > 0 or trial.resources.cpu != 1
             if trial.sweep.id not in self._sweeps:
                 self._sweeps[trial.sweep.id] = (trial.sweep, entry)
+                self._tallies[trial.sweep.id] = Tally()
                 self._sweep_names.setdefault(trial.sweep.name, set()).add(trial.sweep.id)
+            self._tallies[trial.sweep.id].counts[TrialState.PENDING] += 1
+            if self._by_digits.setdefault(trial.key[:_DIGITS], trial.key) != trial.key:
+                self._crowded.add(trial.key[:_DIGITS])
 
     def go_on(self, attempts: Mapping[str, int]) -> None:
         """Take note of the attempts with which trials go on that an earlier run has begun, by their keys."""
@@ -161,7 +172,7 @@ class Progress:
             case TrialReported():
                 self.latest = entry = self._entries[event.key]
                 entry.take_report(event)
-                self._note_metrics(event.metrics)
+                self._note_metrics(entry, event.metrics)
             case TrialFinished():
                 self._finish(event)
             case TrialRetried():
@@ -207,29 +218,45 @@ class Progress:
         return [sweep for sweep, _ in self._sweeps.values()]
 
     def counts_by_sweep(self) -> list[tuple[Sweep, dict[TrialState, int]]]:
-        """Return how many trials of each sweep are in each state; looks at every trial."""
-        counts: dict[str, Counter[TrialState]] = {sweep_id: Counter() for sweep_id in self._sweeps}
-        for entry in self:
-            counts[entry.trial.sweep.id][entry.state] += 1
-        return [(sweep, dict(counts[sweep.id])) for sweep in self.sweeps()]
+        """Return how many trials of each sweep are in each state, without the states that none is in."""
+        return [(sweep, dict(+self._tallies[sweep.id].counts)) for sweep in self.sweeps()]
+
+    def tally_of(self, sweep: Sweep) -> Tally:
+        """Return what is known of the trials of a sweep together."""
+        return self._tallies[sweep.id]
 
     def example_of(self, sweep: Sweep) -> TrialProgress:
         """Return the first trial of a sweep."""
         return self._sweeps[sweep.id][1]
 
-    def metric_names(self, most: int) -> list[str]:
+    def metric_names(self, most: int, sweeps: Sequence[Sweep] | None = None) -> list[str]:
         """Return the names of up to `most` metrics that fit into a cell: those the sweeps are judged by, then the first reported.
 
         Not among them are Tune's automatic ones, and those that are lists, dicts, long strings or None.
+
+        Args:
+            most: how many.
+            sweeps: whose metrics; None takes all sweeps.
         """
-        metrics = [sweep.metric for sweep in self.sweeps() if sweep.metric is not None]
-        judged = dict.fromkeys(name for name in metrics if name in self._metric_names or "/" in name)
-        names = itertools.chain(judged, (name for name in self._metric_names if name not in judged))
+        sweeps = self.sweeps() if sweeps is None else sweeps
+        reported = {name: None for sweep in sweeps for name in self._tallies[sweep.id].metric_names}
+        metrics = [sweep.metric for sweep in sweeps if sweep.metric is not None]
+        judged = dict.fromkeys(name for name in metrics if name in reported or "/" in name)
+        names = itertools.chain(judged, (name for name in reported if name not in judged))
         return list(itertools.islice(names, most))
 
     def label(self, trial: Trial) -> str:
         """Return the trial's name; its node id where another sweep of the run has the same name."""
         return trial.name if len(self._sweep_names.get(trial.sweep.name, ())) < 2 else trial.id
+
+    def short_label(self, trial: Trial) -> str:
+        """Return the first 8 digits of the trial's key, all 16 where another trial's begin alike; ``-k`` takes them."""
+        digits = trial.key[:_DIGITS]
+        return trial.key if digits in self._crowded else digits
+
+    def short_name(self, trial: Trial) -> str:
+        """Return the sweep's name and the first digits of the trial's key, ``train_1242e7e6``; ``-k`` takes it."""
+        return f"{trial.sweep.name}_{self.short_label(trial)}"
 
     def sweep_label(self, sweep: Sweep) -> str:
         """Return the sweep's name; its node id where another sweep of the run has the same name."""
@@ -239,20 +266,28 @@ class Progress:
         entry = self._entries[event.key]
         entry.attempt, entry.started, entry.location = event.attempt, event.time, event.location
         entry.gpus, entry.threads = event.gpus, event.threads
+        if self.began is None:
+            self.began = event.time
         self._move(entry, TrialState.RUNNING)
 
     def _finish(self, event: TrialFinished) -> None:
         self.latest = entry = self._entries[event.key]
+        self.ended.append(entry)
         entry.attempt, entry.error = event.attempt, event.error
         entry.take_metrics(event.metrics)
-        if entry.total_time is None:
+        if (
+            entry.total_time is None or event.state is TrialState.ERROR
+        ):  # It may have failed long after its last report.
             entry.total_time = event.duration
-        self._note_metrics(event.metrics or {})
+        if entry.started is not None:  # What was taken from an earlier run tells nothing of how long this one takes.
+            self._tallies[entry.trial.sweep.id].lengths.add(event.duration)
+        self._note_metrics(entry, event.metrics or {})
         self._move(entry, event.state)
 
     def _retry(self, failed: TrialFinished) -> None:
         entry = self._entries[failed.key]
         entry.attempt, entry.error = failed.attempt + 1, failed.error
+        self._tallies[entry.trial.sweep.id].lengths.lose(failed.duration)
         # The next attempt shows its own numbers: beside those of a failed one, nobody could tell whose they are.
         entry.location = entry.iteration = entry.total_time = entry.metrics = entry.started = None
         entry.gpus = entry.threads = ""
@@ -266,13 +301,17 @@ class Progress:
         if state is TrialState.RUNNING:
             self._in_use = self._in_use.plus(resources)
         del self._by_state[entry.state][key]
+        counts = self._tallies[entry.trial.sweep.id].counts
+        counts[entry.state] -= 1
+        counts[state] += 1
         entry.state = state
         self._by_state[state][key] = entry
 
-    def _note_metrics(self, metrics: Mapping[str, Any]) -> None:
+    def _note_metrics(self, entry: TrialProgress, metrics: Mapping[str, Any]) -> None:
+        names = self._tallies[entry.trial.sweep.id].metric_names
         for name, value in metrics.items():
-            if name not in self._metric_names and name not in AUTO_METRICS and _fits_a_cell(value):
-                self._metric_names[name] = None
+            if name not in names and name not in AUTO_METRICS and _fits_a_cell(value):
+                names[name] = None
 
 
 def failed_of(counts: Mapping[TrialState, int]) -> tuple[int, int]:

@@ -14,6 +14,12 @@ from pytest_sweep.reporting.text import counted
 MOST_ROWS = 20
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
 ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
+_COUNTED_LAST = (TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
+COUNT_ORDER = (
+    *ENDED_WELL,
+    *(state for state in TrialState if state not in (*ENDED_WELL, *_COUNTED_LAST)),
+    *_COUNTED_LAST,
+)
 
 
 def counts_text(counts: Mapping[TrialState, int], order: Sequence[TrialState] = ROW_ORDER) -> str:

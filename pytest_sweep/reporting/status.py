@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psutil
 
 from pytest_sweep.model import Resources, TrialState
+from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.waiting import Waiting
-from pytest_sweep.reporting.columns import Column, default_columns
+from pytest_sweep.reporting.columns import default_columns
+from pytest_sweep.reporting.failures import Reasons, failure_lines, short_reason
 from pytest_sweep.reporting.progress import Progress, TrialProgress
-from pytest_sweep.reporting.rows import ENDED_WELL, counts_text, not_shown_line, status_rows
-from pytest_sweep.reporting.table import trial_table
+from pytest_sweep.reporting.remaining import remaining_seconds, remaining_text
+from pytest_sweep.reporting.rows import COUNT_ORDER, counts_text, not_shown_line, status_rows
+from pytest_sweep.reporting.tables import ColumnsOf, tables
 from pytest_sweep.reporting.text import cell_text, duration_text
 from pytest_sweep.reporting.waits import waiting_lines
 
 _GIB = 2**30
-_COUNT_ORDER = (
-    TrialState.RUNNING,
-    TrialState.PENDING,
-    *ENDED_WELL,
-    TrialState.ERROR,
-    TrialState.NOT_RUN,
-)
+_NOT_BEGUN = (TrialState.PENDING, TrialState.NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,8 @@ class StatusView:
         total: what all nodes have together; None where that is not known.
         results: the folder of the run.
         waiting: what waits, and for what; None where nobody was asked.
+        best: the best trials so far, each as a text: ``train[lr=0.1] with loss=0.25 (min)``.
+        failures: why trials failed so far.
     """
 
     now: datetime
@@ -46,59 +45,80 @@ class StatusView:
     total: Resources | None
     results: str
     waiting: Waiting | None = None
+    best: Sequence[str] = ()
+    failures: Reasons = field(default_factory=dict)
 
 
 def status_block(
-    progress: Progress, view: StatusView, columns: Sequence[Column] | None = None, width: int | None = None
+    progress: Progress, view: StatusView, columns_of: ColumnsOf | None = None, width: int | None = None
 ) -> str:
-    """Return the status of all trials: counts, and a table of up to 20 of them; no line of the table is wider than `width`.
+    """Return the status of all trials: counts, the best and the failures so far, and tables of up to 20 trials.
 
-    What fails, runs and ended share the rows fairly, so that none of them hides the others; what waits gets the rest. Of what
-    ended the newest are shown. The lines around the table are never cut: a path is there to be copied.
+    What failed, runs and ended share the rows fairly, so that none of them hides the others; what waits gets the rest. Of what
+    ended the newest are shown. No line of a table or of a failure is wider than `width`. The lines above are never cut: a path is there
+    to be copied.
 
     Args:
         progress: what is known of the trials.
         view: the rest of what is shown.
-        columns: the columns of the table; None takes `default_columns`.
+        columns_of: returns the columns of a table; None takes `default_columns`.
         width: of the terminal, in characters; None is no limit.
     """
-    lines = [status_header(progress, view), *([] if view.waiting is None else waiting_lines(view.waiting))]
+    chosen = columns_of or (lambda sweeps: default_columns(progress, view.waiting, sweeps))
     entries = status_rows(progress)
-    if entries:
-        chosen = default_columns(progress, view.waiting) if columns is None else columns
-        lines.append(trial_table(entries, chosen, width))
-    if left_out := not_shown_line(progress, entries):
-        lines.append(left_out)
-    return "\n".join(lines)
+    lines = [
+        status_header(progress, view),
+        *(f"Best so far: {best}" for best in view.best),
+        *([] if view.waiting is None else waiting_lines(view.waiting)),
+        *tables(progress, entries, chosen, width),
+        not_shown_line(progress, entries),
+        *failure_lines(progress, view.failures, width),
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def status_header(progress: Progress, view: StatusView) -> str:
     """Return the lines above the table: times, memory, executor, resources, results, and the number of trials by state."""
     memory = psutil.virtual_memory()
+    counts = progress.counts()
+    begun = sum(number for state, number in counts.items() if state not in _NOT_BEGUN)
     lines = [
         "== Status ==",
-        f"Current time: {view.now:%Y-%m-%d %H:%M:%S} (running for {duration_text(view.elapsed, 2)})",
+        f"Current time: {view.now:%Y-%m-%d %H:%M:%S} ({_time(progress, view)})",
         f"Memory usage on this node: {(memory.total - memory.available) / _GIB:.1f}/{memory.total / _GIB:.1f} GiB",
         f"Executor: {view.executor}",
         f"Resources in use: {_usage(progress.resources_in_use(), view.total)}",
         f"Results: {view.results}",
-        f"Number of trials: {len(progress)}{_in_brackets(counts_text(progress.counts(), _COUNT_ORDER))}",
+        f"Number of trials: {begun}/{len(progress)}{_in_brackets(counts_text(counts, COUNT_ORDER))}",
     ]
     return "\n".join(lines)
 
 
-def summary_line(progress: Progress, elapsed: float) -> str:
-    """Return the status in one line, for output that is no terminal. `elapsed` is in seconds."""
+def summary_line(progress: Progress, elapsed: float, now: float, best: Sequence[str] = ()) -> str:
+    """Return the status in one line, for output that is no terminal.
+
+    Args:
+        progress: what is known of the trials.
+        elapsed: seconds since the run began.
+        now: seconds since the epoch.
+        best: the best trials so far, each as a text.
+    """
     counts = progress.counts()
     done = {state: number for state, number in counts.items() if state.is_finished}
-    parts = [f"sweep: {sum(done.values())}/{len(progress)} done{_in_brackets(counts_text(done, _COUNT_ORDER))}"]
+    parts = [f"sweep: {sum(done.values())}/{len(progress)} done{_in_brackets(counts_text(done, COUNT_ORDER))}"]
     parts += [
         f"{counts[state]} {state}"
         for state in (TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
         if state in counts
     ]
-    line = f"{', '.join(parts)}, running for {duration_text(elapsed)}"
+    parts += [f"running for {duration_text(elapsed)}", remaining_text(remaining_seconds(progress, now))]
+    line = "; ".join([", ".join(part for part in parts if part), *(f"best {one}" for one in best)])
     return line if progress.latest is None else f"{line}; latest {_latest(progress, progress.latest)}"
+
+
+def _time(progress: Progress, view: StatusView) -> str:
+    left = remaining_text(remaining_seconds(progress, view.now.timestamp()))
+    return ", ".join(filter(None, [f"running for {duration_text(view.elapsed, 2)}", left]))
 
 
 def _usage(used: Resources, total: Resources | None) -> str:
@@ -114,14 +134,25 @@ def _usage(used: Resources, total: Resources | None) -> str:
     return ", ".join(parts)
 
 
-def _latest(progress: Progress, entry: TrialProgress) -> str:
-    label = progress.label(entry.trial)
-    if entry.state is TrialState.ERROR:
-        return f"{label} ERROR"
+def came_out(progress: Progress, key: str) -> str:
+    """Return what is shown beside the outcome of the trial with this key: ``loss=0.25``, or why it failed, in at most 60 characters."""
+    entry = progress.of(key)
+    return short_reason(entry.error) if entry.state is TrialState.ERROR else _metric(progress, entry)
+
+
+def _metric(progress: Progress, entry: TrialProgress) -> str:
+    """Return the metric that the trial is judged by, else the first one that it has reported, as ``loss=0.25``; empty if there is none."""
     metrics = entry.metrics or {}
-    names = [entry.trial.sweep.metric, *progress.metric_names(len(metrics))]
-    name = next((name for name in names if name is not None and name in metrics), None)
-    return label if name is None else f"{label} {name}={cell_text(metrics[name])}"
+    sweep = entry.trial.sweep
+    for name in (sweep.metric, *progress.tally_of(sweep).metric_names):
+        if name is not None and (value := metric_value(metrics, name)) is not None:
+            return f"{name}={cell_text(value)}"
+    return ""
+
+
+def _latest(progress: Progress, entry: TrialProgress) -> str:
+    shown = "ERROR" if entry.state is TrialState.ERROR else _metric(progress, entry)
+    return f"{progress.label(entry.trial)} {shown}".rstrip()
 
 
 def _in_brackets(text: str) -> str:

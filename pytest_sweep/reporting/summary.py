@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import collections
-import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
-from pytest_sweep.reporting.columns import Column, default_columns, short_label
 from pytest_sweep.reporting.progress import Progress, TrialProgress, failed_of
 from pytest_sweep.reporting.replicates import complete, configurations
 from pytest_sweep.reporting.rows import final_rows, not_shown_line
-from pytest_sweep.reporting.table import trial_table
-from pytest_sweep.reporting.text import cell_text, counted, cut_end, cut_middle, text_width
+from pytest_sweep.reporting.tables import ColumnsOf, tables
+from pytest_sweep.reporting.text import cell_text, counted, text_width
 from pytest_sweep.space import flatten
 
-_MOST_ERRORS = 20
 _MOST_REASONS = 5
 
 
-def final_table(progress: Progress, width: int | None = None, columns: Sequence[Column] | None = None) -> str:
-    """Return the table of up to 20 trials, the best of each sweep first, and below it how many are left out; empty without trials.
+def final_table(progress: Progress, width: int | None = None, columns_of: ColumnsOf | None = None) -> str:
+    """Return tables of up to 20 trials, the best of each sweep first, and below them how many are left out; empty without trials.
 
     Trials without a usable metric come after those that have one, failed ones before others; else collection order holds. Where
     any configuration has replicates, a row stands for a configuration, and its numbers are means over those that ended well.
+
+    Args:
+        progress: what is known of the trials.
+        width: of the terminal, in characters; None is no limit.
+        columns_of: returns the columns of a table; None takes `default_columns`.
     """
     rows = configurations(progress)
     entries = [complete(entry) for entry in final_rows(rows)]
-    if not entries:
-        return ""
-    table = trial_table(entries, default_columns(progress) if columns is None else columns, width)
     left_out = not_shown_line(progress, entries, len(rows) if len(rows) < len(progress) else None)
-    return "\n".join(line for line in (table, left_out) if line)
+    drawn = "\n".join(tables(progress, entries, columns_of, width))
+    return "\n".join(line for line in (drawn, left_out, _hint(progress, entries, drawn)) if line)
 
 
 def best_lines(progress: Progress) -> list[str]:
@@ -55,16 +55,6 @@ def missing_metric_lines(progress: Progress) -> list[str]:
     ]
 
 
-def error_lines(progress: Progress, width: int | None = None) -> list[str]:
-    """Return a line for each of the first 20 trials that failed: the last line of its error; and how many more there are."""
-    failed = heapq.nsmallest(_MOST_ERRORS, progress.in_state(TrialState.ERROR), key=lambda entry: entry.index)
-    lines = [_error_line(progress, entry, width) for entry in failed]
-    more = progress.counts().get(TrialState.ERROR, 0) - len(failed)
-    if more:
-        lines.append(f"... {counted(more, 'more failed trial')} not shown")
-    return lines
-
-
 def not_run_line(progress: Progress) -> str:
     """Return how many trials were not run, and why; empty where all were."""
     reasons = collections.Counter(entry.reason for entry in progress.in_state(TrialState.NOT_RUN))
@@ -80,15 +70,23 @@ def not_run_line(progress: Progress) -> str:
     return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} not run: {', '.join(causes)}"
 
 
-def flaky_line(progress: Progress) -> str:
-    """Return how many trials passed only at a later attempt, and the first of them; empty where none did."""
+def flaky_line(progress: Progress, width: int | None = None) -> str:
+    """Return how many trials passed only at a later attempt, and the first of them; empty if none did.
+
+    Where the line is wider than `width`, digits of keys stand for the names.
+    """
     passed = (entry for state in (TrialState.TERMINATED, TrialState.STOPPED) for entry in progress.in_state(state))
     flaky = sorted((entry for entry in passed if entry.attempt > entry.first_attempt), key=lambda entry: entry.index)
     if not flaky:
         return ""
-    named = ", ".join(f"{progress.label(entry.trial)} (attempt {entry.attempt})" for entry in flaky[:_MOST_REASONS])
     more = f" and {len(flaky) - _MOST_REASONS} more" if len(flaky) > _MOST_REASONS else ""
-    return f"{counted(len(flaky), 'flaky trial')}, passed at a later attempt: {named}{more}"
+
+    def line(label: Callable[[Trial], str]) -> str:
+        named = ", ".join(f"{label(entry.trial)} (attempt {entry.attempt})" for entry in flaky[:_MOST_REASONS])
+        return f"{counted(len(flaky), 'flaky trial')}, passed at a later attempt: {named}{more}"
+
+    whole = line(progress.label)
+    return whole if width is None or text_width(whole) <= width else line(progress.short_name)
 
 
 def tolerated_lines(progress: Progress) -> list[str]:
@@ -107,6 +105,15 @@ def tolerated_lines(progress: Progress) -> list[str]:
 def excluded_line(address: str, cause: str) -> str:
     """Return what is said of a node on which no worker can be started."""
     return f"node {address} is not used: {cause}"
+
+
+def _hint(progress: Progress, entries: Sequence[TrialProgress], drawn: str) -> str:
+    """Return what to do with the digits that stand for names that do not fit; empty where none do."""
+    for entry in entries:
+        digits = progress.short_label(entry.trial)
+        if digits in drawn and progress.label(entry.trial) not in drawn:
+            return f"A name that does not fit is shown as the first digits of its trial's key; -k {digits} selects that trial."
+    return ""
 
 
 def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
@@ -143,15 +150,3 @@ def _varying(trial: Trial) -> str:
 def _parameter_text(value: object) -> str:
     # A parameter in full, however long: it is what somebody will type in next.
     return repr(value) if isinstance(value, float) else cell_text(value)
-
-
-def _error_line(progress: Progress, entry: TrialProgress, width: int | None) -> str:
-    attempts = f" ({entry.attempt} attempts)" if entry.attempt > 1 else ""
-    lines = [line.strip() for line in (entry.error or "").splitlines() if line.strip()]
-    text = f"{attempts}: {cell_text(lines[-1]) if lines else 'failed, and left no message'}"
-    label = progress.label(entry.trial)
-    if width is None or text_width(label + text) <= width:
-        return label + text
-    # Half of the line belongs to the error: a name that fills it all would say only what is known.
-    label = cut_middle(short_label(progress, entry.trial), max(width // 2, width - text_width(text)))
-    return cut_end(label + text, width)

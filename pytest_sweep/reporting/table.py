@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tabulate import tabulate
 
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.reporting.columns import Column
 from pytest_sweep.reporting.progress import TrialProgress
-from pytest_sweep.reporting.text import cell_text, cut_end, cut_middle, text_width
+from pytest_sweep.reporting.text import cell_text, cut_end, cut_middle, text_width, wrapped
 
 _WIDEST_CELL = 30
 _FRAME = 3  # the bar and the two spaces of each column; one more bar ends the line
-_NO_LIMIT = 10_000
-_GENTLE = ((21, _NO_LIMIT), (61, 60))
-"""What is tried first, in this order: columns below a priority go while they leave the name less than that many characters.
-
-Those of the first step repeat the trial's name, and are not worth a letter of it.
-"""
-_HARD = ((80, 36), (1000, 12))
-"""What is tried when not even the short form of the name fits."""
+_MINOR = 61
+"""Columns with a lower priority go before the name gets its short form."""
+_MAJOR = 80
+"""Columns with a lower priority go before headers are broken within words."""
+_NARROW_CELLS = (12, 5)
+"""To what cells are cut, one after the other, before columns of a high priority go. ``TERM…`` still tells which state it is."""
+_NARROW_HEADER = 4
+_BREAKS = re.compile(r"(?<=[_./ \-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,44 +30,46 @@ class _Texts:
     """A column when its values have become text."""
 
     column: Column
-    name: str
+    header: tuple[str, ...]
     cells: tuple[str, ...]
     numeric: bool
-    width: int
-
-    @classmethod
-    def of(cls, column: Column, name: str, cells: tuple[str, ...], numeric: bool) -> _Texts:
-        return cls(column, name, cells, numeric, max(map(text_width, (name, *cells))))
 
     @property
-    def priority(self) -> int:
-        return self.column.priority
+    def width(self) -> int:
+        return max(map(text_width, (*self.header, *self.cells)))
 
-    def cut(self, width: int) -> _Texts:
-        return self._shortened(width, cut_end)
-
-    def cut_middle(self, width: int) -> _Texts:
-        return self._shortened(width, cut_middle)
+    @property
+    def cell_width(self) -> int:
+        return max(map(text_width, self.cells))
 
     @property
     def align(self) -> str:
         return "right" if self.numeric else "left"
 
-    def _shortened(self, width: int, cut: Callable[[str, int], str]) -> _Texts:
-        cells = tuple(cut(cell, width) for cell in self.cells)
-        return _Texts.of(self.column, cut_end(self.name, width), cells, self.numeric)
+    def cut(self, width: int) -> _Texts:
+        return replace(self, cells=tuple(cut_end(cell, width) for cell in self.cells))
+
+    def cut_middle(self, width: int) -> _Texts:
+        header = tuple(cut_end(line, width) for line in self.header)
+        return replace(self, header=header, cells=tuple(cut_middle(cell, width) for cell in self.cells))
+
+    def with_header(self, width: int | None = None) -> _Texts:
+        """Return the column with its header on several lines: of at most `width`; None is as wide as its cells or words need it."""
+        parts = _BREAKS.split(cell_text(self.column.name))
+        least = max(self.cell_width, *map(text_width, map(str.rstrip, parts)))
+        return replace(self, header=wrapped(parts, least if width is None else width))
 
 
 def trial_table(entries: Sequence[TrialProgress], columns: Sequence[Column], width: int | None) -> str:
     """Return the table of these trials, no line of it wider than `width`; empty where there are no trials.
 
-    What does not fit goes in this order: parameters that the trial's name repeats; columns up to priority 60, before the name
-    gets shorter than 60 characters; the long form of the name; other columns, before it gets shorter than 36; then its middle.
+    Where it is too wide, this is done until it fits: columns up to priority 60 go; headers take several lines; the name gets its short
+    form; columns below 80 go; words of headers are broken and cells cut; the others go, those of a low priority first.
     """
     texts = [text for text in (_texts(column, column.value, entries) for column in columns) if any(text.cells)]
     if not texts:
         return ""
-    name = max(texts, key=lambda text: text.priority)
+    name = max(texts, key=lambda text: text.column.priority)
     texts = [text if text is name else text.cut(_WIDEST_CELL) for text in texts]
     if width is None:
         return _drawn(texts)
@@ -79,7 +82,7 @@ def _texts(column: Column, value: Callable[[TrialProgress], object], entries: Se
     values = [_value(value, entry) for entry in entries]
     filled = [value for value in values if value is not None]
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled)
-    return _Texts.of(column, cell_text(column.name), tuple(map(cell_text, values)), numeric)
+    return _Texts(column, (cell_text(column.name),), tuple(map(cell_text, values)), numeric)
 
 
 def _value(value: Callable[[TrialProgress], object], entry: TrialProgress) -> object:
@@ -90,25 +93,64 @@ def _value(value: Callable[[TrialProgress], object], entry: TrialProgress) -> ob
 
 
 def _fitted(texts: list[_Texts], name: _Texts, short: _Texts, width: int) -> list[_Texts]:
-    fitted = _without_lowest(texts, name, width, _GENTLE)
-    if _total(fitted) <= width:
-        return fitted
-    texts = [short if text is name else text for text in texts]
-    fitted = _without_lowest(_without_lowest(texts, short, width, _GENTLE), short, width, _HARD)
-    room = width - (_total(fitted) - short.width)
-    return [text.cut_middle(max(room, 1)) if text is short else text for text in fitted]
+    for named in (name, short):
+        flat = [named if text is name else text for text in texts]
+        if _total(fitted := _without(flat, width, _MINOR)) <= width:
+            return fitted
+        high = [text if text is named else text.with_header() for text in flat]
+        if _total(fitted := _without(high, width, _MINOR)) <= width:
+            return _with_flat_headers(fitted, width)
+    return _squeezed(_without(fitted, width, _MAJOR), width)
 
 
-def _without_lowest(texts: list[_Texts], name: _Texts, width: int, steps: Sequence[tuple[int, int]]) -> list[_Texts]:
+def _without(texts: Sequence[_Texts], width: int, below: float) -> list[_Texts]:
+    """Return the columns but for those that have to go, of a priority below that; of equal ones the rightmost goes first."""
     left = list(texts)
-    for below, room in steps:
-        # Of equal priorities the rightmost goes first.
-        droppable = [text for text in reversed(left) if text is not name and text.priority < below]
-        for text in sorted(droppable, key=lambda text: text.priority):
-            if _total(left) - name.width + min(name.width, room) <= width:
-                break
-            left = [other for other in left if other is not text]
+    name = max(left, key=lambda text: text.column.priority)
+    droppable = [text for text in reversed(left) if text is not name and text.column.priority < below]
+    for text in sorted(droppable, key=lambda text: text.column.priority):
+        if _total(left) <= width:
+            break
+        left = [other for other in left if other is not text]
     return left
+
+
+def _with_flat_headers(texts: Sequence[_Texts], width: int) -> list[_Texts]:
+    """Return the columns with their headers on one line wherever there is room for that."""
+    return _eased(texts, [replace(text, header=(cell_text(text.column.name),)) for text in texts], width)
+
+
+def _eased(texts: Sequence[_Texts], wider: Sequence[_Texts], width: int) -> list[_Texts]:
+    """Return the columns, each in its wider form if there is room for that."""
+    chosen = list(texts)
+    for index, text in enumerate(wider):
+        if _total([*chosen[:index], text, *chosen[index + 1 :]]) <= width:
+            chosen[index] = text
+    return chosen
+
+
+def _squeezed(texts: list[_Texts], width: int) -> list[_Texts]:
+    name = max(texts, key=lambda text: text.column.priority)
+    others = [text for text in texts if text is not name]
+    for most in (_WIDEST_CELL, *_NARROW_CELLS):
+        others = [text.cut(most).with_header() for text in others]
+        while _total(others) + name.width + _FRAME > width and (widest := _widest_header(others)) is not None:
+            others[widest] = others[widest].with_header(others[widest].width - 1)
+        if _total(others) + name.width + _FRAME <= width:
+            break
+    squeezed = {id(text.column): text for text in (*others, name)}
+    fitted = _without([squeezed[id(text.column)] for text in texts], width, float("inf"))
+    if len(fitted) < len(texts):  # What has gone has left room for the others.
+        kept = {id(text.column) for text in fitted}
+        fitted = _eased(fitted, [text for text in texts if id(text.column) in kept], width)
+    room = width - (_total(fitted) - name.width)
+    return [text.cut_middle(max(room, 1)) if text is name else text for text in fitted]
+
+
+def _widest_header(texts: Sequence[_Texts]) -> int | None:
+    """Return the index of the column whose header may get narrower, and is the widest of these."""
+    able = [index for index, text in enumerate(texts) if text.width > max(text.cell_width, _NARROW_HEADER)]
+    return max(able, key=lambda index: texts[index].width, default=None)
 
 
 def _total(texts: Sequence[_Texts]) -> int:
@@ -119,7 +161,7 @@ def _drawn(texts: Sequence[_Texts]) -> str:
     # "pretty" looks as Tune's "psql" does but for a corner; psql widens every header by two, which costs a column at 80.
     table: str = tabulate(
         list(zip(*(text.cells for text in texts), strict=True)),
-        headers=[text.name for text in texts],
+        headers=["\n".join(text.header) for text in texts],
         tablefmt="pretty",
         colalign=[text.align for text in texts],
         headersalign=[text.align for text in texts],

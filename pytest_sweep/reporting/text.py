@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from wcwidth import wcwidth
 
@@ -51,6 +52,22 @@ def cut_middle(text: str, width: int) -> str:
         return ""
     tail = _start_of(text[::-1], (width - 1) // 2)[::-1]
     return _start_of(text, width - 1 - text_width(tail)) + _ELLIPSIS + tail
+
+
+def wrapped(parts: Iterable[str], width: int) -> tuple[str, ...]:
+    """Return `parts` on lines of at most `width` terminal cells; a part that is wider is broken, others only moved to the next line."""
+    lines = [""]
+    for part in parts:
+        rest = part
+        while text_width(lines[-1] + rest.rstrip()) > width:
+            is_broken = text_width(part.rstrip()) > width
+            start = _start_of(rest, max(width - text_width(lines[-1]), 0)) if is_broken else ""
+            if not start and not lines[-1]:
+                start = rest[:1]  # A wide character in a column of one cell.
+            lines[-1:] = [lines[-1] + start, ""]
+            rest = rest[len(start) :]
+        lines[-1] += rest
+    return tuple(line.rstrip() for line in lines if line.strip()) or ("",)
 
 
 def duration_text(seconds: float, decimals: int = 0) -> str:

@@ -131,6 +131,10 @@ class FakeExecutor:
     def prepare(self) -> None:
         """Do nothing: it is always up."""
 
+    def starting(self) -> str:
+        """Return nothing: it is up at once."""
+        return ""
+
     def nodes(self) -> Sequence[events.Node]:
         """Return the machines there are."""
         return tuple(self._nodes.values())

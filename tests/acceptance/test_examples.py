@@ -40,7 +40,7 @@ def test_quickstart(pytester: pytest.Pytester) -> None:
     """A hundred trials end well, and their metrics are stored."""
     result = run_example(pytester, "quickstart")
     result.assert_outcomes(passed=100)
-    result.stdout.fnmatch_lines(["Number of trials: 100 (100 TERMINATED)"])
+    result.stdout.fnmatch_lines(["Number of trials: 100/100 (100 TERMINATED)"])
     grid = load_results(dir=pytester.path / "sweep_results")["train_model"]
     assert [trial.metrics["score"] for trial in grid if trial.metrics] == [f"model_{i}" for i in range(100)]
 

@@ -180,13 +180,13 @@ def test_status_columns_change_the_table(project: Project) -> None:
     (header,) = [line for line in result.outlines if line.startswith("| Trial name")]
     assert [cell.strip() for cell in header.strip("|").split("|")] == [
         "Trial name",
-        "status",
         "lr",
+        "status",
         "iter",
         "value",
         "twice",
     ]
-    result.stdout.fnmatch_lines(["| train[[]lr=4[]] | TERMINATED |*4 |*8 |"])
+    result.stdout.fnmatch_lines(["| train[[]lr=4[]] |*4 | TERMINATED |*4 |*8 |"])
 
 
 def test_make_executor_is_used(project: Project) -> None:

@@ -98,7 +98,7 @@ class TestTaking:
                 f"sweep: resuming {first.name}, 3 trials: 3 taken",
                 "test_models.py::train[[]n=1[]] CACHED*",
                 "test_models.py::train[[]n=3[]] CACHED*",
-                "Number of trials: 3 (3 CACHED)",
+                "Number of trials: 3/3 (3 CACHED)",
                 "Best trial of train: train[[]n=1[]] with loss=1 (min)*",
                 "*= 1 deselected, 3 cached in *",
             ]
@@ -296,7 +296,7 @@ class TestTaking:
         nowhere = ("--sweep-executor=ray", "--sweep-address=127.0.0.1:1")
         result = project.plain("--sweep", *nowhere, "--sweep-resume", "-k", "n=1 or n=2")
         assert result.ret == 0, output(result)
-        assert "Number of trials: 2 (2 CACHED)" in output(result)
+        assert "Number of trials: 2/2 (2 CACHED)" in output(result)
         assert "| train[n=1] | CACHED" in output(result)
 
 

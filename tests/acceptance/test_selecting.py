@@ -46,6 +46,53 @@ def test_exact_keywords(project: Project, expression: str, selected: list[str]) 
     assert names(project, "-k", expression) == selected
 
 
+ODD = """
+    TEXTS = ["a b", "it's", 'a "quote"', "日本語", "x) or (y", "[1, 2]", "a]b", "é=1", "y" * 200, "y" * 199 + "z", "back\\\\slash", ""]
+
+    @sweep(grid={"text": TEXTS, "n": [1, 12]})
+    def train(config): ...
+
+    @sweep(grid={"text": TEXTS, "n": [1, 12]})
+    def pretrain(config): ...
+
+    @sweep(grid={"n": [1, 2]}, repeats=2)
+    @pytest.mark.parametrize("fold", ["a", "b c"])
+    def folds(n, fold): ...
+
+    def test_12345678(): ...
+"""
+
+
+def test_names_are_keywords(project: Project) -> None:
+    """The name of any trial, its node id, and the first digits of its key select that trial and nothing else."""
+    project.write(ODD)
+    ids = project.ids()
+    assert len(ids) == 2 * 2 * 12 + 8 + 1
+    for name in [one.partition("::")[2] for one in ids if "train" in one]:
+        assert names(project, "-k", name) == [name]
+    assert names(project, "-k", ids[3]) == [ids[3].partition("::")[2]]
+    assert names(project, "-k", f"({ids[0]} or {ids[5]}) and not {ids[5]}") == [ids[0].partition("::")[2]]
+
+
+def test_names_of_configurations_are_keywords(project: Project) -> None:
+    """The name of a replicate selects it; the name without number, which stands for the configuration, selects all of them."""
+    project.write(ODD)
+    both = ["folds[n=1-b c]", "folds[n=1#2-b c]"]
+    assert names(project, "-k", "folds[n=1#2-b c]") == both[1:]
+    assert sorted(names(project, "-k", "folds[n=1-b c]")) == sorted(both)
+
+
+def test_digits_of_keys_are_keywords(project: Project) -> None:
+    """Eight digits of a key, alone or after the sweep's name, select its trial; where no key begins so they are a word as any other."""
+    project.write(ODD)
+    project.sweep()
+    grid = project.grid()
+    for result in list(grid)[:3]:
+        for keyword in (result.key, result.key[:8], f"train_{result.key[:8]}"):
+            assert names(project, "-k", keyword) == [result.name]
+    assert names(project, "-k", "12345678") == ["test_12345678"]
+
+
 def test_the_deselected_are_counted(project: Project) -> None:
     """What -k leaves out is deselected, ordinary tests too; a value that nothing has selects nothing."""
     project.write(MODELS)

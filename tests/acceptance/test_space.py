@@ -56,9 +56,9 @@ def test_repeats_have_seeds_of_their_own_and_one_row(project: Project) -> None:
     assert [result.name for result in results][::2] == [
         "train[lr=0.1]", "train[lr=0.1#2]", "train[lr=0.1#3]", "train[lr=0.1#4]", "train[lr=0.1#5]",
     ]  # fmt: skip
-    assert "Number of trials: 10 (10 TERMINATED)" in text
+    assert "Number of trials: 10/10 (10 TERMINATED)" in text
     rows = [line for line in text.splitlines() if line.startswith("| train[")]
-    assert [row.split("|")[2].strip() for row in rows] == ["5 TERMINATED", "5 TERMINATED"]
+    assert [row.split("|")[3].strip() for row in rows] == ["5 TERMINATED", "5 TERMINATED"]
     assert all("±" in row for row in rows)
     assert "Best configuration of train: train[lr=0.1] with loss=" in text
     one, two = results.aggregate()

@@ -36,23 +36,27 @@ def interrupt(session: Session) -> None:
 
 @pytest.mark.parametrize("process", ["gcs_server", "raylet", "agent"])
 def test_while_ray_starts(pytester: pytest.Pytester, start: Callable[..., Session], process: str) -> None:
-    """A Ray that is being started for the run is ended with all its processes, however far it is."""
+    """People are told that Ray starts; it is ended with all its processes, however far it is."""
     pytester.makepyfile(SWEEP)
     session = start(RAY_ADDRESS="")
 
     def has_started() -> bool:
         return any(process in " ".join(_command(child)) for child in session.family())
 
+    wait_for(lambda: "Starting Ray..." in session.output, "the line")
     wait_for(has_started, process)
     interrupt(session)
+    assert session.output.count("Starting Ray...") == 1
 
 
 def test_while_a_head_is_silent(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:
-    """An address that takes connections and says nothing is given up at once."""
+    """An address that takes connections and says nothing is given up at once; people are told what is waited for."""
     pytester.makepyfile(SWEEP)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        session = start(f"--sweep-address=127.0.0.1:{silent.getsockname()[1]}", RAY_AUTH_MODE="disabled")
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        session = start(f"--sweep-address={address}", RAY_AUTH_MODE="disabled")
         with silent.accept()[0]:
+            wait_for(lambda: f"Joining the Ray cluster at {address}..." in session.output, "the line")
             interrupt(session)
 
 

@@ -66,6 +66,10 @@ class ProcessesExecutor:
             self._is_prepared = True
             self.start_ahead(PREPARED)
 
+    def starting(self) -> str:
+        """Return nothing: it is up at once."""
+        return ""
+
     def nodes(self) -> Sequence[events.Node]:
         """Return this machine. As many trials as were asked for run at once, however few CPUs it has."""
         return [events.Node(NODE, "127.0.0.1", size) for size in self.expected_nodes()]

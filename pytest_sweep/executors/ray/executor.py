@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,15 @@ class RayExecutor:
         if not self._started:
             self._started = True
             self._conductor.start()
+
+    def starting(self) -> str:
+        """Return ``Starting Ray...``, or which cluster is joined; empty when that is done, and if this process has a Ray already."""
+        # Another thread may be importing it: then it has not all of its names.
+        is_there = getattr(sys.modules.get("ray"), "is_initialized", bool)
+        if self._conductor.ready.is_set() or is_there():
+            return ""
+        address = self._options.address
+        return "Starting Ray..." if address is None else f"Joining the Ray cluster at {address}..."
 
     def nodes(self) -> Sequence[events.Node]:
         """Wait until Ray is up and return its nodes."""

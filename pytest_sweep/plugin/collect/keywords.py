@@ -1,44 +1,101 @@
-"""Exact selection by value: ``-k "lr=0.1 and not depth=4"``, which pytest's own grammar refuses."""
+"""What ``-k`` takes beyond pytest's grammar: values (``lr=0.1``), and names and ids of trials as the tables show them."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.space import flatten, value_text
 
 # A key, one or two equals signs, and a value: in quotes, or up to a space or a parenthesis.
-_PAIR = re.compile(r"""(?P<key>[\w.\-]+)==?(?P<value>'[^']*'|"[^"]*"|[^\s()]+)""")
+_PAIR = r"""(?P<key>[\w.\-]+)==?(?P<value>'[^']*'|"[^"]*"|[^\s()]+)"""
+# The first digits of a trial's key, alone or after the name of its sweep: what a table shows where names do not fit.
+_SHORT = r"(?<![\w\\:=])(?:[\w.:/\\\-]*_)?(?P<digits>[0-9a-f]{8,16})(?![\w\\:=])"
+# A name up to a bracket that ends a word.
+_NAME = r"(?P<name>(?<!\w)[\w.:/\\\-]*\w\[.*?\](?=$|[\s)]))"
 _REFUSED = re.compile(r"[^\w:+\-.\[\]\\/]")
+_BEYOND_PYTEST = re.compile(rf"{_PAIR}|{_SHORT}|\[")
+_EARLY = re.compile(rf"{_NAME}|{_PAIR}")
 
 
 class ExactKeywords:
-    """A plugin that rewrites ``lr=0.1`` in ``-k`` to a keyword of pytest's grammar, and gives trials such keywords.
+    """A plugin that rewrites ``-k`` to pytest's grammar, and gives trials the keywords that it then asks for.
 
-    pytest looks for the text of a keyword within an item's names. The colons around key and value keep ``lr=0.1`` from being found in
-    ``lr=0.15``. Values read as they do in node ids.
+    * ``lr=0.1`` is exact. pytest looks for the text of a keyword within an item's names; colons around key and value keep ``lr=0.1``
+      from being found in ``lr=0.15``. Values read as they do in node ids.
+    * ``train[lr=0.1-depth=2]``, a name or a node id, selects that trial, whatever characters it has. The name of a configuration, which
+      has no number, selects all its replicates: that is what its row in a table stands for.
+    * ``1242e7e6`` or ``train_1242e7e6`` selects the trial whose key begins with these digits.
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        written = config.option.keyword
-        config.option.keyword = _PAIR.sub(lambda pair: _keyword(pair["key"], _unquoted(pair["value"])), written)
+        self._written: str = config.option.keyword
+        # The workers of pytest-xdist are told now. They run no trials, so what names one need not select anything there.
+        config.option.keyword = _EARLY.sub(_early, self._written)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Give each trial a keyword for each of its values, before pytest selects."""
-        for item in items:
-            if TRIAL in item.stash:
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Rewrite the expression, now that names are known, and give trials its keywords, before pytest selects."""
+        trials = [item for item in items if TRIAL in item.stash]
+        named = _named(trials, self._written)
+        names = "|".join(re.escape(name) for name in sorted(named, key=len, reverse=True)) or "(?!)"
+        pattern = rf"(?P<name>(?<![\w.:/\\\-])(?:{names}))|{_PAIR}|{_SHORT}"
+
+        def keyword(found: re.Match[str]) -> str:
+            chosen = named.get(found["name"]) if found["name"] is not None else _with_key(trials, found["digits"])
+            if chosen:
+                made = f":trial:{found.start()}:"
+                for item in chosen:
+                    item.extra_keyword_matches.add(made)
+                return made
+            return found[0] if found["key"] is None else _keyword(found["key"], _unquoted(found["value"]))
+
+        config.option.keyword = re.sub(pattern, keyword, self._written)
+        if re.search(_PAIR, self._written):
+            for item in trials:
                 item.extra_keyword_matches.update(_keywords(item))
 
 
-def asks_for_values(config: pytest.Config) -> bool:
-    """Say whether ``-k`` has a pair of key and value."""
-    return _PAIR.search(config.option.keyword) is not None
+def asks_for_trials(config: pytest.Config) -> bool:
+    """Return whether ``-k`` has something that pytest's grammar lacks: a pair of key and value, the name of a trial, or digits of a key."""
+    return _BEYOND_PYTEST.search(config.option.keyword) is not None
+
+
+def _named(trials: Iterable[pytest.Item], expression: str) -> dict[str, list[pytest.Item]]:
+    """Return the trials whose name or node id, as a table may show it, stands in the expression."""
+    named: dict[str, list[pytest.Item]] = defaultdict(list)
+    if "[" not in expression:
+        return named
+    for item in trials:
+        trial = item.stash[TRIAL]
+        for text in (trial.name, trial.id):
+            for name in {text, name_without_replicate(text, trial.replicate)}:
+                if name.endswith("]") and name in expression:
+                    named[name].append(item)
+    return named
+
+
+def _with_key(trials: Iterable[pytest.Item], digits: str | None) -> list[pytest.Item]:
+    if digits is None:
+        return []
+    return [
+        item
+        for item in trials
+        if any(key.startswith(digits) for key in (item.stash[TRIAL].key, item.stash[TRIAL].group_key))
+    ]
+
+
+def _early(found: re.Match[str]) -> str:
+    if found["name"] is None:
+        return _keyword(found["key"], _unquoted(found["value"]))
+    return f":trial:{_allowed(found[0])}:" if _REFUSED.search(found[0]) else found[0]
 
 
 def _keywords(item: pytest.Item) -> Iterator[str]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sweep.items.private import write_log_file
-from pytest_sweep.items.reports import CACHED, rebuild_warning
+from pytest_sweep.items.reports import CACHED, CAME_OUT, rebuild_warning
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
+from pytest_sweep.plugin.record.failure import DriverFailure
 from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.plugin.record.turns import Turns
@@ -20,7 +21,7 @@ from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
 from pytest_sweep.plugin.show.terminal import write_below
-from pytest_sweep.reporting import Progress, excluded_line, junit_properties
+from pytest_sweep.reporting import Progress, came_out, excluded_line, junit_properties, short_reason
 from pytest_sweep.results import Result, path_or_url
 from pytest_sweep.store import RunReader, Start
 
@@ -61,6 +62,7 @@ class Replayer:
         self._tasks = tasks
         self._debugger = debugger
         self._taken: Mapping[str, str] = {}
+        self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._rebuilding = RebuildingWatch(item.stash[TRIAL] for item in items.values())
         self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
         self._show: dict[type, Callable[[Any], None]] = {
@@ -145,7 +147,10 @@ class Replayer:
         error = failed.error or "the attempt failed"
         self.failed_attempts.setdefault(failed.key, []).append(error)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        item.ihook.pytest_runtest_logreport(report=self._made_report(item, "rerun", error, failed.duration))
+        report = self._made_report(item, "rerun", error, failed.duration)
+        if self._is_verbose:
+            setattr(report, CAME_OUT, short_reason(error))
+        item.ihook.pytest_runtest_logreport(report=report)
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
     def _show_in_turn(self, event: events.TrialFinished) -> None:
@@ -171,6 +176,8 @@ class Replayer:
         usual: list[tuple[str, object]] = []
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
+            if self._is_verbose:
+                setattr(report, CAME_OUT, came_out(self._progress, event.key))
             if report.when != "setup":  # The metrics are known when the body has ended.
                 if report.user_properties:
                     report.user_properties = properties(report.user_properties)
@@ -209,7 +216,7 @@ class Replayer:
     def _show_teardown(self, event: events.TeardownTimedOut) -> None:
         """Show that fixtures of a trial, which has ended, could not be torn down: an error of its tear-down, as a late report is."""
         item = self._items[event.key]
-        report = self._made_report(item, "failed", _last_line_first(event.error), 0.0, when="teardown")
+        report = self._made_report(item, "failed", _failure(item, event.error), 0.0, when="teardown")
         item.ihook.pytest_runtest_logreport(report=report)
 
     def _show_excluded(self, event: events.NodeExcluded) -> None:
@@ -252,8 +259,8 @@ class Replayer:
             setattr(cached, CACHED, True)
             return [cached, teardown]
         # The worker could not say more. The tear-down closes the case for junitxml.
-        text = _last_line_first(event.error or "the trial failed")
-        failed = self._made_report(item, "failed", text, event.duration)
+        failure = _failure(item, event.error or "the trial failed")
+        failed = self._made_report(item, "failed", failure, event.duration)
         if event.key in self._taken:
             how = f"It failed in run {self._taken[event.key]}, and was not run again: that is what --sweep-retry-failed is for."
             failed.sections.append(("taken from an earlier run", how))
@@ -265,12 +272,10 @@ class Replayer:
         return report
 
     def _made_report(
-        self, item: pytest.Item, outcome: Any, text: str | None, duration: float, when: Any = "call"
+        self, item: pytest.Item, outcome: Any, longrepr: Any, duration: float, when: Any = "call"
     ) -> pytest.TestReport:
-        return pytest.TestReport(item.nodeid, item.location, {}, outcome, text, when, duration=duration)
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, longrepr, when, duration=duration)
 
 
-def _last_line_first(error: str) -> str:
-    """Return the text of a report: pytest's summary shows its first line; stacks stand above the cause, as in Python's own tracebacks."""
-    last = error.rpartition("\n")[2]
-    return error if last == error else f"{last}\n\n{error}"
+def _failure(item: pytest.Item, error: str) -> DriverFailure:
+    return DriverFailure(error, str(item.path), item.location)

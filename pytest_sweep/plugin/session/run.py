@@ -12,7 +12,7 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.items.reports import CACHED, LOCATION
+from pytest_sweep.items.reports import CACHED, CAME_OUT, LOCATION
 from pytest_sweep.model.integers import digits
 from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import TRIAL, SweepCollector
@@ -123,6 +123,8 @@ class SweepRun:
         plan = self._decide(trials) if trials and not rehearses else None
         self._freezer.freeze()  # Now: what the tests leave behind is garbage of their own.
         to_run = [item for item in trials if plan is None or item.stash[TRIAL].key not in plan.taken]
+        if to_run and not rehearses:
+            self._tell_of_start()
         if to_run and self._options.address is not None and not rehearses:
             self._check_executor()  # A wrong address is told now, not after the tests.
         # The item that follows says which fixtures stay alive; a trial in another process shares none with the tests.
@@ -146,23 +148,18 @@ class SweepRun:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.TestReport, config: pytest.Config) -> Generator[None, Any, Any]:
-        """Show an attempt that is tried again as pytest-rerunfailures does, and with ``-v`` where a trial ran."""
+        """Show an attempt that is tried again as pytest-rerunfailures does, and with ``-v`` what came out of a trial, and where it ran."""
         category, letter, word = yield
         outcome: str = report.outcome
         if outcome == "rerun":
             category, letter, word = "rerun", "R", ("RERUN", {"yellow": True})
         elif hasattr(report, CACHED):
             category, letter, word = "cached", "c", ("CACHED", {"green": True})
-        location = getattr(report, LOCATION, None)
         # Not in the short summary, whose lines are read by other tools.
-        if (
-            location is not None
-            and word
-            and not self._has_ended
-            and config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
-        ):
+        if word and not self._has_ended and config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0:
             text, markup = word if isinstance(word, tuple) else (word, {_COLORS.get(category, "yellow"): True})
-            word = (f"{text} ({location})", markup)
+            more = _beside(report, is_failure=outcome in ("failed", "rerun"))
+            word = (f"{text}{more}", markup) if more else word
         return category, letter, word
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -201,6 +198,13 @@ class SweepRun:
             self._executor.join()
         except KeyboardInterrupt:  # Pressed again and again: nothing is waited for any more.
             self._executor.shutdown(force=True)
+
+    def _tell_of_start(self) -> None:
+        """Write what is waited for, if the executor takes long to start, so that nobody wonders why nothing happens."""
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        starting = self._executor.starting()
+        if reporter is not None and starting and self._config.get_verbosity() >= 0:
+            reporter.write_line(starting)
 
     def _check_executor(self) -> None:
         try:
@@ -248,6 +252,13 @@ class SweepRun:
         except SweepError as error:
             raise pytest.UsageError(str(error)) from error
         self._phase.run(session)
+
+
+def _beside(report: Any, *, is_failure: bool) -> str:
+    """Return what stands beside the outcome of a trial: where it ran, and its metric or why it failed."""
+    came_out, location = getattr(report, CAME_OUT, ""), getattr(report, LOCATION, None)
+    where = "" if location is None else f" ({location})"
+    return f"{where}{' -' if is_failure else ''} {came_out}" if came_out else where
 
 
 def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:

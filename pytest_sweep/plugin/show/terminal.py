@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from pytest_sweep import clock
 from pytest_sweep.engine.port import Executor
-from pytest_sweep.model import Run
+from pytest_sweep.model import Run, Sweep, TrialState
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.show.stalls import Engine, StallWatch
 from pytest_sweep.reporting import (
     Column,
+    ColumnsOf,
+    FailureReasons,
+    Leaders,
     Progress,
     StatusView,
     best_lines,
+    best_so_far,
     default_columns,
     error_lines,
+    failure_lines,
     final_table,
     flaky_line,
     missing_metric_lines,
@@ -28,12 +35,18 @@ from pytest_sweep.reporting import (
     status_block,
     status_header,
     summary_line,
+    text_width,
     tolerated_lines,
 )
 
 BLOCK_ON_TERMINAL = 30.0
 LINE_ELSEWHERE = 60.0
 LINES_A_BLOCK = 10
+LONGEST_NAME = 60
+"""How long the name of the best trial may be in a line; in a block it is always shown."""
+
+LEAST_REASON = 20
+"""How many characters of the reason of a failure have to be shown."""
 
 
 def write_below(reporter: pytest.TerminalReporter, text: str) -> None:
@@ -75,6 +88,8 @@ class StatusPrinter:
         self._results = run.path
         self._engine = engine
         self._stalls = StallWatch()
+        self._leaders = Leaders(progress)
+        self._failures = FailureReasons(progress)
         # The first trials have been handed out before there was something to write of them.
         self._began = self._last = clock.monotonic() - (clock.wall() - run.started)
         self._elapsed = 0.0
@@ -102,7 +117,7 @@ class StatusPrinter:
 
     def final_block(self, width: int) -> str:
         """Return the block that ends the run: all trials, the best of each sweep first."""
-        table = final_table(self._progress, width, self._columns())
+        table = final_table(self._progress, width, self._columns_of())
         return "\n".join(filter(None, [status_header(self._progress, self._view()), table]))
 
     @property
@@ -111,11 +126,16 @@ class StatusPrinter:
         return self._on_terminal and 0 < self._interval <= LINE_ELSEWHERE
 
     def _status(self, reporter: pytest.TerminalReporter, now: float) -> str:
-        if not self._on_terminal and self._lines % LINES_A_BLOCK:
-            return summary_line(self._progress, now - self._began)
-        waiting = None if self._engine is None else self._engine.waiting()
         width = reporter.config.get_terminal_writer().fullwidth
-        return status_block(self._progress, self._view(waiting), self._columns(waiting), width)
+        new_failures = self._failures.new()
+        if not self._on_terminal and self._lines % LINES_A_BLOCK:
+            best = best_so_far(self._progress, self._leaders, LONGEST_NAME)
+            line = summary_line(self._progress, now - self._began, clock.wall(), best)
+            return "\n".join([line, *failure_lines(self._progress, new_failures, width)])
+        waiting = None if self._engine is None else self._engine.waiting()
+        best = best_so_far(self._progress, self._leaders)
+        view = replace(self._view(waiting), best=best, failures=self._failures.all())
+        return status_block(self._progress, view, self._columns_of(waiting), width)
 
     def _view(self, waiting: Waiting | None = None) -> StatusView:
         total = None if self._engine is None else self._engine.resources
@@ -124,11 +144,15 @@ class StatusPrinter:
             datetime.fromtimestamp(clock.wall()), elapsed, self._executor.describe(), total, self._results, waiting
         )
 
-    def _columns(self, waiting: Waiting | None = None) -> list[Column]:
-        """Return the columns of the table, as the hook ``pytest_sweep_status_columns`` has left them."""
-        columns = default_columns(self._progress, waiting)
-        self._hooks.call("pytest_sweep_status_columns", columns=columns)
-        return columns
+    def _columns_of(self, waiting: Waiting | None = None) -> ColumnsOf:
+        """Return what makes the columns of a table, as the hook ``pytest_sweep_status_columns`` leaves them."""
+
+        def columns_of(sweeps: Sequence[Sweep]) -> list[Column]:
+            columns = default_columns(self._progress, waiting, sweeps)
+            self._hooks.call("pytest_sweep_status_columns", columns=columns)
+            return columns
+
+        return columns_of
 
 
 def write_summary(
@@ -144,9 +168,9 @@ def write_summary(
     write_lines(reporter, status.final_block(width))
     for line in best_lines(progress):
         reporter.write_line(line, green=True)
-    for line in error_lines(progress, width):
+    for line in error_lines(progress, width) if _hides_failures(reporter, progress, width) else ():
         reporter.write_line(line, red=True)
-    for line in filter(None, [*tolerated_lines(progress), flaky_line(progress)]):
+    for line in filter(None, [*tolerated_lines(progress), flaky_line(progress, width)]):
         reporter.write_line(line, yellow=True)
     for line in filter(None, [*missing_metric_lines(progress), not_run_line(progress), *troubles]):
         reporter.write_line(line, red=True)
@@ -154,3 +178,22 @@ def write_summary(
         times = "" if failure.count == 1 else f" ({failure.count} times)"
         reporter.write_line(f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
         reporter.write_line(failure.error)
+
+
+def _hides_failures(reporter: pytest.TerminalReporter, progress: Progress, width: int) -> bool:
+    """Return whether pytest does not tell why trials failed, so that we have to.
+
+    It does so completely in its section of failures. With ``--tb=no`` it does in the short test summary, if that is wanted, and if its
+    lines have room for more than the node id.
+    """
+    if reporter.config.getoption("tbstyle") != "no":
+        return False
+    if not reporter.hasopt("f"):
+        return True
+    ids = [text_width(f"FAILED {entry.trial.id} - ") for entry in progress.in_state(TrialState.ERROR)]
+    return not _is_ci() and max(ids, default=0) + LEAST_REASON > width
+
+
+def _is_ci() -> bool:
+    """Return whether pytest cuts no line of its short test summary: that is how it knows a CI."""
+    return any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER"))

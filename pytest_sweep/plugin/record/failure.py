@@ -1,0 +1,60 @@
+"""How a failure that no pytest has seen is shown: in the style of pytest's own. Knows nothing of why trials fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Writer(Protocol):
+    """What is needed of pytest's terminal writer."""
+
+    def line(self, s: str = "", **markup: bool) -> None:
+        """Write a line."""
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Where a trial failed and why, in one line: what pytest's short test summary, ``--tb=line`` and junit files show."""
+
+    path: str
+    lineno: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.lineno}: {self.message}"
+
+
+class DriverFailure:
+    """What stands for a traceback in the report of a trial whose process could not make one.
+
+    The stacks of its threads, if they are known, then the cause, once and marked as pytest marks it, then the trial's place.
+
+    Args:
+        error: the text of the error, with the cause on its last line.
+        path: the file of the trial.
+        place: the trial's place as pytest tells it: the file relative to rootdir, the line of its function, from 0, and its name.
+
+    Attributes:
+        reprcrash: the cause alone; what takes pytest's own failures finds it by this name.
+    """
+
+    def __init__(self, error: str, path: str, place: tuple[str, int | None, str]) -> None:
+        self._stacks, _, cause = error.rstrip().rpartition("\n")
+        file, line, name = place
+        lineno = (line or 0) + 1
+        self._place = f"{file}:{lineno}: in {name.partition('[')[0]}"
+        self.reprcrash = Crash(path, lineno, cause)
+
+    def toterminal(self, tw: Writer) -> None:
+        """Write it to pytest's terminal."""
+        for line in self._stacks.rstrip().splitlines():
+            tw.line(line)
+        if self._stacks.strip():
+            tw.line()
+        tw.line(f"E   {self.reprcrash.message}", bold=True, red=True)
+        tw.line()
+        tw.line(self._place)
+
+    def __str__(self) -> str:
+        return f"{self._stacks.rstrip()}\n\n{self.reprcrash.message}".lstrip("\n")
