@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.space import flatten, value_text
 
 # A key, one or two equals signs, and a value: in quotes, or up to a space or a parenthesis.
-_PAIR = re.compile(r"""(?P<key>[\w.\-]+)==?(?P<value>'[^']*'|"[^"]*"|[^\s()]+)""")
+_PAIR = re.compile(
+    r"""(?P<key>[\w.\-]+)==?(?P<value>'[^']*'|"[^"]*"|(?:[^\s()]|\((?:[^\s()]|\([^\s()]*\))*\))+)"""  # (64,32) is a value
+)
 _REFUSED = re.compile(r"[^\w:+\-.\[\]\\/]")
 
 
@@ -43,9 +46,17 @@ def asks_for_values(config: pytest.Config) -> bool:
 
 def _keywords(item: pytest.Item) -> Iterator[str]:
     parameters, config = item.stash[PARAMETERS], item.stash[TRIAL].config
-    for key, value in (*parameters.items(), *flatten(config).items()):
+    for key, value in (*parameters.items(), *flatten(config).items(), *_levels(config)):
         with contextlib.suppress(SpaceError):  # A value without a text of its own; its id can be selected by.
             yield _keyword(key, value_text(value))
+
+
+def _levels(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dicts in a configuration, by their dotted keys: one that is a value reads as a whole in the node id."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield f"{prefix}{key}", value
+            yield from _levels(value, f"{prefix}{key}.")
 
 
 def _keyword(key: str, value: str) -> str:
