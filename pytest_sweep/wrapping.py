@@ -45,6 +45,8 @@ def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*arguments: Any, **keywords: Any) -> Any:
             return function(*arguments, **keywords)
 
+    if wrapper.__name__ == "<lambda>":  # On which pytest puts no marks.
+        wrapper.__name__ = "function"
     wrapper.__signature__ = signature
     # The function that a partial or an object calls: where its code is.
     wrapper.__wrapped__ = inner

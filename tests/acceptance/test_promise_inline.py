@@ -8,6 +8,7 @@ from tests.promise.fixtures import Fixtures
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import StoppingInline
+from tests.promise.values import Values
 
 
 class TestSelectingInline(Inline, Selecting):
@@ -34,3 +35,7 @@ class TestFixturesInline(Inline, Fixtures):
 
 class TestQuittingInline(Inline, Quitting):
     """Leaving the debugger."""
+
+
+class TestValuesInline(Inline, Values):
+    """Configurations in this process."""

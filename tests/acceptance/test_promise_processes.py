@@ -8,6 +8,7 @@ from tests.promise.fixtures import Fixtures
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping
+from tests.promise.values import Values
 
 
 class TestSelectingInProcesses(InProcesses, Selecting):
@@ -36,3 +37,7 @@ class TestFixturesInProcesses(InProcesses, Fixtures):
 
 class TestQuittingInProcesses(InProcesses, Quitting):
     """Leaving the debugger."""
+
+
+class TestValuesProcesses(InProcesses, Values):
+    """Configurations in processes of this machine."""

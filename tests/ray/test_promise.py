@@ -10,6 +10,7 @@ from tests.promise.fixtures import Fixtures
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping, noted_processes
+from tests.promise.values import Values
 from tests.support.sessions import Session
 
 
@@ -43,3 +44,7 @@ class TestDebuggingOnRay(OnRay, Debugging):
 
 class TestFixturesOnRay(OnRay, Fixtures):
     """Fixtures on Ray."""
+
+
+class TestValuesOnRay(OnRay, Values):
+    """Configurations on Ray."""
