@@ -118,7 +118,7 @@ class ResultGrid(Sequence[Result]):
           n - 1 in its denominator (``statistics.stdev``), None for a single value. A replicate without the metric, or with
           one that is no number, is left out of it. A NaN makes both NaN; an infinity makes the deviation NaN. Of Tune's
           automatic metrics there are ``training_iteration`` and ``time_total_s``.
-        * ``config/<name>``: the configuration in its stored form, that of the first replicate.
+        * ``config/<name>``: the configuration, that of the first replicate.
 
         A configuration of which no replicate finished well has a record without metrics.
         """

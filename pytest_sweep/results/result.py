@@ -196,10 +196,13 @@ def histories(results: list[Result]) -> list[list[dict[str, Any]]]:
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested dicts as one, their keys joined by slashes, as Tune does in its data frames; an empty dict stays."""
+    """Return nested dicts as one, their keys joined by slashes, as Tune does in its data frames.
+
+    An empty dict stays, and so does one with other keys than strings, two of which might read the same.
+    """
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and all(isinstance(inner, str) for inner in value):
             flat.update(flattened(value, f"{prefix}{key}/"))
         else:
             flat[f"{prefix}{key}"] = value
