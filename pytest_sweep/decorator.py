@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 import pytest
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.wrapping import is_new, wrapped
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -46,13 +47,17 @@ class SweepArguments(TypedDict, total=False):
     config_arg: str
 
 
-def sweep(**arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
+def sweep(space: Space | Mapping[str, Any] | None = None, /, **arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
     """Make a function a sweep: ``pytest --sweep`` collects it as one item for each configuration, a trial.
 
     The function may have any name. An argument called ``config`` gets the whole configuration, one named like a key of the space
     that value; the rest are fixtures. It returns a dict of metrics, a number or None, or yields reports. It is left untouched.
 
+    ``train = sweep(grid={...})(library.train)`` makes a sweep of a function that is there already: another module's, a lambda, a
+    ``functools.partial`` or any other callable. The function itself is no sweep then, and may be used for several.
+
     Args:
+        space: the grid: ``@sweep({"lr": [0.1, 0.01]})`` is ``@sweep(grid={"lr": [0.1, 0.01]})``.
         grid: what to try: a dict from key to axis, or what ``grid()`` and ``zip_()`` return and ``*`` and ``+`` make of it. An axis is
             a list of values, of which all combinations are tried, the first key varying slowest; a domain such as ``uniform(0, 1)``
             or ``derived(...)``; or a dict that holds axes. ``pytest.param(value, marks=..., id=...)`` gives a value marks or an id.
@@ -95,15 +100,41 @@ def sweep(**arguments: Unpack[SweepArguments]) -> Callable[[F], F]:
         config_arg: the argument that gets the whole configuration. Default ``"config"``.
 
     What is wrong in the arguments is an error of collection, which names the function, the value and what to do.
+
+    Raises:
+        DefinitionError: it is written without parentheses, the grid is given twice, or what it decorates cannot be called.
+
+    Example::
+
+        @sweep(grid={"lr": [0.1, 0.01]}, metric="loss", mode="min")
+        def train_model(lr, trial):
+            for epoch in range(10):
+                trial.report({"loss": 1 / (1 + lr * epoch)})
     """
+    __tracebackhide__ = True
+    given: Any = space
+    if given is not None:
+        if callable(given):
+            name = getattr(given, "__name__", "the function")
+            raise DefinitionError(
+                f"@sweep has nothing to try: write @sweep(grid={{'lr': [0.1, 0.01]}}) above {name}, with your own axes"
+            )
+        if "grid" in arguments:
+            raise DefinitionError(
+                "sweep() gets the grid twice, as the first argument and as grid=: leave one of them away"
+            )
+        arguments["grid"] = given
 
     def decorate(function: F) -> F:
         __tracebackhide__ = True
         # pytest drops a mark on what wraps a method, and ignores one on a lambda: the sweep would silently be none.
         target: Any = function.__func__ if isinstance(function, (staticmethod, classmethod)) else function
-        if not (inspect.isfunction(target) or inspect.isclass(target)) or target.__name__ == "<lambda>":
-            raise DefinitionError(f"@sweep decorates a function that is written with def, not {function!r}")
-        pytest.mark.sweep(**arguments)(target)
-        return function
+        if not callable(target):
+            raise DefinitionError(f"@sweep decorates a function, not {function!r}")
+        if inspect.isclass(target) or is_new(target):
+            pytest.mark.sweep(**arguments)(target)
+            return function
+        wrapper: Any = pytest.mark.sweep(**arguments)(wrapped(target))
+        return type(function)(wrapper) if isinstance(function, (staticmethod, classmethod)) else wrapper
 
     return decorate

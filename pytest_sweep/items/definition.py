@@ -77,7 +77,7 @@ class SweepDefinition:
         given = self.arguments
         return Sweep(
             id=node_id,
-            name=self.function.__name__,
+            name=node_id.rpartition("::")[2],  # Not the function's own: a module may know it by another one.
             metric=given.get("metric"),
             mode=given.get("mode") or "max",
             stop=tuple(StopRule.parse(metric, rule) for metric, rule in (given.get("stop") or {}).items()),
@@ -100,11 +100,11 @@ def unwrapped(candidate: Any) -> Any:
     return candidate.__func__ if isinstance(candidate, (staticmethod, classmethod)) else candidate
 
 
-def is_sweep(candidate: object, module: str | None = None) -> bool:
-    """Say whether `candidate` is a function with the mark of a sweep, defined in `module` if that is given."""
+def is_sweep(candidate: object) -> bool:
+    """Say whether `candidate` is a function with the mark of a sweep."""
     candidate = unwrapped(candidate)
     # Only then its marks: `mock.call` and the like have every attribute, and a true one.
-    if not inspect.isfunction(candidate) or (module is not None and candidate.__module__ != module):
+    if not inspect.isfunction(candidate):
         return False
     return any(mark.name == "sweep" for mark in _own_marks(candidate))
 

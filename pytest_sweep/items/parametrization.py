@@ -47,17 +47,6 @@ def parametrize(
     )
 
 
-def check_arguments(item: pytest.Function) -> None:
-    """Raise DefinitionError if the item's function takes an argument that nothing provides."""
-    fixtures = private.fixture_info(item)
-    for name in fixtures.argnames:
-        if name != "request" and name not in item.callspec.params and name not in fixtures.name2fixturedefs:
-            point = point_of(item)
-            raise DefinitionError(
-                f"its argument {name!r} is neither a key of the space ({', '.join(point.config)}), nor a fixture, nor 'config'"
-            )
-
-
 def point_of(item: pytest.Function) -> Point:
     """Return the point of the space that a trial's item is for."""
     point = item.callspec.params[POINT]

@@ -47,8 +47,9 @@ def metric_value(metrics: Mapping[str, Any] | None, name: str) -> Any:
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested dicts as one, their keys joined by slashes, as Tune does in its data frames; an empty dict stays.
+    """Return nested dicts as one, their keys joined by slashes, as Tune does in its data frames.
 
+    An empty dict stays, and so does one with other keys than strings, two of which might read the same.
     ``{"a/b": 1, "a": {"b": 2}}`` keeps both: the value in the outer dict has the plain name, the other one gets a prefix: that of all
     names again, or ``metrics/``.
     """
@@ -71,7 +72,7 @@ def free_name(name: str, taken: Container[str], prefix: str) -> str:
 
 def _flat_pairs(values: Mapping[str, Any], prefix: str, level: int = 0) -> Iterator[tuple[str, Any, int]]:
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and all(isinstance(inner, str) for inner in value):
             yield from _flat_pairs(value, f"{prefix}{key}/", level + 1)
         else:
             yield f"{prefix}{key}", value, level

@@ -15,8 +15,9 @@ from typing import Any
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space.axes import Open, Path, Row, Slot, axis_length, axis_slots, dotted
 from pytest_sweep.space.display import shown
-from pytest_sweep.space.domains import Written
+from pytest_sweep.space.domains import Function, Written
 from pytest_sweep.space.foreign import is_grid_search
+from pytest_sweep.space.keys import check_readings, check_strings
 from pytest_sweep.space.templates import as_domain
 
 Change = Callable[[Path, Any], Any]
@@ -34,6 +35,11 @@ class Block:
     def is_open(self) -> bool:
         """Whether the rows have places whose values are still to be drawn."""
         return any(isinstance(slot, Open) for row in self.rows for slot in row)
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether functions work out the values of some places."""
+        return any(isinstance(slot, Open) and isinstance(slot.domain, Function) for row in self.rows for slot in row)
 
 
 class Space(Written, ABC):
@@ -224,20 +230,6 @@ def leaves(axes: Any, where: str) -> list[tuple[Path, Any]]:
 def row_leaves(row: Row) -> frozenset[tuple[str, str]]:
     """Return what tells a row from others: its dotted keys, each with the identity of what is there."""
     return frozenset(itertools.chain.from_iterable(slot.leaves for slot in row))
-
-
-def check_strings(level: Mapping[Any, Any], where: str, hint: str = "") -> None:
-    """Raise SpaceError if a key is no string."""
-    for key in level:
-        if not isinstance(key, str):
-            raise SpaceError(f"{where} has the key {shown(key)}: keys are strings, write {str(key)!r}{hint}")
-
-
-def check_readings(keys: Sequence[str], where: str) -> None:
-    """Raise SpaceError if two keys read the same when they are dotted."""
-    if len(set(keys)) < len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise SpaceError(f"{where} has {twice!r} twice, as one key and as keys within each other: rename one of them")
 
 
 def check_reserved(blocks: Sequence[Block], reserved: Collection[str]) -> None:

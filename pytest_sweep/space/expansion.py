@@ -83,6 +83,7 @@ def expand(  # noqa: PLR0913 - each is an argument of @sweep, or an option
             varying=_varying(counts, len(left)),
             values=tuple(_values(counts)),
             excluded=len(candidates) - len(left),
+            computed=any(block.has_functions for block in blocks),
         )
 
 

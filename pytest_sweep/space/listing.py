@@ -9,10 +9,11 @@ from typing import Any
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space.axes import Open, Path, Row, Setting, Slot
-from pytest_sweep.space.composition import Block, Change, Space, check_readings, check_strings
+from pytest_sweep.space.composition import Block, Change, Space
 from pytest_sweep.space.display import shown
+from pytest_sweep.space.keys import check_readings, check_strings
 from pytest_sweep.space.naming import escaped
-from pytest_sweep.space.nesting import is_nested
+from pytest_sweep.space.nesting import flatten, is_nested
 from pytest_sweep.space.points import Choice
 from pytest_sweep.space.templates import check_no_grid_search, drawable
 
@@ -43,6 +44,11 @@ class Listed(Space):
         rows = [_row(index, written, memory) for index, written in enumerate(self.configs)]
         grouped = itertools.groupby(rows, key=lambda row: tuple((slot.path, type(slot)) for slot in row))
         return [Block(tuple(path for path, _ in shape), list(alike)) for shape, alike in grouped]
+
+    def keys(self) -> list[str]:
+        """Return the dotted keys of all configurations, each once; what is no configuration is left to `blocks`."""
+        written = [entry.value if isinstance(entry, Choice) else entry for entry in self.configs or ()]
+        return list(dict.fromkeys(key for config in written if isinstance(config, Mapping) for key in flatten(config)))
 
     def changed(self, change: Change) -> Listed:  # noqa: ARG002, D102 - there are no axes to change
         return self

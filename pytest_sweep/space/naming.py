@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import numbers
+import re
 import typing
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +20,17 @@ from pytest_sweep.space.nesting import flatten
 
 LIMIT = 120
 """The length of the longest label; a longer one is cut and ends with a digest."""
+
+
+MOST_ENTRIES = 16
+"""How many entries a list has, at most, that is written out in a label."""
+
+LONGEST_COMPOUND = 40
+"""The longest text of a list or the like that is written out; of a longer one, a digest is."""
+
+_BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}")}
+_PART = re.compile(r"[\w.+\-|/<>]+")
+"""What a part of a list may read, so that it is told from the next part."""
 
 
 def label_part(key: str, value: object, label: str | None = None) -> str:
@@ -42,9 +54,10 @@ def label_of(config: Mapping[str, Any]) -> str:
 
 
 def value_text(value: object) -> str:
-    """Return how a value reads: itself if it is a string, a number, a boolean or None, its name if it has one, else 8 hex digits.
+    """Return how a value reads: a string, a number, a boolean or None as itself, a function, class or enum by its name.
 
-    Never an index, which would move when the grid grows.
+    A small list, tuple or dict of such values reads ``[64,32]``, ``(64,32)``, ``{name:adam,lr:0.1}``. Anything else is 8 hexadecimal
+    digits, never an index, which would move when the grid grows.
 
     Raises:
         SpaceError: the value has no content to digest.
@@ -55,12 +68,37 @@ def value_text(value: object) -> str:
     if type(value) in (str, float):
         return escaped(str(value))
     value = value if isinstance(value, type) else plain_scalar(value)
-    name = enum_name(value) if isinstance(value, enum.Enum) else _own_text(value)
-    return digest(value, 8) if name is None else escaped(name)
+    text = _compound_text(value) if type(value) in _BRACKETS else _own_text(value)
+    return digest(value, 8) if text is None else escaped(text)
+
+
+def _compound_text(value: Any) -> str | None:
+    """Return the text of a list, a tuple or a dict of values that have one; None where it is long, or could be read otherwise."""
+    if len(value) > MOST_ENTRIES:
+        return None
+    parts = []
+    for entry in value.items() if type(value) is dict else value:
+        texts = [_part(part) for part in (entry if type(value) is dict else [entry])]
+        if None in texts:
+            return None
+        parts.append(":".join(map(str, texts)))
+    opening, closing = _BRACKETS[type(value)]
+    text = f"{opening}{','.join(parts)}{closing}"
+    return text if len(text) <= LONGEST_COMPOUND else None
+
+
+def _part(value: Any) -> str | None:
+    """Return the text of an entry of a list or the like; None where it has none, or one that would be taken apart."""
+    if type(value) in _BRACKETS:
+        return _compound_text(value)
+    text = _own_text(value if isinstance(value, type) else plain_scalar(value))
+    return text if text is not None and _PART.fullmatch(text) else None
 
 
 def _own_text(value: Any) -> str | None:
     """Return the text of a value that has one of its own, else None."""
+    if isinstance(value, enum.Enum):
+        return enum_name(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return digits(value)
     if value is None or isinstance(value, (str, numbers.Number)):

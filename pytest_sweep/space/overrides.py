@@ -94,7 +94,10 @@ def parse_override(text: str) -> Override:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield the parts between the commas that stand outside of quotes and brackets."""
+    """Yield the parts between the commas that stand outside of quotes and brackets.
+
+    A quote opens a quoted text where a value begins, and within brackets; elsewhere it is an apostrophe, as in ``it's``.
+    """
     waiting: list[str] = []
     start = 0
     for index, char in enumerate(text):
@@ -103,7 +106,9 @@ def _pieces(text: str) -> Iterator[str]:
         elif waiting and waiting[-1] in "'\"":
             continue
         elif char in "'\"":
-            waiting.append(char)
+            opens = bool(waiting) or not text[start:index].strip()
+            if opens and char in text[index + 1 :]:
+                waiting.append(char)
         elif char in _BRACKETS:
             waiting.append(_BRACKETS[char])
         elif char == "," and not waiting:
@@ -160,7 +165,8 @@ def _label(value: Any) -> str:
 
 def _string(text: str) -> str:
     """Return the text; without its quotes where it has some."""
-    return str(ast.literal_eval(text)) if text[0] in "'\"" else text
+    quoted = len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]
+    return str(ast.literal_eval(text)) if quoted else text
 
 
 def _literal(kinds: Collection[type]) -> Callable[[str], Any]:

@@ -51,6 +51,7 @@ class Expansion:
         varying: the dotted keys that take more than one value or that some points lack, in order of appearance.
         values: each distinct pair of dotted key and value once, so that values can be checked without going through all points.
         excluded: how many configurations the constraints removed.
+        computed: whether a function works values out, for which it may use all others.
     """
 
     points: tuple[Point, ...]
@@ -58,3 +59,4 @@ class Expansion:
     varying: tuple[str, ...]
     values: tuple[tuple[str, Any], ...]
     excluded: int = 0
+    computed: bool = False

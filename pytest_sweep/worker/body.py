@@ -62,10 +62,13 @@ def _drain(reports: Generator[Any, Any, Any], trial: ActiveTrial) -> Any:
 
 def _finish(returned: object, trial: ActiveTrial, metric: str | None) -> None:
     __tracebackhide__ = True
+    problem: MetricsError | None = None
     try:
         trial.finish(_final_metrics(returned, metric))
     except MetricsError as error:
-        pytest.fail(f"{trial.name} returned what is not metrics: {error}", pytrace=False)
+        problem = error
+    if problem is not None:  # Out here, so that pytest shows one error, and not two.
+        pytest.fail(f"{trial.name} returned what is not metrics: {problem}", pytrace=False)
 
 
 def _final_metrics(returned: object, metric: str | None) -> dict[str, Any] | None:

@@ -442,7 +442,8 @@ def test_arguments_are_keys_config_and_fixtures(project: Project) -> None:
             assert doubled == 0.2
 
         @sweep(grid={"lr": [0.1, 0.2]})
-        def nothing(): ...
+        def current():
+            assert list(current_trial().config) == ["lr"]
 
         @sweep(grid={"lr": [0.1, 0.2]})
         def trial_only(trial):

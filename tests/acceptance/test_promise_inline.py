@@ -9,6 +9,7 @@ from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import StoppingInline
+from tests.promise.values import Values
 
 
 class TestSelectingInline(Inline, Selecting):
@@ -39,3 +40,7 @@ class TestQuittingInline(Inline, Quitting):
 
 class TestJudgingInline(Inline, Judging):
     """What is judged, of trials in this process."""
+
+
+class TestValuesInline(Inline, Values):
+    """Configurations in this process."""

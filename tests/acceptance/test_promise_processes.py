@@ -9,6 +9,7 @@ from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping
+from tests.promise.values import Values
 
 
 class TestSelectingInProcesses(InProcesses, Selecting):
@@ -41,3 +42,7 @@ class TestQuittingInProcesses(InProcesses, Quitting):
 
 class TestJudgingInProcesses(InProcesses, Judging):
     """What is judged, of trials in processes."""
+
+
+class TestValuesProcesses(InProcesses, Values):
+    """Configurations in processes of this machine."""

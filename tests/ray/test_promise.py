@@ -11,6 +11,7 @@ from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping, noted_processes
+from tests.promise.values import Values
 from tests.support.sessions import Session
 
 
@@ -48,3 +49,7 @@ class TestFixturesOnRay(OnRay, Fixtures):
 
 class TestJudgingOnRay(OnRay, Judging):
     """What is judged, of trials on Ray."""
+
+
+class TestValuesOnRay(OnRay, Values):
+    """Configurations on Ray."""

@@ -38,7 +38,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "engine": "clock wire model durations errors",
         "results": "clock store space model errors",
         "reporting": "clock store space model durations errors",
-        "decorator": "errors",
+        "wrapping": "errors",
+        "decorator": "wrapping errors",
         "hookspecs": "",
         "plugin": "clock engine executors reporting results worker items wire store checkpoints space model hookspecs hookcalls "
         "decorator sharing durations sizes errors",

@@ -89,7 +89,20 @@ def test_values_that_print_as_themselves(value: object, text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [[1, 2], (1, 2), {"a": 1}, {1}, functools.partial(train), Net(), list[int], np.arange(3), b"raw"],
+    [
+        [1] * 50,
+        ["a,b"],
+        [""],
+        ["a b"],
+        [[{1}]],
+        {"a": [Net()]},
+        {1},
+        functools.partial(train),
+        Net(),
+        list[int],
+        np.arange(3),
+        b"raw",
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_other_values_are_digests_of_their_content(value: object) -> None:
@@ -187,3 +200,29 @@ def test_ids_from_a_function() -> None:
     points = expand({"k": [1, 2, 2, 3]}, ids=lambda config: {2: "two", 3: "k=1"}.get(config["k"])).points
     assert [point.label for point in points] == [f"k=1~{digest({'k': 1}, 8)}", "two", "two#2", "k=1"]
     assert [point.label for point in expand(Listed([{"a": 1}]), ids=lambda config: f"a{config['a']}").points] == ["a1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([64, 32], "[64,32]"),
+        ([], "[]"),
+        ((64, 32), "(64,32)"),
+        ((1,), "(1)"),
+        ([[64, 32], [16]], "[[64,32],[16]]"),
+        ({"name": "adam", "lr": 1e-05}, "{name:adam,lr:1e-05}"),
+        ({1: None, "a": [True, (0.5,)]}, "{1:None,a:[True,(0.5)]}"),
+        ([train, Net, np.float32(0.5)], "[train,Net,0.5]"),
+    ],
+)
+def test_small_lists_are_written_out(value: object, text: str) -> None:
+    """A list, a tuple or a dict of a few plain values reads as it is written, without spaces and quotes."""
+    (point,) = expand({"k": [value]}).points
+    assert point.label == f"k={text}"
+
+
+def test_lists_that_read_the_same_stay_apart() -> None:
+    """Lists of numbers and of their texts are told apart as the numbers are: by a digest of their own."""
+    labels = [point.label for point in expand({"k": [[1], ["1"], [1.5]]}).points]
+    assert [label.partition("~")[0] for label in labels] == ["k=[1]", "k=[1]", "k=[1.5]"]
+    assert len(set(labels)) == 3

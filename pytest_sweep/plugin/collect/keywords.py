@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.space import flatten, value_text
 
-# A key, one or two equals signs, and a value: in quotes, or up to a space or a parenthesis.
-_PAIR = r"""(?P<key>[\w.\-]+)==?(?P<value>'[^']*'|"[^"]*"|[^\s()]+)"""
+# A key, one or two equals signs, and a value: in quotes, or up to a space or a parenthesis that it has not opened, as (64,32) has.
+_PAIR = r"""(?P<key>[\w.\-]+)==?(?P<value>'[^']*'|"[^"]*"|(?:[^\s()]|\((?:[^\s()]|\([^\s()]*\))*\))+)"""
 # The first digits of a trial's key, alone or after the name of its sweep: what a table shows where names do not fit.
 _SHORT = r"(?<![\w\\:=])(?:[\w.:/\\\-]*_)?(?P<digits>[0-9a-f]{8,16})(?![\w\\:=])"
 # A name up to a bracket that ends a word.
@@ -100,9 +101,17 @@ def _early(found: re.Match[str]) -> str:
 
 def _keywords(item: pytest.Item) -> Iterator[str]:
     parameters, config = item.stash[PARAMETERS], item.stash[TRIAL].config
-    for key, value in (*parameters.items(), *flatten(config).items()):
+    for key, value in (*parameters.items(), *flatten(config).items(), *_levels(config)):
         with contextlib.suppress(SpaceError):  # A value without a text of its own; its id can be selected by.
             yield _keyword(key, value_text(value))
+
+
+def _levels(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dicts in a configuration, by their dotted keys: one that is a value reads as a whole in the node id."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield f"{prefix}{key}", value
+            yield from _levels(value, f"{prefix}{key}.")
 
 
 def _keyword(key: str, value: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import inspect
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +29,7 @@ class LeftOut:
         marks = obj.pytestmark if isinstance(obj.pytestmark, list) else [obj.pytestmark]
         if not any(mark.name == "sweep" for mark in marks):
             return None
-        if not isinstance(collector, pytest.Module) or obj.__module__ == collector.obj.__name__:
+        if not is_collected_elsewhere(collector, obj.__module__):
             self._names.add(f"{collector.nodeid}::{name}")
         return []
 
@@ -36,6 +39,20 @@ class LeftOut:
         if count:
             noun, pronoun = ("sweep was", "it") if count == 1 else ("sweeps were", "them")
             terminalreporter.write_line(f"{count} {noun} left out: run {pronoun} with pytest --sweep")
+
+
+def is_collected_elsewhere(collector: pytest.Collector, module: str) -> bool:
+    """Say whether a function of `module`, which a test file has imported, is collected in a test file of its own.
+
+    It is not if its module is none that pytest collects, such as a library of the project.
+    """
+    if not isinstance(collector, pytest.Module) or module == collector.obj.__name__:
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None)
+    patterns = collector.config.getini("python_files")
+    return isinstance(file, str) and any(
+        fnmatch.fnmatch(Path(file).name, pattern.rpartition("/")[2]) for pattern in patterns
+    )
 
 
 class LeftToController(LeftOut):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.items.definition import SweepDefinition
-from pytest_sweep.space import Expansion, Override, Space, axis_keys, expand
+from pytest_sweep.space import Expansion, Listed, Override, Space, axis_keys, expand
 
 
 class SpaceExpander:
@@ -26,6 +26,7 @@ class SpaceExpander:
         self._overrides = overrides
         self._used: set[Override] = set()
         self._names: dict[str, None] = {}
+        self._seen = False
         self.excluded: Counter[str] = Counter()
         """How many configurations the constraints of each sweep have left out, by its node id."""
 
@@ -39,8 +40,10 @@ class SpaceExpander:
         Raises:
             SweepError: the space cannot be expanded; the text does not name the sweep.
         """
-        space, name = definition.space(), definition.function.__name__
+        space, name = definition.space(), node_id.rpartition("::")[2]
         if self._overrides:
+            self._refuse_listed(space, (name, node_id))
+            self._seen = True
             keys = axis_keys(space)
             self._names |= dict.fromkeys(keys) | dict.fromkeys(f"{name}.{key}" for key in keys)
             for override in self._overrides:
@@ -53,14 +56,27 @@ class SpaceExpander:
             self.excluded[node_id] += expansion.excluded
         return expansion
 
+    def _refuse_listed(self, space: Space, names: tuple[str, str]) -> None:
+        """Refuse an override of a key in configurations that are listed: they have no axes."""
+        if not isinstance(space, Listed):
+            return
+        for override in self._overrides:
+            key = override.key_in(names, space.keys())
+            if key is not None:
+                raise SpaceError(
+                    f"--sweep-set={override.text}: {key!r} is a key of configs=, which lists whole configurations and has no axes to "
+                    f"replace: write the axes in grid=, select configurations with --sweep-where, or name the axis of another sweep in full"
+                )
+
     def problem(self) -> str | None:
         """Return what is to be said of overrides that found no axis in any sweep so far; None where each found one."""
         for override in self._overrides:
-            if override in self._used or not self._names:
+            if override in self._used or not self._seen:
                 continue
             near = difflib.get_close_matches(override.name, self._names, n=1)
             short = [name for name in self._names if "." not in name]
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(short or self._names)}"
+            known = ", ".join(short or self._names) or "none, because all sweeps list their configurations in configs="
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {known}"
             return f"--sweep-set={override.text}: no collected sweep has an axis {override.name!r}: {hint}"
         return None
 

@@ -13,10 +13,10 @@ import cloudpickle
 import pytest
 
 from pytest_sweep.errors import DefinitionError, SpaceError, SweepError
+from pytest_sweep.items.arguments import check_arguments, check_keys
 from pytest_sweep.items.definition import SweepDefinition, is_sweep, read_definition, unwrapped
 from pytest_sweep.items.parametrization import (
     SWEEPS_ONLY,
-    check_arguments,
     class_of_sweeps,
     generate_items,
     other_parameters,
@@ -29,6 +29,7 @@ from pytest_sweep.model.request import Request
 from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Sweep, Trial
 from pytest_sweep.plugin.collect.averaging import Averaged, check_names, grouped
+from pytest_sweep.plugin.collect.leftout import is_collected_elsewhere
 from pytest_sweep.plugin.collect.requests import RequestReader
 from pytest_sweep.plugin.collect.shared import shared_fixtures
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
@@ -90,11 +91,16 @@ class SweepCollector:
         if inspect.isclass(obj):
             _check_class(collector, name, obj)
             return class_of_sweeps(collector, name, obj)
-        module = collector.obj.__name__ if isinstance(collector, pytest.Module) else None
-        if is_sweep(obj, module):
-            return self._collect(collector, name, unwrapped(obj))
-        # A sweep that is imported is collected where it is defined. In a class that matches only by its sweeps, nothing else is.
-        if is_sweep(obj) or (isinstance(collector, pytest.Class) and collector.stash.get(SWEEPS_ONLY, False)):
+        if is_sweep(obj):
+            # A sweep of another test file is collected there.
+            function = unwrapped(obj)
+            return (
+                []
+                if is_collected_elsewhere(collector, function.__module__)
+                else self._collect(collector, name, function)
+            )
+        # In a class that matches only by its sweeps, nothing else is collected.
+        if isinstance(collector, pytest.Class) and collector.stash.get(SWEEPS_ONLY, False):
             return []
         return None
 
@@ -128,7 +134,9 @@ class SweepCollector:
             sweep = definition.sweep(node_id, expansion.varying)
             self._space = _Space(definition, expansion)
             items = generate_items(collector, name, function)
-            self._collected[sweep.id] |= {trial.key: trial for trial in self._trials(items, sweep, definition)}
+            self._collected[sweep.id] |= {
+                trial.key: trial for trial in self._trials(items, sweep, definition, expansion)
+            }
             if items:
                 self._first_items.setdefault(sweep.id, items[0])
         except SweepError as error:
@@ -137,7 +145,9 @@ class SweepCollector:
             self._space = None
         return items
 
-    def _trials(self, items: list[pytest.Function], sweep: Sweep, definition: SweepDefinition) -> list[Trial]:
+    def _trials(
+        self, items: list[pytest.Function], sweep: Sweep, definition: SweepDefinition, expansion: Expansion
+    ) -> list[Trial]:
         requests, reruns = RequestReader(), self._reruns
         seen: set[str] = set()
         positions: Counter[str] = Counter()
@@ -145,6 +155,7 @@ class SweepCollector:
         for item in items:
             if item is items[0]:
                 check_arguments(item)
+                check_keys(item, definition, expansion)
                 shared = shared_fixtures(item, sweep.id)
             if item.nodeid in seen:
                 raise DefinitionError(
