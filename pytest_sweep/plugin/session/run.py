@@ -210,10 +210,12 @@ class SweepRun:
 
     def _decide(self, items: Sequence[pytest.Item]) -> Plan:
         """Decide what is taken from earlier runs, say so, and begin to start the executor if something is left to run."""
-        sources = SourceReader().sources(items)
+        reader = SourceReader(self._config)
+        sources = reader.sources(items)
         if self._resumption is None:
-            return Plan(sources)
+            return Plan(sources, known=reader.known())
         plan = self._resumption.plan([item.stash[TRIAL] for item in items], sources)
+        plan.known = reader.known()
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             for line in plan.notes:
