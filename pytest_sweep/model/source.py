@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from pytest_sweep.model.code import Used
 
+_MOST_NAMES = 8
+
 
 class FixtureSource(NamedTuple):
     """A digest of a fixture's function, and the key of the file that it is in."""
@@ -108,12 +110,16 @@ class Source:
         return changes
 
     def compared(self, sweep: str) -> str:
-        """Return what `changes_since` compares: ``function, module test_models.py, 3 further files and fixtures data, model``."""
-        names = ", ".join(sorted(self.fixtures))
-        noun = "fixture" if len(self.fixtures) == 1 else "fixtures"
-        count = len((self.files or {}).keys() - {_module(sweep)})
-        more = f", {count} further file{'' if count == 1 else 's'}" if count else ""
-        return f"function, module {_module(sweep)}{more}" + (f" and {noun} {names}" if names else "")
+        """Return what `changes_since` compares: ``function, module test_models.py, files conftest.py, helper.py, fixture data``."""
+        files = sorted((self.files or {}).keys() - {_module(sweep)})
+        packages = [_version(name, self.packages) for name in sorted(self.packages)]
+        parts = [
+            f"function, module {_module(sweep)}",
+            _several("file", files),
+            _several("fixture", sorted(self.fixtures)),
+            *packages,
+        ]
+        return ", ".join(filter(None, parts))
 
     def _changed_files(self, earlier: Source, told: set[str]) -> Iterator[str]:
         """Yield what has become of files, but of those that are `told` already."""
@@ -173,6 +179,12 @@ class Source:
 
 def _version(name: str, packages: Mapping[str, str]) -> str:
     return f"{'Python' if name == 'python' else name} {packages.get(name, 'of an unknown version')}"
+
+
+def _several(noun: str, names: list[str]) -> str:
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    listed = ", ".join([*names[:_MOST_NAMES], *more])
+    return f"{noun}{'' if len(names) == 1 else 's'} {listed}" if names else ""
 
 
 def _module(sweep: str) -> str:

@@ -35,6 +35,7 @@ class Outcome:
         seed: the trial's seed.
         was_skipped: whether it was skipped, in this run or in the one that it was taken from.
         source: what is known of the code that has made it.
+        finished: when it ended, in seconds since the epoch, or None.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Outcome:
     seed: int
     was_skipped: bool
     source: Source
+    finished: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
     trial, sweep = schema.trial.c, schema.sweep.c
     source = func.coalesce(trial.source, sweep.source)
     query = (
-        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason.is_not(None), source)
+        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason.is_not(None), trial.finished, source)
         .join(schema.sweep, trial.sweep_id == sweep.id)
         .where(trial.key.in_(listed(keys)))
     )
@@ -124,8 +126,9 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
             seed,
             state is TrialState.SKIPPED or (state is TrialState.CACHED and has_reason),
             sources.get(code_id, _UNKNOWN),
+            finished,
         )
-        for key, state, attempts, seed, has_reason, code_id in rows
+        for key, state, attempts, seed, has_reason, finished, code_id in rows
     ]
 
 

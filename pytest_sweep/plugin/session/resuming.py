@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.errors import StoreError, SweepError
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.option_table import LAST
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
-from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode
+from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, partly_known
 from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.store import Outcome, last_run, origins, outcomes, run_folder, run_folders, who_runs
 
@@ -95,6 +96,8 @@ class Resumption:
                 f"--sweep-resume-strict: {'; '.join(lines)}. Run them again without --sweep-resume, or take them without -strict"
             )
         plan.warnings += lines
+        old = (trial for trial in trials if trial.key in plan.taken and plan.taken[trial.key].source.is_partial)
+        plan.warnings += partly_known(old)
 
     def _take_cached(self, plan: Plan, trials: Sequence[Trial]) -> None:
         wanted = {trial.key: trial for trial in trials}
@@ -109,14 +112,16 @@ class Resumption:
                 continue
             for outcome in found:
                 trial = wanted[outcome.key]
-                if not outcome.state.is_finished or outcome.seed != trial.seed or told.differs(trial, outcome):
+                if not outcome.state.is_finished or told.differs(trial, outcome):
                     continue
                 # It is the newest result that today's code would make; if that is a failure, it is made anew.
                 del wanted[outcome.key]
-                if outcome.state in _TAKEN and not outcome.was_skipped:
+                is_taken = outcome.state in _TAKEN and not outcome.was_skipped
+                if is_taken:
                     plan.taken[outcome.key] = outcome
-                    told.note(trial, outcome)
-        plan.notes += told.lines() if self._verbosity > 0 else [told.summary()]
+                told.note(trial, outcome, is_taken=is_taken)
+        plan.notes += told.lines(now=clock.wall(), verbose=self._verbosity > 0)
+        plan.warnings += told.partly_known()
 
 
 def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) -> tuple[SweepOptions, Resumption]:
