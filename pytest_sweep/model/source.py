@@ -98,7 +98,7 @@ class Source:
             return [f"the source of {sweep} is not known"]
         if self.packages.get("python") != earlier.packages.get("python"):
             # Digests of another version may be others of the same code.
-            return [f"{_version('python', earlier.packages)} is now {_version('python', self.packages)}"]
+            return [f"{_version('python', earlier.packages)} is now {self.packages.get('python', 'unknown')}"]
         changes = []
         if self.function != earlier.function:
             changes.append(f"{sweep} has changed")

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_BY_NAME = frozenset({"__import__", "import_module", "importorskip", "locate", "resolve_name", "run_module"})
+_IMPORT_MODULE = "import_module"
+_BY_NAME = frozenset({"__import__", _IMPORT_MODULE, "importorskip", "locate", "resolve_name", "run_module"})
 """Functions whose first argument is the name of a module."""
 
 _UNKNOWN = frozenset({"entry_points", "exec", "iter_modules", "run_path", "spec_from_file_location", "walk_packages"})
@@ -38,7 +39,9 @@ class Names:
     Attributes:
         imports: what it imports, anywhere in it, also within functions.
         paths: strings that are names of Python files: scripts that it runs.
-        by_name: whether it imports modules whose names its text does not say.
+        dotted: strings that may be names of modules, or of something in one.
+        by_name: whether it imports modules whose names its text does not say, in another way than by ``importlib.import_module``, whose
+            calls are noted (`sources/watching.py`).
     """
 
     imports: tuple[Import, ...] = ()
@@ -52,6 +55,7 @@ def names_in(tree: ast.AST) -> Names:
     imports: dict[Import, None] = {}
     dotted: dict[str, None] = {}
     paths: dict[str, None] = {}
+    plugins: set[int] = set()
     by_name = False
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -62,13 +66,13 @@ def names_in(tree: ast.AST) -> Names:
             found = _called(node)
             by_name |= found is not None and not found
             imports |= dict.fromkeys(found or ())
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in plugins:
             if node.value.endswith(".py") and "\n" not in node.value:
                 paths[node.value] = None
             elif _DOTTED.fullmatch(node.value):
                 dotted[node.value] = None
         elif isinstance(node, ast.Assign) and "pytest_plugins" in _targets(node):
-            imports |= dict.fromkeys(Import(name) for name in _strings(node.value))
+            plugins |= {id(part) for part in ast.walk(node.value)}  # They are known as plugins.
         elif isinstance(node, ast.Attribute) and node.attr == "modules" and ast.unparse(node.value) == "sys":
             by_name = True
     return Names(tuple(imports), tuple(dotted), tuple(paths), by_name)
@@ -83,7 +87,7 @@ def _called(call: ast.Call) -> list[Import] | None:
         return None
     given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
     if not given or not isinstance(given[0], ast.Constant) or not isinstance(given[0].value, str):
-        return []
+        return None if name == _IMPORT_MODULE else []
     module = given[0].value
     level = len(module) - len(module.lstrip("."))
     return [Import(module[level:], level)]
@@ -91,9 +95,3 @@ def _called(call: ast.Call) -> list[Import] | None:
 
 def _targets(node: ast.Assign) -> Iterator[str]:
     return (target.id for target in node.targets if isinstance(target, ast.Name))
-
-
-def _strings(node: ast.expr) -> Iterator[str]:
-    for part in ast.walk(node):
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield part.value

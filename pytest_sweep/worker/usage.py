@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pluggy
@@ -13,6 +13,14 @@ from pytest_sweep.items import private
 from pytest_sweep.items.fixture_code import fixture_source, is_of_tests
 from pytest_sweep.model.code import KnownCode, Used
 from pytest_sweep.sources import Files, LoadedCode, Project
+
+
+@dataclass
+class _Asked:
+    """What was asked for by name: fixtures and modules."""
+
+    fixtures: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
 
 
 class Usage:
@@ -25,7 +33,8 @@ class Usage:
     def __init__(self, root: str) -> None:
         self._project, self._files = Project(root), Files()
         self._loaded = LoadedCode(self._project, self._files)
-        self._asked: dict[pytest.FixtureDef[Any], frozenset[str]] = {}
+        self._modules: set[str] = set()
+        self._by_wide: dict[pytest.FixtureDef[Any], _Asked] = {}
         self._sources: dict[tuple[pytest.FixtureDef[Any], ...], tuple[str | None, str]] = {}
 
     def begin(self, known: KnownCode) -> None:
@@ -47,23 +56,33 @@ class Usage:
         """Note what a fixture that outlives the trial has asked for: the next trial that uses it uses that, too."""
         yield
         if fixturedef.scope != "function":
-            asked = private.asked_fixtures(request)
-            if asked:
-                self._asked[fixturedef] = frozenset(asked)
+            self._take_asked()
+            asked = _Asked(set(private.asked_fixtures(request)), set(self._modules))
+            if asked.fixtures or asked.modules:
+                self._by_wide[fixturedef] = asked
 
     def of(self, item: pytest.Function, sweep: str) -> Used | None:
-        """Return what the trial that runs as `item` has used so far beyond what the driver knows; None for nothing."""
-        used = self._loaded.used(sweep)
-        asked = set(private.asked_fixtures(private.request_of(item)))
-        if self._asked:
-            active = [
-                definitions[-1] for definitions in private.fixture_info(item).name2fixturedefs.values() if definitions
-            ]
-            asked |= {name for definition in active for name in self._asked.get(definition, ())}
-        if not asked:
-            return used
-        fixtures = tuple(found for name in sorted(asked) if (found := self._fixture(item, name)) is not None)
-        return replace(used or Used(), fixtures=fixtures) if fixtures else used
+        """Return what the trial that runs as `item`, and ends now, has used beyond what the driver knows; None for nothing."""
+        self._take_asked()
+        fixtures, modules = set(private.asked_fixtures(private.request_of(item))), self._modules
+        self._modules = set()
+        if self._by_wide:
+            for definition in self._active(item, fixtures):
+                asked = self._by_wide.get(definition)
+                if asked is not None:
+                    fixtures |= asked.fixtures
+                    modules |= asked.modules
+        used = self._loaded.used(sweep, modules)
+        found = tuple(its for name in sorted(fixtures) if (its := self._fixture(item, name)) is not None)
+        return replace(used or Used(), fixtures=found) if found else used
+
+    def _take_asked(self) -> None:
+        self._modules.update(self._loaded.take_asked())
+
+    def _active(self, item: pytest.Function, asked: set[str]) -> list[pytest.FixtureDef[Any]]:
+        known = private.fixture_info(item).name2fixturedefs
+        chains = [*known.values(), *(private.fixture_chain(item, name) for name in asked if name not in known)]
+        return [chain[-1] for chain in chains if chain]
 
     def _fixture(self, item: pytest.Function, name: str) -> tuple[str, str | None, str] | None:
         definitions = tuple(private.fixture_chain(item, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.promise.base import Inline
+from tests.promise.caching import Caching
 from tests.promise.debugging import DebuggingInline, Quitting
 from tests.promise.fixtures import Fixtures
 from tests.promise.seeing import Seeing
@@ -34,3 +35,7 @@ class TestFixturesInline(Inline, Fixtures):
 
 class TestQuittingInline(Inline, Quitting):
     """Leaving the debugger."""
+
+
+class TestCachingInline(Inline, Caching):
+    """Edits and --sweep-cache."""

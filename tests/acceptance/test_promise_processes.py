@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.promise.base import InProcesses
+from tests.promise.caching import Caching
 from tests.promise.debugging import Debugging, Quitting
 from tests.promise.fixtures import Fixtures
 from tests.promise.seeing import Seeing
@@ -36,3 +37,7 @@ class TestFixturesInProcesses(InProcesses, Fixtures):
 
 class TestQuittingInProcesses(InProcesses, Quitting):
     """Leaving the debugger."""
+
+
+class TestCachingInProcesses(InProcesses, Caching):
+    """Edits and --sweep-cache."""

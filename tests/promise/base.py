@@ -12,6 +12,7 @@ from typing import ClassVar
 import pytest
 
 from pytest_sweep import ResultGrid, load_results
+from pytest_sweep.results import SweepResults
 from tests.acceptance.project import Project, output
 from tests.support.sessions import Session
 
@@ -60,6 +61,10 @@ class Done:
     def grid(self, sweep: str = "train") -> ResultGrid:
         """Return what it has stored of a sweep."""
         return load_results(dir=self.path / "sweep_results")[sweep]
+
+    def all(self) -> SweepResults:
+        """Return what it has stored of all sweeps."""
+        return load_results(dir=self.path / "sweep_results")
 
     def states(self, sweep: str = "train") -> list[str]:
         """Return the states of a sweep's trials, in order."""

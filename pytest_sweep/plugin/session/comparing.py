@@ -109,15 +109,12 @@ class CacheComparison:
 
         Args:
             now: the time, in seconds since the epoch.
-            verbose: whether it is said, too, what was compared, and which trials no run has.
+            verbose: whether it is said, too, what was compared.
         """
         groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
         for trial in self._trials:
             fate, outcome = self._fate(trial)
             groups[fate, outcome.folder.name if outcome is not None else ""].add(trial, outcome)
-        new = groups.pop((_NEW, ""), None)
-        if new is not None and (verbose or not groups):
-            groups[_NEW, ""] = new
         total = f"{len(self._trials)} {'trial' if len(self._trials) == 1 else 'trials'}"
         lines = [
             f"cache: {group.names.total()} of {total} {fate}{group.words(run, now)}: {_counts(group.names)}"

@@ -1,0 +1,83 @@
+"""What docs/resuming.md promises of --sweep-cache: after each edit, the sweeps run whose results may be others, and no others."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Collection
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.acceptance.project import Project
+
+from .base import Done, Executor
+from .edits import EDITS, FILES
+
+
+class Caching(Executor):
+    """Edits, and what runs because of them."""
+
+    edits: ClassVar[Collection[str]] = EDITS
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def template(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A folder for the project and its first run, which all tests of the class begin with."""
+        return tmp_path_factory.mktemp("template")
+
+    @pytest.fixture
+    def ran(self, template: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+        """The project, whose sweeps have run once."""
+        # Two edits within a second may leave a file that Python does not read again.
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        monkeypatch.setattr("sys.dont_write_bytecode", True)
+        root = pytester.path / "project"
+        root.mkdir()
+        for folder in ("site-packages", "outside"):
+            monkeypatch.syspath_prepend(str(pytester.path / folder))
+        pytester.chdir()
+        project = Project(pytester)
+        project.path = root
+        if not any(template.iterdir()):
+            for name, text in FILES.items():
+                path = root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(textwrap.dedent(text).lstrip())
+            monkeypatch.chdir(root)
+            done = self.run(project)
+            assert done.status == 0, done.text
+            for folder in ("project", "outside", "site-packages"):
+                shutil.copytree(pytester.path / folder, template / folder)
+        else:
+            shutil.copytree(template, pytester.path, dirs_exist_ok=True)
+            monkeypatch.chdir(root)
+        return project
+
+    def cached(self, project: Project) -> Done:
+        """Run the project's sweeps with ``--sweep-cache``."""
+        done = self.run(project, "--sweep-cache")
+        assert done.status in (0, 1), done.text
+        return done
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Have a test for each edit."""
+        if "name" in metafunc.fixturenames:
+            metafunc.parametrize("name", list(self.edits))
+
+    def test_edits(self, ran: Project, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After an edit, those sweeps run whose results may be others, and what has changed is named; the rest is CACHED."""
+        its = EDITS[name]
+        its.apply(ran.path, monkeypatch)
+        done = self.cached(ran)
+        run = {
+            sweep.rpartition("::")[2]
+            for sweep, grid in done.all().items()
+            if {str(result.state) for result in grid} != {"CACHED"}
+        }
+        assert run == its.runs, done.text
+        lines = [line for line in done.lines if line.startswith("cache: ")]
+        assert its.says in "\n".join(line for line in lines if " run, " in line), lines
+        if not its.runs:
+            assert len(lines) == 1, lines
