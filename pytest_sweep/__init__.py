@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_sweep.decorator import sweep
     from pytest_sweep.errors import SweepError
-    from pytest_sweep.model.trials import TrialState
+    from pytest_sweep.model.trials import Run, TrialState
     from pytest_sweep.reporting.columns import Column
-    from pytest_sweep.results import Result, ResultGrid, load_results
+    from pytest_sweep.results import Result, ResultGrid, list_runs, load_results
     from pytest_sweep.sharing import shared
     from pytest_sweep.space.composition import Space, grid, zip_
     from pytest_sweep.space.functions import derived, sample_from
@@ -39,6 +39,7 @@ __all__ = [
     "Column",
     "Result",
     "ResultGrid",
+    "Run",
     "Secret",
     "Space",
     "SweepError",
@@ -47,6 +48,7 @@ __all__ = [
     "current_trial",
     "derived",
     "grid",
+    "list_runs",
     "load_results",
     "lograndint",
     "loguniform",
@@ -71,6 +73,7 @@ _HOMES = {
     "Column": "reporting.columns",
     "Result": "results",
     "ResultGrid": "results",
+    "Run": "model.trials",
     "Secret": "space.secrets",
     "Space": "space.composition",
     "SweepError": "errors",
@@ -79,6 +82,7 @@ _HOMES = {
     "current_trial": "worker.current",
     "derived": "space.functions",
     "grid": "space.composition",
+    "list_runs": "results",
     "load_results": "results",
     "lograndint": "space.sampling",
     "loguniform": "space.sampling",

@@ -200,20 +200,40 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One ``pytest --sweep`` invocation.
+    """One ``pytest --sweep`` invocation: what hooks are told of it when it begins, and `list_runs` later.
 
     Attributes:
-        name: the name of its folder, a time and a random suffix: what ``load_results`` takes.
+        name: the name of its folder: the time of its start in UTC and a random suffix. ``load_results`` takes it.
         path: the folder.
-        seed: the seed of the run.
+        seed: the seed of the run; None where its database cannot be read.
         command: the command line.
-        started: seconds since the epoch.
+        started: when it began, in seconds since the epoch.
         executor: where the trials run: ``ray``, ``processes``, ``inline``, or the name of one that a plugin has made.
+        finished: when it ended, in seconds since the epoch; None while it runs, and for ever where it was killed.
+        exit_status: pytest's exit status; None likewise.
+        is_running: whether it still goes on: its driver lives.
+        commit: the git commit that was checked out, or None. None for hooks, too.
+        dirty: whether tracked files differed from it, or None.
+        versions: of ``python``, of the ``platform`` and of all installed packages, by name; empty for hooks.
+        resumed_from: the name of the run that it went on from, or its folder where that is elsewhere; or None.
+        note: why its database cannot be read, or None. Then only `name`, `path`, `started` and what could be read is there.
+
+    Example:
+        >>> for run in list_runs():
+        ...     print(run.name, run.seed, run.exit_status, run.versions.get("torch"))
     """
 
     name: str
     path: str
-    seed: int
+    seed: int | None
     command: str
     started: float
     executor: str
+    finished: float | None = None
+    exit_status: int | None = None
+    is_running: bool = False
+    commit: str | None = None
+    dirty: bool | None = None
+    versions: Mapping[str, str] = field(default_factory=dict, hash=False)
+    resumed_from: str | None = None
+    note: str | None = None

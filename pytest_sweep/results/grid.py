@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -26,7 +27,8 @@ Scope = Literal["last", "all", "avg"]
 class ResultGrid(Sequence[Result]):
     """The results of one sweep's trials, in the order of their collection. The names are Ray Tune's (``tune.ResultGrid``).
 
-    A sequence: ``len(grid)``, ``grid[0]``, ``for result in grid``; a slice is a ResultGrid too.
+    A sequence: ``len(grid)``, ``grid[0]``, ``for result in grid``; a slice is a ResultGrid too. It can be copied and pickled, as
+    each `Result` can.
 
     Attributes:
         sweep: the node id of the sweep.
@@ -59,6 +61,13 @@ class ResultGrid(Sequence[Result]):
         counts = "".join(f", {count} {state}" for state, count in states.most_common())
         goal = "" if self.metric is None else f", {self.mode} {self.metric}"
         return f"<ResultGrid {self.sweep}: {len(self)} {'trial' if len(self) == 1 else 'trials'}{counts}{goal}>"
+
+    @property
+    def experiment_path(self) -> Path | None:
+        """The folder of the run that its results are from, or of all runs where they are from several; None where there is none."""
+        runs = {result.run_path for result in self}
+        folders = runs if len(runs) == 1 else {path.parent for path in runs}
+        return folders.pop() if len(folders) == 1 else None
 
     @property
     def errors(self) -> list[str]:

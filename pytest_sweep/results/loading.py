@@ -3,67 +3,95 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from pytest_sweep.errors import NoResultsError, StoreError
-from pytest_sweep.model import Trial
+from pytest_sweep.errors import StoreError
+from pytest_sweep.model import Run, Trial
 from pytest_sweep.results.grid import ResultGrid
+from pytest_sweep.results.project import results_folder
 from pytest_sweep.results.result import Result
 from pytest_sweep.results.sweeps import SessionResults, SweepResults
-from pytest_sweep.store import RunReader, find_results_dir, run_folder, run_folders
+from pytest_sweep.store import (
+    DATABASE,
+    RunReader,
+    StoredSweep,
+    StoredTrial,
+    newest_runs,
+    no_runs,
+    run_folder,
+    started,
+    who_runs,
+)
+
+RunName: TypeAlias = str | os.PathLike[str] | Run
 
 
 def load_results(
-    run: str | os.PathLike[str] | None = None,
+    run: RunName | Sequence[RunName] | None = None,
     *,
     dir: str | os.PathLike[str] | None = None,  # noqa: A002 - as in Tune
 ) -> SweepResults:
-    """Return the results of a run: of the last one, or of `run`. A run that is still going on can be read too.
+    """Return the results of a run, or of several as one.
+
+    A run that still goes on can be read too: its trials are what they are at this moment, ``RUNNING`` and ``PENDING`` among them.
 
     Args:
-        run: the name of a run (``2026-11-23_19-01-19_k3f9``), or the path of its folder; default the last run.
-        dir: the folder in which runs are; default the nearest ``sweep_results``, here or in a folder above.
+        run: the name of a run (``2026-11-23_19-01-19_k3f9``), the path of its folder, or a `Run`; default the run that began
+            last. A sequence of them is merged: of each trial, by its key, there is the newest result, which is that of the run that
+            began last among those in which the trial ended; where it ended in none, what the last run has of it. `list_runs`
+            returns all runs.
+        dir: the folder in which runs are; default that of the project: what the nearest pytest.ini, pyproject.toml, tox.ini or
+            setup.cfg, here or in a folder above, has as ``sweep_dir``, or else the nearest folder ``sweep_results``.
 
     Returns:
-        A mapping from sweep to `ResultGrid` with all trials of the run, whatever became of them.
+        A mapping from sweep to `ResultGrid` with all trials, whatever became of them. Of several runs, metric and mode of a sweep are
+        those of the newest.
 
     Raises:
         NoResultsError: there is no such folder, no run in it, or none of that name; the text says what there is.
-        SchemaError: the run was written by a newer or an older pytest-sweep.
+        SchemaError: a version of pytest-sweep wrote the run that this one cannot read.
         StoreError: the run's database cannot be read.
+
+    Example:
+        >>> load_results()["train_model"].get_best_result().config
+        >>> load_results(["2026-11-23_19-01-19_k3f9", "2026-11-24_08-30-00_1x2y"])
+        >>> load_results(list_runs())
     """
-    folder = _run_folder(run, None if dir is None else Path(dir).absolute())
-    reader = RunReader(folder)
-    results: dict[str, list[Result]] = {}
-    sweeps = reader.sweeps()
-    for trial in reader.trials():
-        results.setdefault(trial.sweep_id, []).append(Result.from_store(trial, reader))
-    grids = {
-        sweep.id: ResultGrid(results[sweep.id], sweep=sweep.id, metric=sweep.metric, mode=sweep.mode)
-        for sweep in sweeps
-    }
-    return SweepResults(grids, run=folder.name, path=folder)
+    if run is not None and not isinstance(run, (str, os.PathLike, Run)):
+        return _merged([_run_folder(each, dir) for each in run], dir)
+    folder = _run_folder(run, dir)
+    return SweepResults(_grids([folder]), run=folder.name, path=folder)
 
 
-def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]]) -> SessionResults:
-    """Return, for each trial, its newest result in any run: that of a trial which finished, whatever its outcome.
+def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own: Path | None = None) -> SessionResults:
+    """Return, for each trial, its result in this session, or else its newest in any run.
+
+    A result is that of a trial which finished, whatever its outcome.
+
+    Runs of other sessions that still go on are passed over.
 
     Args:
         results_dir: the folder in which runs are; it need not exist.
         sweeps: the trials of each sweep, by its node id. The results have their order.
+        own: the folder of the session's own run, or None.
 
     Returns:
-        A mapping that knows which results are `missing`, and has `notes` on runs that cannot be read, which are passed over.
+        A mapping that knows which results are `missing`, and has `notes` on runs that were passed over.
     """
     wanted = {trial.key for trials in sweeps.values() for trial in trials}
     found: dict[str, Result] = {}
     notes: list[str] = []
-    for folder in run_folders(results_dir):
+    for folder in _own_first(results_dir.absolute(), own):
         if not wanted:
             break
-        reader = RunReader(folder)
         try:
+            driver = None if folder == own else who_runs(folder)
+            if driver is not None:
+                notes.append(f"passed over: the run {folder.name} still goes on ({driver})")
+                continue
+            reader = RunReader(folder)
             stored = reader.trials(keys=wanted)
         except StoreError as error:
             notes.append(f"passed over: {error}")
@@ -75,6 +103,12 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]]) -> 
     return SessionResults(grids, path=results_dir, missing=missing, notes=notes)
 
 
+def _own_first(results_dir: Path, own: Path | None) -> Iterator[Path]:
+    if own is not None and (own / DATABASE).is_file():
+        yield own
+    yield from (folder for folder in newest_runs(results_dir) if folder != own)
+
+
 def _grid(sweep: str, trials: Sequence[Trial], found: Mapping[str, Result]) -> ResultGrid:
     results = [found[trial.key] for trial in trials if trial.key in found]
     if not trials:
@@ -83,14 +117,42 @@ def _grid(sweep: str, trials: Sequence[Trial], found: Mapping[str, Result]) -> R
     return ResultGrid(results, sweep=sweep, metric=trials[0].sweep.metric, mode=trials[0].sweep.mode)
 
 
-def _run_folder(run: str | os.PathLike[str] | None, results_dir: Path | None) -> Path:
-    if run is not None and (Path(run) / "run.db").is_file():
+def _merged(folders: Sequence[Path], given: str | os.PathLike[str] | None) -> SweepResults:
+    newest_first = sorted(dict.fromkeys(folders), key=lambda folder: (started(folder), folder.name), reverse=True)
+    parents = {folder.parent for folder in newest_first}
+    path = parents.pop() if len(parents) == 1 else results_folder(given)
+    return SweepResults(_grids(newest_first), run=None, path=path)
+
+
+def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
+    sweeps: dict[str, StoredSweep] = {}
+    found: dict[str, tuple[StoredTrial, RunReader]] = {}
+    for folder in newest_first:
+        reader = RunReader(folder)
+        for sweep in reader.sweeps():
+            sweeps.setdefault(sweep.id, sweep)
+        for trial in reader.trials():
+            newer = found.get(trial.key)
+            if newer is None or (trial.state.is_finished and not newer[0].state.is_finished):
+                found[trial.key] = trial, reader  # In the place of the newer one, if there is one.
+    results: dict[str, list[Result]] = {sweep: [] for sweep in sweeps}
+    for trial, reader in found.values():
+        results[trial.sweep_id].append(Result.from_store(trial, reader))
+    return {
+        sweep.id: ResultGrid(results[sweep.id], sweep=sweep.id, metric=sweep.metric, mode=sweep.mode)
+        for sweep in sweeps.values()
+    }
+
+
+def _run_folder(run: RunName | None, given: str | os.PathLike[str] | None) -> Path:
+    if isinstance(run, Run):
+        return Path(run.path)
+    if run is not None and (Path(run) / DATABASE).is_file():
         return Path(run).resolve()
-    if results_dir is None:
-        results_dir = find_results_dir(Path.cwd())
+    results_dir = results_folder(given)
     if run is not None:
         return run_folder(results_dir, os.fspath(run))
-    folders = run_folders(results_dir)
-    if not folders:
-        raise NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
-    return folders[0]
+    newest = next(newest_runs(results_dir), None)
+    if newest is None:
+        raise no_runs(results_dir)
+    return newest

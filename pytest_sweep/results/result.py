@@ -6,13 +6,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_sweep.errors import NoResultsError, SweepError
+from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import is_number
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DONE = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
 """The states of trials that finished well."""
@@ -25,6 +28,9 @@ class QueryError(SweepError, ValueError):
 @dataclass(frozen=True, eq=False)
 class Result:
     """What is stored of one trial. The names are Ray Tune's (``ray.tune.Result``) where Tune has one.
+
+    It can be copied, pickled and sent to other processes. Its histories and checkpoints are read from the folder of the run, if that
+    is there.
 
     Attributes:
         metrics: the final metrics: those of the last report, completed by what the function returned, and with Tune's
@@ -41,6 +47,10 @@ class Result:
         seed: the trial's seed.
         replicate: which of equal configurations it is, from 0.
         group: the key of the first of its replicates, which all of them share; its own where it has none.
+        started: when the last attempt began, in seconds since the epoch; None where the trial was not run.
+        finished: when it ended; None where it has not.
+        location: ``ip:pid`` of the process that ran it, or None.
+        reason: why the trial was not run, or None.
     """
 
     metrics: dict[str, Any] | None
@@ -58,6 +68,10 @@ class Result:
     group: str
     _folder: str = field(repr=False)
     _reader: RunReader = field(repr=False)
+    started: float | None = None
+    finished: float | None = None
+    location: str | None = None
+    reason: str | None = None
 
     @classmethod
     def from_store(cls, trial: StoredTrial, reader: RunReader) -> Result:
@@ -78,6 +92,10 @@ class Result:
             group=trial.group_key,
             _folder=trial.folder,
             _reader=reader,
+            started=trial.started,
+            finished=trial.finished,
+            location=trial.location,
+            reason=trial.reason,
         )
 
     @property
@@ -97,6 +115,27 @@ class Result:
             StoreError: the run's database cannot be read any more.
         """
         return self._reader.history(self.key)
+
+    @property
+    def metrics_dataframe(self) -> pd.DataFrame:
+        """The `metrics_history` as a pandas data frame: one row a report, one column a metric, nested names joined by slashes.
+
+        Without rows where the trial reported nothing. Read anew at every access.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+            StoreError: the run's database cannot be read any more.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("pandas", "pandas", "metrics_dataframe") from error
+        return pd.DataFrame([flattened(report) for report in self.metrics_history])
+
+    @property
+    def run_path(self) -> Path:
+        """The folder of the run that stores this result."""
+        return self._reader.path
 
     @property
     def attempt_history(self) -> list[StoredAttempt]:

@@ -40,11 +40,11 @@ class SweepResults(Mapping[str, ResultGrid]):
         self.path = path
 
     def __getitem__(self, sweep: str) -> ResultGrid:
-        return self._grids[self._id(sweep)]
+        return self._grids[self.id_of(sweep)]
 
     def __contains__(self, sweep: object) -> bool:
         try:
-            return isinstance(sweep, str) and bool(self._id(sweep))
+            return isinstance(sweep, str) and bool(self.id_of(sweep))
         except KeyError:
             return False
 
@@ -61,7 +61,12 @@ class SweepResults(Mapping[str, ResultGrid]):
         lines = "".join(f"\n  {grid!r}" for grid in self._grids.values())
         return f"<{type(self).__name__} of {self.path}:{lines or ' no sweeps'}>"
 
-    def _id(self, sweep: str) -> str:
+    def id_of(self, sweep: str) -> str:
+        """Return the node id of the sweep that has this name, or this node id.
+
+        Raises:
+            UnknownSweepError: none has, or more than one.
+        """
         if sweep in self._grids:
             return sweep
         named = [known for known in self._grids if _name(known) == sweep]
@@ -84,7 +89,8 @@ class SessionResults(SweepResults):
 
     Attributes:
         missing: the names of the trials without a stored result, by the node id of their sweep.
-        notes: what could not be read, one sentence a run that was passed over.
+        notes: what was passed over, one sentence a run: it cannot be read, or still goes on.
+        judged: the node ids of the sweeps whose results were looked up, in order.
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class SessionResults(SweepResults):
         super().__init__(grids, run=None, path=path)
         self.missing = {sweep: tuple(names) for sweep, names in missing.items() if names}
         self.notes = tuple(notes)
+        self.judged: dict[str, None] = {}
 
     def __getitem__(self, sweep: str) -> ResultGrid:
         return self.get_results(sweep)
@@ -108,7 +115,7 @@ class SessionResults(SweepResults):
             UnknownSweepError: no sweep of this session, or more than one, has this name.
             NoResultsError: trials have no stored result, and `partial` is False.
         """
-        found = self._id(sweep)
+        found = self.id_of(sweep)
         missing = self.missing.get(found, ())
         if missing and not partial:
             count = len(self._grids[found]) + len(missing)
@@ -117,6 +124,7 @@ class SessionResults(SweepResults):
                 f"{len(missing)} of {count} trials of {_name(found)} have no stored result ({names}): run them with"
                 f" pytest --sweep, or take what there is with sweep_results.get_results({sweep!r}, partial=True)"
             )
+        self.judged[found] = None
         return self._grids[found]
 
 

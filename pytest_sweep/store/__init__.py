@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_sweep.store.database import NotBegunError, snapshot
-    from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, origins, outcomes, starts
-    from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir, run_folder, run_folders
-    from pytest_sweep.store.provenance import git_state, package_versions
+    from pytest_sweep.store.database import NotBegunError, peek, snapshot
+    from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, made_in, origins, outcomes, starts
+    from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
+    from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started
+    from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
     from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
-    from pytest_sweep.store.running import who_runs
+    from pytest_sweep.store.running import is_running, who_runs
     from pytest_sweep.store.schema import SCHEMA_VERSION
     from pytest_sweep.store.writer import RunStore
 
@@ -32,14 +33,21 @@ __all__ = [
     "ends",
     "find_results_dir",
     "git_state",
+    "is_running",
     "last_run",
+    "made_in",
+    "newest_runs",
+    "no_runs",
     "origins",
     "outcomes",
     "package_versions",
+    "peek",
     "run_folder",
     "run_folders",
     "snapshot",
+    "started",
     "starts",
+    "version_changes",
     "who_runs",
 ]
 
@@ -57,16 +65,23 @@ _HOMES = {
     "StoredTrial": "records",
     "begin_run": "folders",
     "ends": "earlier",
+    "is_running": "running",
+    "made_in": "earlier",
+    "newest_runs": "order",
+    "no_runs": "order",
     "find_results_dir": "folders",
     "git_state": "provenance",
     "last_run": "earlier",
     "origins": "earlier",
     "outcomes": "earlier",
     "package_versions": "provenance",
-    "run_folder": "folders",
-    "run_folders": "folders",
+    "peek": "database",
+    "run_folder": "order",
+    "run_folders": "order",
     "snapshot": "database",
+    "started": "order",
     "starts": "earlier",
+    "version_changes": "provenance",
     "who_runs": "running",
 }
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -183,35 +184,47 @@ def _file(connection: sqlite3.Connection) -> str:
     return str(file)
 
 
-def _own_connection(path: Path) -> sqlite3.Connection:
-    """Open the database at `path` itself, to read only, if its schema is one that can be read."""
+def peek(path: Path) -> dict[str, Any]:
+    """Return the columns of the row ``run``, as they are stored, whatever version wrote it; nothing where that is not possible."""
+    try:
+        with closing(_own_connection(path, any_version=True)) as connection:
+            found = connection.execute("SELECT * FROM run")
+            return dict(zip([name for name, *_ in found.description], found.fetchone() or (), strict=False))
+    except (StoreError, sqlite3.Error):
+        return {}
+
+
+def _own_connection(path: Path, any_version: bool = False) -> sqlite3.Connection:
+    """Open the database at `path` itself, to read only, if its schema is one that can be read, or `any_version` may be."""
     if not path.is_file():
         raise StoreError(f"there is no results database {path}")
     with reporting_errors(path, "read"):
         try:
-            return _checked(path, "mode=ro")
+            return _checked(path, "mode=ro", any_version)
         except sqlite3.OperationalError:
             if path.with_name(f"{path.name}-journal").exists():
                 # A writer without WAL was killed: what it left half done is rolled back, which takes write access. What a
                 # newer version left is not ours to touch, so that its version is looked at before.
+                if any_version:
+                    return _checked(path, "immutable=1", any_version)
                 _checked(path, "immutable=1").close()
                 connection = _checked(path, "mode=rw")
                 connection.execute("PRAGMA query_only=ON")
                 return connection
             if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
                 # Write-ahead logging wants files beside the database; on read-only media nobody writes.
-                return _checked(path, "immutable=1")
+                return _checked(path, "immutable=1", any_version)
             raise
 
 
-def _checked(path: Path, how: str) -> sqlite3.Connection:
+def _checked(path: Path, how: str, any_version: bool = False) -> sqlite3.Connection:
     """Open the database unless its version cannot be read or it is none of ours. Never by `open()`: closing would drop SQLite's locks."""
     connection = _connect(path, how)
     try:
         version = _version(connection)
         if version == 0:
             raise NotBegunError(path, "is not a results database")
-        if not OLDEST <= version <= SCHEMA_VERSION:
+        if not any_version and not OLDEST <= version <= SCHEMA_VERSION:
             raise SchemaError(_other_version(path, version))
     except BaseException:
         connection.close()

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from pytest_sweep.errors import NoResultsError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import TrialFinished
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
 from pytest_sweep.store.database import NotBegunError
-from pytest_sweep.store.folders import DATABASE, run_folders
+from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.order import newest_runs, no_runs
 from pytest_sweep.store.reader import RunReader, listed
 from pytest_sweep.store.records import StoredRun
 from pytest_sweep.store.running import who_runs
@@ -76,7 +76,7 @@ def last_run(results_dir: Path) -> Path:
         NoResultsError: there is none.
         SchemaError, StoreError: its database cannot be read.
     """
-    for folder in run_folders(results_dir):
+    for folder in newest_runs(results_dir):
         try:
             RunReader(folder).run()
         except NotBegunError:
@@ -84,7 +84,7 @@ def last_run(results_dir: Path) -> Path:
             if who_runs(folder) is None:
                 continue
         return folder
-    raise NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
+    raise no_runs(results_dir)
 
 
 def origins(folder: Path) -> Iterator[tuple[Path, StoredRun]]:
@@ -130,6 +130,29 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
         )
         for key, state, attempts, seed, has_reason, finished, code_id in rows
     ]
+
+
+def made_in(folder: Path, keys: Collection[str]) -> dict[str, Path]:
+    """Return in which run each of these trials of the run in `folder` was made, by key: `folder` itself, or where it was taken from.
+
+    The folder of a run that was deleted since is returned, too.
+
+    Raises:
+        SchemaError, StoreError: a database cannot be read.
+    """
+    its, began = schema.trial.c, select(schema.run.c.started).scalar_subquery()
+    # A failure may have been taken, or be that of an attempt of this run.
+    is_taken = (its.state == TrialState.CACHED) | ((its.state == TrialState.ERROR) & (its.started < began))
+    query = select(its.key, its.taken_from).where(its.key.in_(listed(keys)), its.taken_from.is_not(None), is_taken)
+    with RunReader(folder).reading() as connection:
+        taken: defaultdict[Path, list[str]] = defaultdict(list)
+        for key, run in connection.execute(query):
+            taken[folder.parent / run].append(key)
+    found = dict.fromkeys(keys, folder)
+    for earlier, theirs in taken.items():
+        # A run goes on from an older one only: this ends.
+        found |= made_in(earlier, theirs) if (earlier / DATABASE).is_file() else dict.fromkeys(theirs, earlier)
+    return found
 
 
 def ends(folder: Path, keys: Collection[str]) -> list[TrialFinished]:

@@ -1,4 +1,4 @@
-"""Where runs live: the results folder, and a folder a run in it. Knows nothing of what is in a database."""
+"""Where runs live: the folder for results, and a folder a run in it. Knows nothing of what is in a database."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def begin_run(results_dir: Path, *, seed: int, command: str, executor: str, now:
     """
     started = clock.wall() if now is None else now
     folder = make_run_folder(results_dir.absolute(), started)
-    return Run(folder.name, str(folder), seed, command, started, executor)
+    return Run(folder.name, str(folder), seed, command, started, executor, is_running=True)
 
 
 def make_run_folder(results_dir: Path, now: float) -> Path:
-    """Make a folder for a run that begins at `now`, named ``2026-11-23_19-01-19_k3f9``, and return it.
+    """Make a folder for a run that begins at `now`, named ``2026-11-23_19-01-19_k3f9`` (in UTC), and return it.
 
     `results_dir` is made where it is absent, and then ignores itself in git. Two runs that begin at once get two folders.
 
@@ -65,33 +65,6 @@ def make_run_folder(results_dir: Path, now: float) -> Path:
         ) from error
 
 
-def run_folders(results_dir: Path) -> list[Path]:
-    """Return the folders of runs in `results_dir`, newest first; none where it does not exist."""
-    try:
-        found = [folder for folder in results_dir.iterdir() if (folder / DATABASE).is_file()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(found, key=lambda folder: folder.name, reverse=True)
-
-
-def run_folder(results_dir: Path, run: str) -> Path:
-    """Return the folder of a run, by its name in `results_dir` or by its path.
-
-    Raises:
-        NoResultsError: there is no such run; the text says what there is.
-    """
-    if (Path(run) / DATABASE).is_file():
-        return Path(run).resolve()
-    folders = run_folders(results_dir)
-    if not folders:
-        raise NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
-    for folder in folders:
-        if folder.name == run:
-            return folder
-    names = ", ".join(folder.name for folder in folders[:5]) + (", ..." if len(folders) > 5 else "")
-    raise NoResultsError(f"there is no run {run!r} in {results_dir}: the newest are {names}")
-
-
 def run_name(folder: Path, results_dir: Path) -> str:
     """Return by what a run in `folder` is found from `results_dir`: its name there, or its path."""
     return folder.name if folder.parent == results_dir else str(folder)
@@ -114,8 +87,8 @@ def find_results_dir(start: Path) -> Path:
 
 
 def _new_name(results_dir: Path, now: float) -> str:
-    """Return a name that sorts after those of the same second, so that the newest run is the last by name."""
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(now))
+    """Return a name that sorts after those of the same second, so that a list of files shows runs in their order."""
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.gmtime(now))
     taken = [_number(path.name[_STAMP_LENGTH + 1 :]) for path in results_dir.glob(f"{stamp}_????")]
     lowest = max(taken, default=-1) + 1
     if lowest == _SUFFIXES:

@@ -13,6 +13,7 @@ from pytest_sweep.store.schema import SCHEMA_VERSION
 
 STEPS: Mapping[int, Sequence[str]] = {
     4: (
+        "ALTER TABLE run ADD COLUMN driver TEXT",
         "ALTER TABLE trial ADD COLUMN params TEXT",
         "ALTER TABLE sweep ADD COLUMN average_over TEXT",
         # Sources were in the rows themselves.

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
-from importlib import metadata
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-_PACKAGES = ("pytest-sweep", "pytest", "ray", "sqlalchemy", "numpy", "torch", "scikit-learn", "jax", "pandas")
+_MOST_IN_0_1_0 = 11
+"""How many versions 0.1.0 stored at the most: those of Python, of the platform and of nine packages."""
+
+_DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(-py[\d.]+)?\.(dist|egg)-info")
 _GIT_SECONDS = 5.0
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of Python, of the platform and of those packages that results depend on, where installed."""
-    named = {"python": platform.python_version(), "platform": platform.platform()}
-    found = {package: _version(package) for package in _PACKAGES}
-    return named | {package: version for package, version in found.items() if version is not None}
+    """Return the versions of ``python``, of the ``platform`` and of all installed packages, by their normalized names.
+
+    Where a package is installed twice, the one that Python would import counts.
+    """
+    found: dict[str, str] = {}
+    for folder in dict.fromkeys(sys.path):
+        for name, version in _installed_in(folder):
+            found.setdefault(name, version)
+    return {"python": platform.python_version(), "platform": platform.platform()} | dict(sorted(found.items()))
+
+
+def version_changes(earlier: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return what differs between the versions of two runs, a few words each: ``numpy 1.26.0, now 2.0.1``."""
+    changes = []
+    knows_all = len(earlier) > _MOST_IN_0_1_0
+    for name in sorted(earlier.keys() | now.keys()):
+        then, today = earlier.get(name), now.get(name)
+        if then == today or (then is None and not knows_all):
+            continue
+        changes.append(f"{name} {then or 'not installed'}, now {today or 'not installed'}")
+    return changes
 
 
 def git_state(folder: Path) -> tuple[str, bool] | None:
@@ -30,11 +52,16 @@ def git_state(folder: Path) -> tuple[str, bool] | None:
     return commit, bool(changes)
 
 
-def _version(package: str) -> str | None:
+def _installed_in(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield names and versions from the names of files, which the standard for wheels lays down: reading each takes 100 times as long."""
     try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+        names = [path.name for path in Path(folder or ".").iterdir()]
+    except OSError:  # It is none, or an archive.
+        return
+    for name in names:
+        match = _DISTRIBUTION.fullmatch(name) if name.endswith("-info") else None
+        if match is not None:
+            yield re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"]
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

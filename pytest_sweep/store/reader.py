@@ -39,6 +39,10 @@ class RunReader:
         self._database = path / DATABASE
         self._engine = reading_engine(self._database)
 
+    def __reduce__(self) -> tuple[type[RunReader], tuple[Path]]:
+        """Travel as the path of the run: in another process, and after a copy, it is opened there."""
+        return RunReader, (self.path,)
+
     def run(self) -> StoredRun:
         """Return what is known of the run itself."""
         with self.reading() as connection:

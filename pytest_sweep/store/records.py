@@ -21,10 +21,11 @@ class StoredRun:
         started: seconds since the epoch.
         finished: seconds since the epoch; None while it runs, and for ever where it was killed.
         exit_status: pytest's exit status; None likewise.
-        versions: of Python and of the packages that matter.
+        versions: of Python, of the platform and of all installed packages; in runs of 0.1.0 of nine packages that matter.
         git_commit: the commit at rootdir, or None.
         git_dirty: whether tracked files differed from it, or None.
         resumed_from: the run that it went on from: its name, or its folder where that is elsewhere; or None.
+        driver: the process that runs it, as `this_driver` names it; None in runs of 0.1.0.
     """
 
     name: str
@@ -39,6 +40,7 @@ class StoredRun:
     git_commit: str | None
     git_dirty: bool | None
     resumed_from: str | None = None
+    driver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,10 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         try:
             self._file: int | None = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-            os.write(self._file, f"process {os.getpid()} on {platform.node()}, since {since}".encode())
+            os.write(self._file, f"process {this_driver()}, since {since}".encode())
         except OSError as error:
             raise StoreError(f"results cannot be written to {folder}: {error.strerror or error}") from error
         if sys.platform != "win32":
@@ -50,10 +50,30 @@ class RunLock:
             self._file = None
 
 
-def who_runs(folder: Path) -> str | None:
-    """Return who drives the run in `folder`: ``process 4711 on host, since 2026-11-23 20:30:21``; None where it has ended or died.
+def this_driver() -> str:
+    """Return what tells this process from those that drive other runs: ``4711 on host``."""
+    return f"{os.getpid()} on {platform.node()}"
 
-    Not to be asked by the process that drives it, which would lose its lock.
+
+def is_running(folder: Path, driver: str | None) -> bool:
+    """Say whether the run in `folder` goes on; this process may be the one that drives it.
+
+    Args:
+        folder: the run's folder.
+        driver: the process that has begun it, as `this_driver` named it, or None.
+
+    Raises:
+        StoreError: the folder cannot be read.
+    """
+    if driver == this_driver():
+        return (folder / FILE).exists()
+    return who_runs(folder) is not None
+
+
+def who_runs(folder: Path) -> str | None:
+    """Return who drives the run in `folder`: ``process 4711 on host, since 2026-11-23 20:30:21 UTC``; None where it has ended or died.
+
+    Not to be asked by the process that drives it, which would lose its lock; `is_running` may be.
 
     Raises:
         StoreError: the folder cannot be read.

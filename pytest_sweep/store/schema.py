@@ -96,6 +96,8 @@ run = Table(
     Column("git_dirty", Boolean),
     # The name of a run in the same folder for results, or a path.
     Column("resumed_from", FreeText),
+    # Who runs it: `4711 on host`.
+    Column("driver", FreeText),
 )
 
 # What made results, once for all that share it.

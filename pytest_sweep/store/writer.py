@@ -21,7 +21,7 @@ from pytest_sweep.store import schema
 from pytest_sweep.store.copying import copy_trials
 from pytest_sweep.store.database import close_database, create_database, reporting_errors
 from pytest_sweep.store.folders import DATABASE, begin_run, run_name
-from pytest_sweep.store.running import RunLock
+from pytest_sweep.store.running import RunLock, this_driver
 from pytest_sweep.store.writes import Batch, Row
 
 _CHUNK = 1000
@@ -121,6 +121,7 @@ class RunStore:
             "git_commit": commit,
             "git_dirty": dirty,
             "resumed_from": None if resumed_from is None else run_name(resumed_from, folder.parent),
+            "driver": this_driver(),
         }
         with reporting_errors(store._database, "written"), store._connection.begin():
             store._connection.execute(insert(schema.run), row)

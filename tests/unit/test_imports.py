@@ -81,6 +81,7 @@ INSIDE_FUNCTIONS = {
     "executors/ray/conductor.py": "importing Ray takes a second or two: done in the conductor's thread, while pytest collects",
     "executors/ray/code/visibility.py": "called in the conductor's thread, which has imported Ray",
     "results/grid.py": "pandas is an extra",
+    "results/result.py": "pandas is an extra",
     "wire/threads.py": "threadpoolctl may not be installed, and is needed only where numpy came first",
     "space/strategies.py": "hypothesis is an extra",
 }

@@ -69,11 +69,17 @@ class SweepCollector:
         self._packer = ParameterPacker()
         self._space: _Space | None = None
         self._collected: dict[str, dict[str, Trial]] = defaultdict(dict)
+        self._first_items: dict[str, pytest.Item] = {}
 
     @property
     def collected(self) -> Mapping[str, list[Trial]]:
         """The trials of each sweep, by its node id: all that were collected, also those that are deselected later."""
         return {sweep: list(trials.values()) for sweep, trials in self._collected.items()}
+
+    @property
+    def first_items(self) -> list[pytest.Item]:
+        """The first item of each sweep, also where it is deselected later: it shows the sweep's code and fixtures."""
+        return list(self._first_items.values())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(
@@ -122,6 +128,8 @@ class SweepCollector:
             self._space = _Space(definition, expansion)
             items = generate_items(collector, name, function)
             self._collected[sweep.id] |= {trial.key: trial for trial in self._trials(items, sweep, definition)}
+            if items:
+                self._first_items.setdefault(sweep.id, items[0])
         except SweepError as error:
             raise collector.CollectError(f"sweep {name} in {collector.nodeid}: {error}") from error
         finally:

@@ -17,7 +17,7 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
 from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, partly_known
 from pytest_sweep.plugin.session.plan import Plan
-from pytest_sweep.store import Outcome, last_run, origins, outcomes, run_folder, run_folders, who_runs
+from pytest_sweep.store import Outcome, last_run, newest_runs, origins, outcomes, run_folder, who_runs
 
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
 
@@ -102,10 +102,14 @@ class Resumption:
     def _take_cached(self, plan: Plan, trials: Sequence[Trial]) -> None:
         wanted = {trial.key: trial for trial in trials}
         told = CacheComparison(plan.sources, trials)
-        for folder in run_folders(self._options.results_dir):
+        for folder in newest_runs(self._options.results_dir):
             if not wanted:
                 break
             try:
+                driver = who_runs(folder)
+                if driver is not None:
+                    plan.warnings.append(f"cache: passed over: the run {folder.name} still goes on ({driver})")
+                    continue
                 found = outcomes(folder, wanted)
             except StoreError as error:
                 plan.warnings.append(f"cache: passed over: {error}")

@@ -22,9 +22,9 @@ from pytest_sweep.plugin.session.freezing import Freezer
 from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.plugin.session.trials import TrialPhase
-from pytest_sweep.plugin.show.warned import warn
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
+    from pytest_sweep.plugin.session.judging import JudgedResults
     from pytest_sweep.plugin.session.resuming import Resumption
     from pytest_sweep.results import SessionResults
 
@@ -68,11 +68,12 @@ class SweepRun:
         self._interrupts = interrupts
         self._phase: TrialPhase | None = None
         self._judging = False
+        self._judged: JudgedResults | None = None
         self._has_ended = False
 
     def session_results(self) -> SessionResults:
-        """Return the newest stored results of all collected trials, for the fixture ``sweep_results``."""
-        from pytest_sweep.results import newest_results
+        """Return the newest stored results of all collected trials, for the fixture ``sweep_results``: this session's, where it has any."""
+        from pytest_sweep.plugin.session.judging import judged_results
 
         if not self._judging:
             pytest.fail(
@@ -80,10 +81,9 @@ class SweepRun:
                 "the test names, so that the test runs after them",
                 pytrace=False,
             )
-        results = newest_results(self._options.results_dir, self.collector.collected)
-        for note in results.notes:
-            warn(self._config, note, when="runtest", place=results.path)
-        return results
+        own = None if self._phase is None else self._phase.folder
+        self._judged = judged_results(self._config, self._options, self.collector, own)
+        return self._judged.results
 
     # A wrapper of the old style, because one of the new stands in the traceback of every fixture that fails.
     @pytest.hookimpl(hookwrapper=True)
@@ -166,8 +166,12 @@ class SweepRun:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show what came out of the trials, unless ``--no-summary`` is given, with which older versions of pytest do not ask."""
-        if self._phase is not None and not self._config.getoption("no_summary", False):
+        if self._config.getoption("no_summary", False):
+            return
+        if self._phase is not None:
             self._phase.write_summary(terminalreporter)
+        if self._judged is not None:
+            self._judged.write(terminalreporter, has_title=self._phase is not None)
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
     def pytest_sessionfinish_first(self) -> None:

@@ -101,6 +101,11 @@ class TrialPhase:
             self._loop = Loop(executor, self._audience, policy, self._tasks.make)
             self._executor.open(self._spec(), self._items)
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return Path(self._run.path)
+
     def run(self, session: pytest.Session) -> None:
         """Run the trials to their ends.
 
