@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pytest_sweep.model import Trial
 from pytest_sweep.model.source import Source
@@ -46,7 +47,7 @@ class OtherCode:
         for sweep, count in self._counts.items():
             changes = list(self._found[sweep])
             results, were = ("cached result", "was") if count == 1 else ("cached results", "were")
-            why = _listed(changes)
+            why = listed(changes)
             verb = f"{were} made by other code" if not why.endswith("known") else f"{were} perhaps made by other code"
             yield f"{count} {results} of {self._names[sweep]} {verb}: {why}"
 
@@ -92,7 +93,7 @@ class CacheComparison:
         changes = self._told.changes(trial.sweep.id, outcome)
         if not changes and outcome.seed == trial.seed:
             return False
-        reason = f"run, because {_listed(changes)} since" if changes else "run, with another seed than in"
+        reason = f"run, because {listed(changes)} since" if changes else "run, with another seed than in"
         self._reasons.setdefault(trial.key, (reason, outcome))
         return True
 
@@ -104,17 +105,19 @@ class CacheComparison:
             what = "was skipped" if outcome.was_skipped else "failed"
             self._reasons[trial.key] = f"run, which {what} in", outcome
 
-    def lines(self, *, now: float, verbose: bool = False) -> list[str]:
+    def lines(self, made_in: Mapping[str, Path], *, now: float, verbose: bool = False) -> list[str]:
         """Return what is said of it: a line for each run that results are taken from, and for each reason that others are not.
 
         Args:
+            made_in: the folders of the runs that have made what is taken, by the trials' keys.
             now: the time, in seconds since the epoch.
             verbose: whether it is said, too, what was compared.
         """
         groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
         for trial in self._trials:
             fate, outcome = self._fate(trial)
-            groups[fate, outcome.folder.name if outcome is not None else ""].add(trial, outcome)
+            folder = None if outcome is None else made_in.get(trial.key, outcome.folder)
+            groups[fate, "" if folder is None else folder.name].add(trial, outcome)
         total = f"{len(self._trials)} {'trial' if len(self._trials) == 1 else 'trials'}"
         lines = [
             f"cache: {group.names.total()} of {total} {fate}{group.words(run, now)}: {_counts(group.names)}"
@@ -150,7 +153,8 @@ def partly_known(trials: Iterable[Trial]) -> Iterator[str]:
         )
 
 
-def _listed(changes: Sequence[str]) -> str:
+def listed(changes: Sequence[str]) -> str:
+    """Return the first changes, and how many more there are."""
     more = [f"and {len(changes) - _MOST_CHANGES} more"] if len(changes) > _MOST_CHANGES else []
     return ", ".join([*changes[:_MOST_CHANGES], *more])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
 from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, partly_known
 from pytest_sweep.plugin.session.plan import Plan
-from pytest_sweep.store import Outcome, last_run, newest_runs, origins, outcomes, run_folder, who_runs
+from pytest_sweep.store import Outcome, last_run, made_in, newest_runs, origins, outcomes, run_folder, who_runs
 
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
 
@@ -124,8 +125,16 @@ class Resumption:
                 if is_taken:
                     plan.taken[outcome.key] = outcome
                 told.note(trial, outcome, is_taken=is_taken)
-        plan.notes += told.lines(now=clock.wall(), verbose=self._verbosity > 0)
+        plan.notes += told.lines(_makers(plan.taken), now=clock.wall(), verbose=self._verbosity > 0)
         plan.warnings += told.partly_known()
+
+
+def _makers(taken: Mapping[str, Outcome]) -> dict[str, Path]:
+    """Return the folders of the runs that have made what is taken, by the trials' keys: not of those that have taken it themselves."""
+    keys: defaultdict[Path, list[str]] = defaultdict(list)
+    for key, outcome in taken.items():
+        keys[outcome.folder].append(key)
+    return {key: folder for stored in keys for key, folder in made_in(stored, keys[stored]).items()}
 
 
 def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) -> tuple[SweepOptions, Resumption]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -82,7 +83,7 @@ class SweepRun:
                 pytrace=False,
             )
         own = None if self._phase is None else self._phase.folder
-        self._judged = judged_results(self._config, self._options, self.collector, own)
+        self._judged = judged_results(self._config, self._options, self.collector, own, self._reader)
         return self._judged.results
 
     # A wrapper of the old style, because one of the new stands in the traceback of every fixture that fails.
@@ -212,9 +213,14 @@ class SweepRun:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
             raise_if_ended(session)
 
+    @cached_property
+    def _reader(self) -> SourceReader:
+        """Reads the code of sweeps, each file once; made when the files are collected."""
+        return SourceReader(self._config)
+
     def _decide(self, items: Sequence[pytest.Item]) -> Plan:
         """Decide what is taken from earlier runs, say so, and begin to start the executor if something is left to run."""
-        reader = SourceReader(self._config)
+        reader = self._reader
         sources = reader.sources(items)
         if self._resumption is None:
             return Plan(sources, known=reader.known())
