@@ -81,3 +81,57 @@ class Caching(Executor):
         assert its.says in "\n".join(line for line in lines if " run, " in line), lines
         if not its.runs:
             assert len(lines) == 1, lines
+
+    def test_an_edit_while_it_runs(self, project: Project) -> None:
+        """A result is that of the files as its trial has imported them, not as they were when the session began."""
+        project.write("VALUE = 1\n", "lazy_one.py")
+        project.write("""
+            from pathlib import Path
+
+            @sweep(grid={"n": [1, 2]})
+            def train(n):
+                (Path(__file__).parent / "lazy_one.py").write_text("VALUE = 2222\\n")
+                import lazy_one
+                return {"x": lazy_one.VALUE}
+        """)
+        assert self.run(project).status == 0
+        assert self.cached(project).states() == ["CACHED", "CACHED"]
+        project.write("VALUE = 1\n", "lazy_one.py")
+        done = self.cached(project)
+        assert done.states() == ["TERMINATED", "TERMINATED"]
+        assert "run, because lazy_one.py has changed since" in done.text
+
+    def test_a_fixture_that_another_trial_has_built(self, project: Project) -> None:
+        """What a fixture of wide scope has asked for counts for each trial that uses it, not only for the one that has built it."""
+        conftest = """
+            import importlib
+
+            @pytest.fixture(scope="session")
+            def wide(request):
+                name = "lazy_two"
+                return request.getfixturevalue("dyn") + importlib.import_module(name).VALUE
+
+            @pytest.fixture(scope="session")
+            def dyn():
+                return 1
+        """
+        project.write("VALUE = 1\n", "lazy_two.py")
+        project.write(conftest, "conftest.py")
+        project.write("""
+            @sweep(grid={"n": [1, 2]})
+            def train(n, wide): ...
+
+            @sweep(grid={"n": [1]})
+            def other(n): ...
+        """)
+        assert self.run(project).status == 0
+        for name, text, says in (
+            ("lazy_two.py", "VALUE = 2\n", "lazy_two.py has changed"),
+            ("conftest.py", conftest.replace("return 1", "return 2"), "fixture dyn in conftest.py"),
+        ):
+            assert self.cached(project).states() == ["CACHED", "CACHED"]
+            project.write(text, name)
+            done = self.cached(project)
+            assert says in done.text
+            assert done.states() == ["TERMINATED", "TERMINATED"]
+            assert done.states("other") == ["CACHED"]
