@@ -71,16 +71,45 @@ class Caching(Executor):
         its = EDITS[name]
         its.apply(ran.path, monkeypatch)
         done = self.cached(ran)
-        run = {
-            sweep.rpartition("::")[2]
-            for sweep, grid in done.all().items()
-            if {str(result.state) for result in grid} != {"CACHED"}
-        }
-        assert run == its.runs, done.text
+        assert done.run_again == its.runs, done.text
         lines = [line for line in done.lines if line.startswith("cache: ")]
         assert its.says in "\n".join(line for line in lines if " run, " in line), lines
         if not its.runs:
             assert len(lines) == 1, lines
+
+    def test_an_inherited_sweep(self, project: Project) -> None:
+        """A sweep that a class inherits is made of its own file, the file that it inherits from, and what fixtures and helpers say."""
+        project.write(
+            "class Base:\n    @sweep(grid={'a': [1]})\n    def train(self, a):\n        return {'x': a * self.factor}\n",
+            "base.py",
+        )
+        project.write("FACTOR = 100\n", "helper.py")
+        project.write("@pytest.fixture\ndef dyn():\n    return 100\n", "conftest.py")
+        project.write("from base import Base\nclass TestA(Base):\n    factor = 100\n", "test_inherited.py")
+        project.write("""
+            import helper
+
+            @sweep(grid={"a": [1]})
+            def with_helper(a):
+                return {"x": a * helper.FACTOR}
+
+            @sweep(grid={"a": [1]})
+            def with_dyn(a, request):
+                return {"x": request.getfixturevalue("dyn")}
+        """)
+        assert self.run(project).status == 0
+        for name, old, new, runs, says in (
+            ("test_inherited.py", "100", "200", {"train"}, "test_inherited.py has changed since"),
+            ("base.py", "a * self", "a + self", {"train"}, "TestA::train has changed, base.py has changed since"),
+            ("helper.py", "100", "200", {"with_helper", "with_dyn"}, "helper.py has changed since"),
+            ("conftest.py", "100", "200", {"with_dyn"}, "the fixture dyn in conftest.py has changed since"),
+            ("helper.py", "200", "300", {"with_helper", "with_dyn"}, "helper.py has changed since"),
+        ):
+            path = project.path / name
+            path.write_text(path.read_text().replace(old, new))
+            done = self.cached(project)
+            assert done.run_again == runs
+            assert says in done.text, done.text
 
     def test_an_edit_while_it_runs(self, project: Project) -> None:
         """A result is that of the files as its trial has imported them, not as they were when the session began."""

@@ -123,7 +123,7 @@ class TestChanges:
         """It is said in words: function, module, files, fixtures and packages."""
         many: dict[str, str | None] = {f"f{number:02}": "x" for number in range(12)}
         assert source().compared(SWEEP) == "function, module test_models.py, fixture data, Python 3.11.7"
-        text = source(packages=None, **many).compared(SWEEP)
+        text = replace(source(), files={f"{name}.py": digest for name, digest in many.items()}).compared(SWEEP)
         assert text.startswith("function, module test_models.py, files f00.py, f01.py,")
         assert "f07.py, and 4 more, fixture data" in text
 
