@@ -81,10 +81,13 @@ def read_code(path: str) -> CodeFile | None:
         return None
     stamp = Stamp(status.st_mtime_ns, status.st_size)
     try:
-        tree = ast.parse(content)
+        return _parsed(ast.parse(content), stamp)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         digest = digest_of(content.hex())
         return CodeFile(digest, REST + digest, {}, Names(), stamp)
+
+
+def _parsed(tree: ast.Module, stamp: Stamp) -> CodeFile:
     functions = _without_spaces(tree)
     parts = [(isinstance(node, Function) and _is_fixture(node), ast.dump(node)) for node in tree.body]
     return CodeFile(

@@ -11,8 +11,8 @@ _IMPORT_MODULE = "import_module"
 _BY_NAME = frozenset({"__import__", _IMPORT_MODULE, "importorskip", "locate", "resolve_name", "run_module"})
 """Functions whose first argument is the name of a module."""
 
-_UNKNOWN = frozenset({"entry_points", "exec", "iter_modules", "run_path", "spec_from_file_location", "walk_packages"})
-"""Functions that import, or run, what only they know."""
+_UNKNOWN = frozenset({"entry_points", "iter_modules", "run_path", "spec_from_file_location", "walk_packages"})
+"""Functions that import, or run, what only they know; ``exec`` is one, too, if it is no method."""
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[A-Za-z_][\w.]*)?")
 
@@ -81,7 +81,7 @@ def names_in(tree: ast.AST) -> Names:
 def _called(call: ast.Call) -> list[Import] | None:
     """Return what a call imports: None where it imports nothing, and an empty list where nobody knows what."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if name in _UNKNOWN:
+    if name in _UNKNOWN or (name == "exec" and isinstance(call.func, ast.Name)):
         return []
     if name not in _BY_NAME:
         return None

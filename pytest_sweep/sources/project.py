@@ -29,25 +29,33 @@ class Project:
         self.root = os.path.realpath(root)
         # A rootdir may itself be inside of what is installed: pytest --pyargs.
         self._foreign = tuple(folder for folder in _foreign_folders() if not _is_within(self.root, folder))
-        self._keys: dict[str, str | None] = {}
+        self._folders: dict[str, tuple[str, bool]] = {}
 
     def key(self, path: str) -> str | None:
         """Return the key of a file; None where it does not belong to the project."""
-        if path not in self._keys:
-            real = os.path.realpath(path)
-            self._keys[path] = self.key_of_any(real) if self._is_own(real) else None
-        return self._keys[path]
+        folder, name = os.path.split(path)
+        key, is_own = self._folder(folder)
+        return f"{key}{name}" if is_own else None
 
     def key_of_any(self, path: str) -> str:
         """Return the key that a file has, or would have if it belonged to the project."""
-        try:
-            return Path(os.path.relpath(os.path.realpath(path), self.root)).as_posix()
-        except ValueError:  # On another drive of Windows.
-            return Path(path).as_posix()
+        folder, name = os.path.split(path)
+        return f"{self._folder(folder)[0]}{name}"
 
     def path(self, key: str) -> str:
         """Return the path of the file with this key."""
         return os.path.normpath(os.path.join(self.root, key))  # noqa: PTH118 - as text, like the paths that it is compared with
+
+    def _folder(self, folder: str) -> tuple[str, bool]:
+        """Return how the keys of the files in a folder begin, and whether they are the project's; of thousands of modules few are."""
+        if folder not in self._folders:
+            real = os.path.realpath(folder)
+            try:
+                key = Path(os.path.relpath(real, self.root)).as_posix()
+            except ValueError:  # On another drive of Windows.
+                key = Path(real).as_posix()
+            self._folders[folder] = ("" if key == "." else f"{key}/", self._is_own(real))
+        return self._folders[folder]
 
     def _is_own(self, path: str) -> bool:
         inside = _is_within(path, self.root)

@@ -9,6 +9,8 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,12 @@ class TestFiles:
         assert one != two
         assert files.digest(str(tmp_path / "absent.py")) is None
 
+    def test_what_is_too_deep(self, tmp_path: Path) -> None:
+        """A file that is nested too deeply to be taken apart goes by its bytes."""
+        texts = ["x = " + "-" * count + "1" for count in (5000, 5001)]
+        one, two = (code(tmp_path / "a.py", text) for text in texts)
+        assert one.whole != two.whole
+
 
 class TestNames:
     @pytest.mark.parametrize(
@@ -131,6 +139,7 @@ class TestNames:
             ("runpy.run_path(path)", True),
             ("sys.modules[name]", True),
             ("torch.load(path)", False),
+            ("application.exec(path)", False),
         ],
     )
     def test_what_nobody_knows(self, text: str, by_name: bool) -> None:
@@ -199,6 +208,24 @@ class TestGraph:
         files, used = GRAPHS[text]
         assert closure(root, {"begin.py": text, **files}).files.keys() - {"begin.py"} == used
         assert not any(name.startswith("zz") for name in set(sys.modules) - before)
+
+    def test_an_editable_install(self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Editable installs bring finders of their own, which know where the files are."""
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src" / "zz_editable.py").write_text("import zz_a")
+
+        class Finder:
+            """As setuptools writes them."""
+
+            @staticmethod
+            def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+                """Know one module."""
+                file = tmp_path / "src" / f"{name}.py"
+                return spec_from_file_location(name, file) if name == "zz_editable" else None
+
+        monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+        found = closure(root, {"begin.py": "import zz_editable", "zz_a.py": ""})
+        assert set(found.files) == {"begin.py", "../src/zz_editable.py", "zz_a.py"}
 
     def test_packages(self, root: Path) -> None:
         """What is installed goes by its version, and the standard library and this plugin by none."""

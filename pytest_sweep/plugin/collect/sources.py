@@ -145,7 +145,7 @@ class _Today:
 
 def _modules(plugins: Iterable[object]) -> Iterator[Module]:
     """Yield the modules that plugins are, or are defined in."""
-    names = {type(plugin).__module__ for plugin in plugins if not isinstance(plugin, ModuleType)}
+    names = {str(type(plugin).__module__) for plugin in plugins if not isinstance(plugin, ModuleType)}
     loaded = [plugin for plugin in plugins if isinstance(plugin, ModuleType)]
     loaded += [module for name in sorted(names) if isinstance(module := sys.modules.get(name), ModuleType)]
     seen = set()
