@@ -43,7 +43,9 @@ INSERT OR IGNORE INTO main.code (id, content)
   SELECT id, content FROM earlier.code WHERE id IN (SELECT source FROM main.trial WHERE key IN (SELECT key FROM chosen))
 """
 # What nobody knows is a code of its own.
-_UNKNOWN = "INSERT OR IGNORE INTO main.code (id, content) VALUES ('unknown', NULL)"
+_UNKNOWN = """
+INSERT OR IGNORE INTO main.code (id) SELECT 'unknown' WHERE EXISTS (SELECT 1 FROM main.trial WHERE source = 'unknown')
+"""
 _KEPT = ("attempts", "location", "started")
 """Columns that are taken as they are. What the trial of today is, such as its `params`, is not taken."""
 

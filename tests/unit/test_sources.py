@@ -218,7 +218,7 @@ class TestGraph:
             """As setuptools writes them."""
 
             @staticmethod
-            def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+            def find_spec(name: str, *_: object) -> ModuleSpec | None:
                 """Know one module."""
                 file = tmp_path / "src" / f"{name}.py"
                 return spec_from_file_location(name, file) if name == "zz_editable" else None
