@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.model import Run
 from pytest_sweep.results.project import results_folder
-from pytest_sweep.store import DATABASE, RunReader, is_running, peek, run_folders, started, who_runs
+from pytest_sweep.store import DATABASE, is_running, peek, row_of_run, run_folders, started, who_runs
 
 
 def list_runs(dir: str | os.PathLike[str] | None = None) -> list[Run]:  # noqa: A002 - as in Tune
@@ -35,24 +36,25 @@ def list_runs(dir: str | os.PathLike[str] | None = None) -> list[Run]:  # noqa: 
 def read_run(folder: Path) -> Run:
     """Return what is known of the run in `folder`; where it cannot be read, its `note` says so."""
     try:
-        run = RunReader(folder).run()
-        goes_on = run.finished is None and is_running(folder, run.driver)
+        found = row_of_run(folder / DATABASE)
+        goes_on = found["finished"] is None and is_running(folder, found.get("driver"))
     except StoreError as error:
         return _unreadable(folder, error)
+    dirty = found["git_dirty"]
     return Run(
         name=folder.name,
         path=str(folder),
-        seed=run.seed,
-        command=run.command,
-        started=run.started,
-        executor=run.executor,
-        finished=run.finished,
-        exit_status=run.exit_status,
+        seed=int(found["seed"]),
+        command=found["command"],
+        started=found["started"],
+        executor=found["executor"],
+        finished=found["finished"],
+        exit_status=found["exit_status"],
         is_running=goes_on,
-        commit=run.git_commit,
-        dirty=run.git_dirty,
-        versions=run.versions,
-        resumed_from=run.resumed_from,
+        commit=found["git_commit"],
+        dirty=None if dirty is None else bool(dirty),
+        versions=json.loads(found["versions"]),
+        resumed_from=found["resumed_from"],
     )
 
 

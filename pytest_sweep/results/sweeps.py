@@ -39,6 +39,11 @@ class SweepResults(Mapping[str, ResultGrid]):
         self.run = run
         self.path = path
 
+    @property
+    def grids(self) -> tuple[ResultGrid, ...]:
+        """All grids, in order; of a session those too that lack results."""
+        return tuple(self._grids.values())
+
     def __getitem__(self, sweep: str) -> ResultGrid:
         return self._grids[self.id_of(sweep)]
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_sweep.store.database import NotBegunError, peek, snapshot
+    from pytest_sweep.store.database import NotBegunError, peek, row_of_run, snapshot
     from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, made_in, origins, outcomes, starts
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
     from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started
@@ -42,6 +42,7 @@ __all__ = [
     "outcomes",
     "package_versions",
     "peek",
+    "row_of_run",
     "run_folder",
     "run_folders",
     "snapshot",
@@ -76,6 +77,7 @@ _HOMES = {
     "outcomes": "earlier",
     "package_versions": "provenance",
     "peek": "database",
+    "row_of_run": "database",
     "run_folder": "order",
     "run_folders": "order",
     "snapshot": "database",

@@ -187,11 +187,23 @@ def _file(connection: sqlite3.Connection) -> str:
 def peek(path: Path) -> dict[str, Any]:
     """Return the columns of the row ``run``, as they are stored, whatever version wrote it; nothing where that is not possible."""
     try:
-        with closing(_own_connection(path, any_version=True)) as connection:
-            found = connection.execute("SELECT * FROM run")
-            return dict(zip([name for name, *_ in found.description], found.fetchone() or (), strict=False))
-    except (StoreError, sqlite3.Error):
+        return row_of_run(path, any_version=True)
+    except StoreError:
         return {}
+
+
+def row_of_run(path: Path, *, any_version: bool = False) -> dict[str, Any]:
+    """Return the columns of the row ``run``, as they are stored: a tenth of the time of what makes objects of them.
+
+    Raises:
+        SchemaError, StoreError: as for `reading_engine`; not for another version, where `any_version` may be read.
+    """
+    with reporting_errors(path, "read"), closing(_own_connection(path, any_version)) as connection:
+        found = connection.execute("SELECT * FROM run")
+        row = found.fetchone()
+        if row is None:
+            raise NotBegunError(path, "holds no run")
+        return dict(zip([name for name, *_ in found.description], row, strict=True))
 
 
 def _own_connection(path: Path, any_version: bool = False) -> sqlite3.Connection:

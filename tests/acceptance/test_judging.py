@@ -67,13 +67,12 @@ class TestTwoSessions:
         project.write(GATE)
         go = project.path / "go"
         arguments = ("-q", *ALONE, f"--sweep-executor={executor}")
-        hows = {"HOW": how} if how else {}
-        first = Session(project.path, *arguments, TZ="UTC", SCORE="1.0", WAIT=str(go), **hows)
+        first = Session(project.path, *arguments, TZ="UTC", SCORE="1.0", WAIT=str(go), HOW=how)
         try:
             wait_for(Path(f"{go}.waits").exists, "the first session's trials")
             early = project.path / "output.txt"
             early.rename(project.path / "first.txt")
-            second = Session(project.path, *arguments, TZ="Asia/Tokyo", SCORE="2.0", **hows)
+            second = Session(project.path, *arguments, TZ="Asia/Tokyo", SCORE="2.0", HOW=how)
             try:
                 status = second.wait()
                 text = second.output

@@ -164,9 +164,12 @@ class Selecting(Executor):
             assert self.hosted or failures == 2 or noted == ran.removesuffix(" 2")
 
     def test_a_file_with_trials_and_tests(self, project: Project) -> None:
-        """Tests run first, then trials, then the tests that name sweep_results, which see all results."""
+        """Tests run first, then trials, then the tests that name sweep_results, which judge all results of this run, as is said."""
         project.write(MIXED)
         done = self.run(project)
         assert sorted(done.notes[:2]) == ["first", "second"]
         assert done.notes[2:] == ["trial:1", "trial:2", "judge:2"]
         assert done.outcomes == {"passed": 5}
+        judged = [line for line in done.lines if line.startswith("judged: ")]
+        (run,) = {result.run_path.name for result in done.grid()}
+        assert judged == [f"judged: train: 2 results of this run, {run}"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_sweep import load_results
+from pytest_sweep import list_runs, load_results
 from pytest_sweep.store import SCHEMA_VERSION, RunReader, ends, outcomes, starts
 from pytest_sweep.store.database import create_database
 from pytest_sweep.store.migrations import OLDEST, STEPS, migrate
@@ -76,6 +76,13 @@ class TestRunOf010:
         assert first.checkpoint is not None
         assert (Path(first.checkpoint) / "epoch.txt").read_text() == "2"
         assert (first.attempts, second.attempts) == (1, 0)
+
+    def test_it_is_listed(self, run: Path) -> None:
+        """It is listed like any other run."""
+        (found,) = list_runs(run.parent)
+        assert (found.name, found.seed, found.exit_status, found.is_running) == (RUN, 7, 2, False)
+        assert (found.note, found.dirty, len(str(found.commit))) == (None, False, 40)
+        assert found.versions["pytest-sweep"] == "0.1.0"
 
     def test_it_is_left_as_it_is(self, run: Path) -> None:
         """Reading writes nothing into the run's folder, which may even be read-only."""
