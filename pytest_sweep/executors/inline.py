@@ -29,6 +29,7 @@ from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.fixture_builder import packed
 from pytest_sweep.worker.holding import run_protocol
 from pytest_sweep.worker.runner import TrialRunner, with_own_config
+from pytest_sweep.worker.usage import Usage
 
 
 class InlineExecutor:
@@ -66,6 +67,8 @@ class InlineExecutor:
         self._items: Mapping[str, pytest.Item] = {}
         self._runner: InlineRunner | None = None
         self._tracer: object | None = None
+        self._usage = Usage(str(config.rootpath))
+        config.add_cleanup(self._usage.close)
 
     def prepare(self) -> None:
         """Do nothing: there is nothing to start."""
@@ -91,10 +94,12 @@ class InlineExecutor:
         """Return nothing: there is one machine."""
         return ()
 
-    def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:  # noqa: ARG002 - the session is here
+    def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:
         """Take the items, which are run as they are, in the session that they were collected in."""
         self._items = items
-        self._runner = InlineRunner(self._happened.append, own_location(), self._keeper)
+        self._runner = InlineRunner(self._happened.append, own_location(), self._keeper, usage=self._usage)
+        self._usage.begin(spec.known)
+        self._config.pluginmanager.register(self._usage, "sweep-usage")
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
         self._config.pluginmanager.register(self._runner.wide, "sweep-inline-wide-fixtures")
         self._config.pluginmanager.register(
@@ -147,6 +152,7 @@ class InlineExecutor:
             self._config.pluginmanager.unregister(self._runner)
             self._config.pluginmanager.unregister(self._runner.wide)
             self._config.pluginmanager.unregister(name="sweep-inline-shared")
+            self._config.pluginmanager.unregister(self._usage)
             self._runner = None
         if self._tracer is not None:
             self._config.pluginmanager.register(self._tracer, PYTESTS_OWN)

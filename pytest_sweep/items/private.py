@@ -25,10 +25,14 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "pytest.Module": {
             "_genfunctions": "generate the items of a function whose name does not match python_functions"
         },
-        "pytest.Function": {"_fixtureinfo": "know which fixtures an item uses"},
+        "pytest.Function": {
+            "_fixtureinfo": "know which fixtures an item uses",
+            "_request": "know which fixtures an item has asked for while it ran",
+        },
         "pytest.Metafunc": {"_calls": "give a trial the driver's values of a stacked parametrize"},
         "FixtureDef": {"_finalizers": "know whether a fixture has something to tear down"},
         "callspec": {"_idlist": "give a trial the driver's id, and tell its parts"},
+        "pytest.FixtureRequest": {"_pyfuncitem": "know the item that a fixture is set up for"},
         "pytest.Session": {
             "_fixturemanager": "find the shared fixtures of a session",
             "_setupstate": "tear fixtures down when the next item does not share them",
@@ -89,14 +93,26 @@ def fixture_info(item: pytest.Function) -> FuncFixtureInfo:
     return item._fixtureinfo
 
 
+def request_of(item: pytest.Function) -> pytest.FixtureRequest:
+    """Return the request of an item that runs."""
+    request: pytest.FixtureRequest = item._request
+    return request
+
+
+def asked_fixtures(request: pytest.FixtureRequest) -> list[str]:
+    """Return the names of the fixtures that were asked for while an item ran, with ``getfixturevalue``."""
+    # Those that were known beforehand come first.
+    return request.fixturenames[len(request._pyfuncitem.fixturenames) :]
+
+
 def lone_fixture_info(name: str, chain: Sequence[pytest.FixtureDef[Any]]) -> FuncFixtureInfo:
     """Return the fixtures of an item that uses the fixture `name` and no other, not those with autouse either."""
     return FuncFixtureInfo((name,), (name,), [name], {name: chain})
 
 
-def fixture_chain(collector: pytest.Module | pytest.Class, name: str) -> list[pytest.FixtureDef[Any]]:
-    """Return the fixtures of this name that `collector` sees, the one that counts last."""
-    return list(collector.session._fixturemanager.getfixturedefs(name, collector) or ())
+def fixture_chain(node: pytest.Module | pytest.Class | pytest.Function, name: str) -> list[pytest.FixtureDef[Any]]:
+    """Return the fixtures of this name that `node` sees, the one that counts last."""
+    return list(node.session._fixturemanager.getfixturedefs(name, node) or ())
 
 
 def fixture_definitions(session: pytest.Session) -> list[pytest.FixtureDef[Any]]:

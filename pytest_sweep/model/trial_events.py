@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_sweep.model.code import Used
 from pytest_sweep.model.trials import TrialState
 
 
@@ -59,6 +60,7 @@ class TrialFinished:
         may_retry: whether the failure is one after which the sweep wants to try again.
         building: how many of the seconds went into fixtures of wider scope than the function's, which a kept process would still have.
         lease: under which the worker had it.
+        used: what it has used of the project beyond what the driver knows; None for nothing.
     """
 
     key: str
@@ -72,6 +74,7 @@ class TrialFinished:
     may_retry: bool = True
     building: float = 0.0
     lease: int = 0
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "what a trial of a sweep holds while it runs; a function of the configuration returns further ones of these",
     )
     if config.getoption("sweep"):
-        for pattern in ("sweep_*.py", "*_sweep.py"):
+        from pytest_sweep.plugin.collect.leftout import FILES
+
+        for pattern in FILES:
             config.addinivalue_line("python_files", pattern)
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None and workerinput.get("sweep"):
@@ -52,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if workerinput is not None:
         from pytest_sweep.plugin.collect.leftout import LeftToController
 
-        config.pluginmanager.register(LeftToController(), "sweep-left-out")
+        config.pluginmanager.register(LeftToController(config), "sweep-left-out")
     elif config.getoption("sweep"):
         from pytest_sweep.plugin.activate import activate
 
@@ -60,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         from pytest_sweep.plugin.collect.leftout import LeftOut
 
-        config.pluginmanager.register(LeftOut(), "sweep-left-out")
+        config.pluginmanager.register(LeftOut(config), "sweep-left-out")
 
 
 def pytest_ignore_collect(collection_path: object, config: pytest.Config) -> bool | None:

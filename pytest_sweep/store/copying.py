@@ -36,8 +36,16 @@ WHERE key IN (SELECT key FROM chosen)
 """
 # What the sweep's row of this run says need not be said again.
 _SOURCE = """NULLIF(
-      COALESCE(old.source, (SELECT source FROM earlier.sweep WHERE id = old.sweep_id), 'null'),
-      COALESCE((SELECT source FROM main.sweep WHERE id = trial.sweep_id), 'null'))"""
+      COALESCE(old.source, (SELECT source FROM earlier.sweep WHERE id = old.sweep_id), 'unknown'),
+      COALESCE((SELECT source FROM main.sweep WHERE id = trial.sweep_id), 'unknown'))"""
+_CODE = """
+INSERT OR IGNORE INTO main.code (id, content)
+  SELECT id, content FROM earlier.code WHERE id IN (SELECT source FROM main.trial WHERE key IN (SELECT key FROM chosen))
+"""
+# What nobody knows is a code of its own.
+_UNKNOWN = """
+INSERT OR IGNORE INTO main.code (id) SELECT 'unknown' WHERE EXISTS (SELECT 1 FROM main.trial WHERE source = 'unknown')
+"""
 _KEPT = ("attempts", "location", "started")
 """Columns that are taken as they are. What the trial of today is, such as its `params`, is not taken."""
 
@@ -89,6 +97,8 @@ def _statements() -> list[str]:
     running = f"CASE state WHEN '{TrialState.RUNNING.value}' THEN '{schema.INTERRUPTED}' ELSE state END"
     return [
         trials,
+        _CODE,
+        _UNKNOWN,
         _copy(schema.attempt, {"state": running}),
         _copy(schema.report, {"checkpoint": _path("checkpoint")}, without="id") + " ORDER BY id",
     ]

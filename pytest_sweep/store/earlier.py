@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Text, func, select, type_coerce
+from sqlalchemy import func, select
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import TrialFinished
@@ -20,6 +19,8 @@ from pytest_sweep.store.order import newest_runs, no_runs
 from pytest_sweep.store.reader import RunReader, listed
 from pytest_sweep.store.records import StoredRun
 from pytest_sweep.store.running import who_runs
+
+_UNKNOWN = Source(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Outcome:
         seed: the trial's seed.
         was_skipped: whether it was skipped, in this run or in the one that it was taken from.
         source: what is known of the code that has made it.
+        finished: when it ended, in seconds since the epoch, or None.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Outcome:
     seed: int
     was_skipped: bool
     source: Source
+    finished: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +106,17 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
         SchemaError, StoreError: its database cannot be read.
     """
     trial, sweep = schema.trial.c, schema.sweep.c
-    # As text, because many trials share what is to be decoded.
-    source = func.coalesce(type_coerce(trial.source, Text), type_coerce(sweep.source, Text))
+    source = func.coalesce(trial.source, sweep.source)
     query = (
-        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason.is_not(None), source)
+        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason.is_not(None), trial.finished, source)
         .join(schema.sweep, trial.sweep_id == sweep.id)
         .where(trial.key.in_(listed(keys)))
     )
     with RunReader(folder).reading() as connection:
         rows = connection.execute(query).all()
-    sources = {text: Source.of(json.loads(text or "null")) for text in {row[-1] for row in rows}}
+        code = select(schema.code).where(schema.code.c.id.in_(listed({row[-1] for row in rows if row[-1]})))
+        # Many trials share one.
+        sources = {row.id: Source.of(row.content) for row in connection.execute(code)}
     return [
         Outcome(
             key,
@@ -121,9 +125,10 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
             attempts,
             seed,
             state is TrialState.SKIPPED or (state is TrialState.CACHED and has_reason),
-            sources[text],
+            sources.get(code_id, _UNKNOWN),
+            finished,
         )
-        for key, state, attempts, seed, has_reason, text in rows
+        for key, state, attempts, seed, has_reason, finished, code_id in rows
     ]
 
 

@@ -17,6 +17,14 @@ STEPS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE trial ADD COLUMN params TEXT",
         "ALTER TABLE trial ADD COLUMN configuration TEXT",
         "ALTER TABLE sweep ADD COLUMN average_over TEXT",
+        # Sources were in the rows themselves.
+        "CREATE TABLE code (id TEXT NOT NULL, content TEXT, PRIMARY KEY (id))",
+        """
+        INSERT INTO code SELECT (SELECT name FROM run) || '-' || row_number() OVER (), source FROM
+          (SELECT source FROM sweep WHERE source IS NOT NULL UNION SELECT source FROM trial WHERE source IS NOT NULL)
+        """,
+        "UPDATE sweep SET source = (SELECT id FROM code WHERE content = source) WHERE source IS NOT NULL",
+        "UPDATE trial SET source = (SELECT id FROM code WHERE content = source) WHERE source IS NOT NULL",
     ),
 }
 """The statements that lead to a schema from the one before it."""

@@ -145,6 +145,9 @@ run = Table(
     Column("driver", FreeText),
 )
 
+# What made results, once for all that share it.
+code = Table("code", tables, Column("id", Text, primary_key=True), Column("content", JsonText))
+
 sweep = Table(
     "sweep",
     tables,
@@ -153,7 +156,8 @@ sweep = Table(
     Column("metric", FreeText),
     Column("mode", Text, nullable=False),
     Column("varying", JsonText, nullable=False),
-    Column("source", JsonText),
+    # The id of a row of `code`; NULL where nobody knows.
+    Column("source", Text),
     Column("average_over", JsonText),
 )
 
@@ -183,8 +187,8 @@ trial = Table(
     Column("finished", Float),
     Column("duration", Float),
     Column("checkpoint", FreeText),
-    # What an earlier run has made of it, if anything: the code that did, where that is not its sweep's.
-    Column("source", JsonText),
+    # The id of a row of `code`: what has made its result, where that is not its sweep's; NULL where it is.
+    Column("source", Text),
     Column("taken_from", FreeText),
     Column("params", StoredText),
     Column("configuration", FreeText),

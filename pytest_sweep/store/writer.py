@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from pytest_sweep import clock
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Run, Sweep, Trial, TrialState
+from pytest_sweep.model.code import Used
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
@@ -39,6 +42,9 @@ class RunStore:
         self._database = self.path / DATABASE
         self._connection = connection
         self._trials = 0
+        self._sources: dict[str, Source] = {}
+        self._sweeps: dict[str, str] = {}
+        self._made: dict[tuple[str, Used], Row] = {}
 
     @classmethod
     def create(  # noqa: PLR0913 - they are the columns of a run, each passed by name
@@ -130,8 +136,13 @@ class RunStore:
         added = list(trials)
         if not added:
             return
-        sweeps = {trial.sweep.id: _sweep_row(trial.sweep, (sources or {}).get(trial.sweep.id)) for trial in added}
+        self._sources |= sources or {}
+        codes = {sweep: code_row(source) for sweep, source in (sources or {}).items()}
+        sweeps = {trial.sweep.id: _sweep_row(trial.sweep, codes.get(trial.sweep.id)) for trial in added}
+        self._sweeps |= {trial.key: trial.sweep.id for trial in added}
         with reporting_errors(self._database, "written"), self._connection.begin():
+            if codes:
+                self._connection.execute(upsert(schema.code).on_conflict_do_nothing(), list(codes.values()))
             self._connection.execute(upsert(schema.sweep).on_conflict_do_nothing(), list(sweeps.values()))
             for start in range(0, len(added), _CHUNK):
                 rows = enumerate(added[start : start + _CHUNK], self._trials + start)
@@ -157,7 +168,7 @@ class RunStore:
         Raises:
             StoreError: the disk is full, the database is locked, damaged or deleted, or an event names a trial that was not added.
         """
-        batch = Batch(self._stored_path)
+        batch = Batch(self._stored_path, self._source)
         for event in events:
             batch.add(event)
         statements = list(batch.statements())
@@ -183,6 +194,13 @@ class RunStore:
         finally:
             self._lock.release()
 
+    def _source(self, key: str, used: Used) -> Row:
+        """Return what has made the result of a trial that has used more than is known of its sweep."""
+        sweep = self._sweeps.get(key, "")
+        if (sweep, used) not in self._made:
+            self._made[sweep, used] = code_row(self._sources.get(sweep, Source(None, None)).with_used(used))
+        return self._made[sweep, used]
+
     def _stored_path(self, path: str) -> str:
         """Return a path in the run's folder relative to it, because a run can be copied and moved."""
         if "://" in path:
@@ -193,7 +211,14 @@ class RunStore:
             return path
 
 
-def _sweep_row(sweep: Sweep, source: Source | None) -> Row:
+def code_row(source: Source) -> Row:
+    """Return a source as a row of the table `code`, whose id is a digest of it."""
+    content = source.as_dict()
+    text = json.dumps(content, sort_keys=True)
+    return {"id": hashlib.sha256(text.encode()).hexdigest()[:16], "content": content}
+
+
+def _sweep_row(sweep: Sweep, code: Row | None) -> Row:
     return {
         "id": sweep.id,
         "name": sweep.name,
@@ -201,7 +226,7 @@ def _sweep_row(sweep: Sweep, source: Source | None) -> Row:
         "mode": sweep.mode,
         "varying": list(sweep.varying),
         "average_over": list(sweep.average_over) or None,
-        "source": None if source is None else source.as_dict(),
+        "source": None if code is None else code["id"],
     }
 
 

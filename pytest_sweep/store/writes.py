@@ -13,6 +13,7 @@ from sqlalchemy import Executable, Text, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.code import Used
 from pytest_sweep.model.events import (
     Accepted,
     CheckpointDamaged,
@@ -22,7 +23,7 @@ from pytest_sweep.model.events import (
     TrialRetried,
     TrialStarted,
 )
-from pytest_sweep.store.schema import INTERRUPTED, attempt, report, trial
+from pytest_sweep.store.schema import INTERRUPTED, attempt, code, report, trial
 
 Row = dict[str, Any]
 
@@ -46,6 +47,13 @@ _NEWEST = select(report.c.checkpoint).where(_CHECKPOINTS_OF).order_by(report.c.i
 # Made once, as `_upsert_attempt` is for its columns: a statement that SQLAlchemy has seen is not compiled again.
 _INSERT_REPORT = upsert(report).on_conflict_do_nothing()
 _UPDATE_TRIAL = update(trial).where(trial.c.key == bindparam("of"))
+_INSERT_CODE = upsert(code).on_conflict_do_nothing()
+# A trial that has gone on from a checkpoint of other code stays one of other code.
+_MADE_BY = (
+    update(trial)
+    .where(trial.c.key == bindparam("of"))
+    .values(source=func.coalesce(trial.c.source, bindparam("made_by", type_=Text)))
+)
 _TAKE_NEWEST = update(trial).where(trial.c.key == bindparam("of")).values(checkpoint=_NEWEST)
 
 
@@ -55,15 +63,19 @@ class Batch:
 
     Attributes:
         stored_path: turns the path of a checkpoint into the form that is stored.
+        source: returns what has made a trial's result, by the trial's key and what it has used, as a row of `code`.
     """
 
     stored_path: Callable[[str], str]
+    source: Callable[[str, Used], Row]
     _attempts: dict[tuple[str, int], Row] = field(default_factory=dict)
     _reports: list[Row] = field(default_factory=list)
     _trials: dict[str, Row] = field(default_factory=dict)
     _cut_off: list[Row] = field(default_factory=list)
     _kept: dict[str, Row] = field(default_factory=dict)
     _damaged: list[Row] = field(default_factory=list)
+    _sources: dict[str, Row] = field(default_factory=dict)
+    _made_by: list[Row] = field(default_factory=list)
 
     def add(self, event: Accepted) -> None:
         """Take in one event; what concerns no trial is not stored."""
@@ -92,6 +104,9 @@ class Batch:
             yield _FORGET_DELETED, list(self._kept.values())
         for _, rows in _by_columns(self._trials.values()):
             yield _UPDATE_TRIAL, rows
+        if self._made_by:
+            yield _INSERT_CODE, list(self._sources.values())
+            yield _MADE_BY, self._made_by
         if self._damaged:
             yield _FORGET_DAMAGED, self._damaged
             yield _TAKE_NEWEST, [{"of": row["of"]} for row in self._damaged]
@@ -137,6 +152,10 @@ class Batch:
             finished=event.time,
             duration=event.duration,
         )
+        if event.used is not None:
+            source = self.source(event.key, event.used)
+            self._sources[source["id"]] = source
+            self._made_by.append({"of": event.key, "made_by": source["id"]})
 
     def _ended_attempt(self, event: TrialFinished) -> None:
         row = self._attempt(

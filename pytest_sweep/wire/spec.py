@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.model.code import KnownCode
 from pytest_sweep.model.trials import Task
 from pytest_sweep.wire.code import Code, Copy, scratch_folder
 from pytest_sweep.wire.shadowing import use_same
@@ -38,6 +39,7 @@ class SessionSpec:
         scratch: a folder of this machine for what trials keep, where it does not see `results`; "" where it does.
         token: part of the name of such folders, made for the run, so that no other user of the machine can know it before.
         shadowed: modules of the standard library that the user has files of the same name for: whether the driver uses the library's.
+        known: what the driver knows of the code of the sweeps.
     """
 
     args: tuple[str, ...]
@@ -54,6 +56,7 @@ class SessionSpec:
     scratch: str = ""
     token: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
     shadowed: Mapping[str, bool] = field(default_factory=dict)
+    known: KnownCode = field(default_factory=KnownCode, repr=False)
 
     def localized(self) -> SessionSpec:
         """Return the spec as it is meant on this machine: with paths of the copy, where it does not see the driver's rootdir."""

@@ -30,6 +30,7 @@ from pytest_sweep.worker.exiting import flush_open_files
 from pytest_sweep.worker.fixture_builder import FixtureBuilder
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.runner import TrialRunner
+from pytest_sweep.worker.usage import Usage
 from pytest_sweep.worker.wide_fixtures import WideFixtures
 
 PATIENCE_SECONDS = 1.0
@@ -75,7 +76,10 @@ class HostedPlugin:
         self._keeper = FixtureKeeper(lambda item, report: emit(LateReport(serialized(item, report))))
         self._last_key = ""
         wide = WideFixtures(self._tell_teardown)
-        self._runner = TrialRunner(emit, location, self._keeper, sync_output, lender, lambda: outbox.behind, wide)
+        self._usage = usage = Usage(spec.code.root)
+        self._runner = TrialRunner(
+            emit, location, self._keeper, sync_output, lender, lambda: outbox.behind, wide, usage=usage
+        )
         self._lender = lender
         self._borrowed = BorrowedFixtures(lender)
         self._builder = FixtureBuilder(self._borrowed, self._keeper, emit)
@@ -120,6 +124,7 @@ class HostedPlugin:
         config.pluginmanager.register(self._items, "sweep-items")
         config.pluginmanager.register(self._runner, "sweep-runner")
         config.pluginmanager.register(self._runner.wide, "sweep-wide-fixtures")
+        config.pluginmanager.register(self._usage, "sweep-usage")
         config.pluginmanager.register(self._borrowed, "sweep-borrowed")
         config.pluginmanager.register(self._builder, "sweep-builder")
 
@@ -133,6 +138,7 @@ class HostedPlugin:
         """Collect the files, then run what arrives, until nothing does."""
         session.perform_collect(self._spec.files)
         self._borrowed.borrow(session)
+        self._usage.begin(self._spec.known)
         gc.freeze()  # What lives as long as the process is not to be walked through with every batch.
         # It stays so at the exit, which is 0.2 s shorter for that where Ray is imported: files are flushed, in cycles of it, too.
         atexit.register(flush_open_files)

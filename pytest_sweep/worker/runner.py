@@ -20,6 +20,7 @@ from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.parametrization import given_config
 from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state
 from pytest_sweep.items.shared import is_of_shared
+from pytest_sweep.model.code import Used
 from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
@@ -28,6 +29,7 @@ from pytest_sweep.worker.body import wrap_body
 from pytest_sweep.worker.current import activated
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.trial import ActiveTrial, TrialStopped
+from pytest_sweep.worker.usage import Usage
 from pytest_sweep.worker.wide_fixtures import WideFixtures
 
 Emit = Callable[[object], None]
@@ -44,12 +46,13 @@ class TrialRunner:
         lender: lends what the executor has for trials.
         behind: says for how many seconds what was emitted has not arrived.
         wide: watches the fixtures that outlive trials; None is one that tells nobody.
+        usage: watches what trials use of the project; None where nobody wants to know.
 
     Attributes:
         wide: that plugin, which is registered beside this one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what its session has for trials
         self,
         emit: Emit,
         location: str,
@@ -58,7 +61,11 @@ class TrialRunner:
         lender: Lender | None = None,
         behind: Callable[[], float] = lambda: 0.0,
         wide: WideFixtures | None = None,
+        *,
+        usage: Usage | None = None,
     ) -> None:
+        self._usage = usage
+        self._used: Used | None = None
         self._behind = behind
         self._lender = lender
         self._emit = emit
@@ -80,7 +87,7 @@ class TrialRunner:
         began = clock.monotonic()
         self._emit(_started(task, self._location))
         self.wide.building.reset()
-        self._reports, self._unshown, self._may_retry = [], [], True
+        self._reports, self._unshown, self._may_retry, self._used = [], [], True, None
         self.wide.state.begin(keeps_filters=not item.config.pluginmanager.hasplugin("warnings"))
         with activated(ActiveTrial(task, self._emit, self._lender, self._behind)) as trial:
             self._task, self._trial = task, trial
@@ -124,8 +131,10 @@ class TrialRunner:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, pluggy.Result[None], None]:
-        """Call the trial's teardown hook after its fixtures are torn down."""
+        """Call the trial's teardown hook after its fixtures are torn down, and take note of what it has used."""
         yield
+        if self._usage is not None and self._task is not None and isinstance(item, pytest.Function):
+            self._used = self._usage.of(item, self._task.trial.sweep.id)
         self._call_hook(item, "pytest_sweep_trial_teardown")
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -203,6 +212,7 @@ class TrialRunner:
             may_retry=self._may_retry,
             building=self.wide.building.seconds,
             lease=task.lease,
+            used=self._used,
         )
 
     def _call_hook(self, item: pytest.Item, name: str) -> None:

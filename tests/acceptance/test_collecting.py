@@ -499,13 +499,58 @@ def test_without_sweep_only_sweeps_means_nothing_collected(project: Project) -> 
     assert project.plain().ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-def test_without_sweep_a_node_id_is_not_found_and_the_line_says_why(project: Project) -> None:
-    """Who names a sweep and forgets --sweep is told of it."""
-    project.write(ONE)
-    result = project.plain("test_models.py::train")
+CLASS = """
+    class Models:
+        @sweep(grid={"n": [1]})
+        def fit(self, n): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "node_id"),
+    [
+        ("test_models.py", "test_models.py::train"),
+        ("test_models.py", "test_models.py::train[lr=0.1]"),
+        ("test_models.py", "test_models.py::Models::fit[n=1]"),
+        ("sweep_models.py", "sweep_models.py::train[lr=0.1]"),
+        ("sub/test_models.py", "sub/test_models.py::train[lr=0.1]"),
+    ],
+)
+def test_without_sweep_a_node_id_is_not_found_and_the_line_says_why(project: Project, name: str, node_id: str) -> None:
+    """Who pastes the node id of a trial and forgets --sweep is told what to write."""
+    project.write(ONE + CLASS, name)
+    result = project.plain(node_id)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "not found: " in output(result)
-    assert "1 sweep was left out: run it with pytest --sweep" in output(result)
+    sweep = node_id.partition("[")[0]
+    command = f"pytest --sweep '{node_id}'" if "[" in node_id else f"pytest --sweep {node_id}"
+    assert f"ERROR: {sweep} is a sweep, which is run with --sweep only: {command}" in output(result)
+    assert "2 sweeps were left out: run them with pytest --sweep" in output(result)
+
+
+def test_without_sweep_a_wrong_node_id_is_what_it_was(project: Project) -> None:
+    """An error that has nothing to do with sweeps stays as it is."""
+    project.write(ONE)
+    result = project.plain("test_models.py::nothing")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "is a sweep" not in output(result)
+
+
+def test_without_sweep_files_of_sweeps_are_named(project: Project) -> None:
+    """A file that only --sweep collects is named, if it mentions sweeps: others are called like it."""
+    project.write(ONE, "sweep_models.py")
+    (project.path / "sweep_floor.py").write_text("BROOM = 1\n")
+    result = project.plain()
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(["the file sweep_models.py was left out: run it with pytest --sweep"])
+    for name in ("sub/a_sweep.py", "b_sweep.py", "c_sweep.py", "test_models.py"):
+        project.write(ONE, name)
+    project.plain().stdout.fnmatch_lines(
+        [
+            "1 sweep and the files b_sweep.py, c_sweep.py, sub/a_sweep.py and 1 more were left out: run them with pytest --sweep"
+        ]
+    )
+    assert "left out" not in output(project.sweep("--co"))
 
 
 def test_suites_without_sweeps_look_the_same(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.promise.base import Inline
+from tests.promise.caching import Caching
 from tests.promise.debugging import DebuggingInline, Quitting
 from tests.promise.fixtures import Fixtures
 from tests.promise.judging import Judging
@@ -44,3 +45,7 @@ class TestJudgingInline(Inline, Judging):
 
 class TestValuesInline(Inline, Values):
     """Configurations in this process."""
+
+
+class TestCachingInline(Inline, Caching):
+    """Edits and --sweep-cache."""

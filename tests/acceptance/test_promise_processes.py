@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.promise.base import InProcesses
+from tests.promise.caching import Caching
 from tests.promise.debugging import Debugging, Quitting
 from tests.promise.fixtures import Fixtures
 from tests.promise.judging import Judging
@@ -46,3 +47,7 @@ class TestJudgingInProcesses(InProcesses, Judging):
 
 class TestValuesProcesses(InProcesses, Values):
     """Configurations in processes of this machine."""
+
+
+class TestCachingInProcesses(InProcesses, Caching):
+    """Edits and --sweep-cache."""

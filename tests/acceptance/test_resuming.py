@@ -551,7 +551,7 @@ class TestOtherCode:
         """A fixture that has changed makes other code of the sweeps whose trials use it, and of no others."""
         ran.write(FIXTURES.replace("return 1", "return 2"), "conftest.py")
         text = output(ran.sweep("--sweep-resume"))
-        assert "2 cached results of train were made by other code: the fixture data or its file has changed" in text
+        assert "2 cached results of train were made by other code: the fixture data in conftest.py has changed" in text
         assert "results of other" not in text
         assert "result of other" not in text
 
@@ -595,7 +595,7 @@ class TestOtherCode:
         assert_says(project.sweep("--sweep-resume", "--sweep-resume-strict"), said)
 
     def test_cache_takes_from_all_runs(self, ran: Project) -> None:
-        """--sweep-cache takes what the same code has made in any run, and -v says what was compared."""
+        """--sweep-cache takes what the same code has made in any run, and says which; -v says what was compared."""
         ran.sweep("-k", "other")  # So that the newest run does not have it.
         notes(ran)
         first = ran.runs()[0]
@@ -604,12 +604,18 @@ class TestOtherCode:
         assert notes(ran) == []
         result.stdout.fnmatch_lines(
             [
-                f"cache: train: function, module test_models.py and fixture data unchanged since run {first.name}: 2 of 2 taken",
-                f"cache: other: function, module test_models.py unchanged since run {ran.runs()[1].name}: 1 of 1 taken",
+                f"cache: 2 of 3 trials taken from run {first.name} (made * ago): 2 of train",
+                f"cache: 1 of 3 trials taken from run {ran.runs()[1].name} (made * ago): 1 of other",
+                "cache: unchanged of train: function, module test_models.py, file conftest.py, fixture data, pytest *, Python *",
+                "cache: unchanged of other: function, module test_models.py, file conftest.py, pytest *, Python *",
                 "*= 3 cached in *",
             ]
         )
-        assert "sweep: of 3 trials 3 are taken from earlier runs" in output(ran.sweep("--sweep-cache"))
+        text = output(ran.sweep("--sweep-cache"))
+        assert (
+            f"cache: 2 of 3 trials taken from run {first.name} (made " in text
+        )  # Not from the one that has taken them.
+        assert "unchanged" not in text
 
     def test_cache_takes_nothing_of_other_code(self, ran: Project) -> None:
         """What other code has made runs again; what the code before that had made is found when the code is as it was."""
@@ -617,7 +623,8 @@ class TestOtherCode:
         ran.write(FIXTURES.replace("return 1", "return 2"), "conftest.py")
         text = output(ran.sweep("--sweep-cache", "-v"))
         assert notes(ran) == ["1", "2"]
-        assert f"cache: train: the fixture data or its file has changed since run {first.name}: 0 of 2 taken" in text
+        assert f"run, because the fixture data in conftest.py has changed since run {first.name} (made " in text
+        assert "ago): 2 of train" in text
         ran.write(FIXTURES, "conftest.py")
         ran.sweep("--sweep-cache")
         assert notes(ran) == []
@@ -625,7 +632,8 @@ class TestOtherCode:
 
     def test_cache_and_seeds(self, ran: Project) -> None:
         """A trial's seed is a part of what makes its result."""
-        ran.sweep("--sweep-cache", "--sweep-seed=1")
+        text = output(ran.sweep("--sweep-cache", "--sweep-seed=1"))
+        assert f"cache: 3 of 3 trials run, with another seed than in run {ran.runs()[0].name}" in text
         assert notes(ran) == ["1", "2", "other 1"]
 
     def test_cache_takes_no_failures_and_no_skips(self, project: Project) -> None:
@@ -771,7 +779,9 @@ class TestRunOf010:
     def test_it_is_a_cache(self, ran: Project) -> None:
         """What ended well is taken from it, as the code is the same, and the rest runs."""
         result = ran.sweep("--sweep-cache", "--sweep-seed=7", "-pno:asyncio")  # It has an automatic fixture.
-        assert "of 10 trials 6 are taken from earlier runs" in output(result)
+        text = output(result)
+        assert f"cache: 6 of 10 trials taken from run {RUN} (made " in text
+        assert "6 results were made by pytest-sweep 0.1.0, which stored function, module and fixtures only" in text
         states = [str(result.state) for result in ran.grid("train_replicates")]
         assert states == ["CACHED"] * 4
         assert (ran.runs()[0] / "run.db").read_bytes() == (HERE / RUN / "run.db").read_bytes()

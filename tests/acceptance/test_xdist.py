@@ -101,7 +101,11 @@ def test_sweeps_are_no_tests_in_its_workers(project: Project) -> None:
 
         def test_ordinary(): ...
     """)
-    project.plain("-n", "2").assert_outcomes(passed=1)
+    result = project.plain("-n", "2")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["1 sweep was left out: run it with pytest --sweep"])
+    text = output(project.plain("-n", "2", "test_models.py::test_train[n=1]"))
+    assert "test_models.py::test_train is a sweep, which is run with --sweep only: pytest --sweep 'test_models" in text
 
 
 def test_an_executor_that_is_named_wins(project: Project) -> None:

@@ -61,6 +61,13 @@ class Done:
         """Return what it has stored of a sweep."""
         return load_results(dir=self.path / "sweep_results")[sweep]
 
+    @property
+    def run_again(self) -> set[str]:
+        """The names of the sweeps whose results were not all taken from an earlier run."""
+        stored = load_results(dir=self.path / "sweep_results")
+        taken = {sweep: {str(result.state) for result in grid} == {"CACHED"} for sweep, grid in stored.items()}
+        return {sweep.rpartition("::")[2] for sweep, is_taken in taken.items() if not is_taken}
+
     def states(self, sweep: str = "train") -> list[str]:
         """Return the states of a sweep's trials, in order."""
         return [str(result.state) for result in self.grid(sweep)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psutil
 
 from tests.promise.base import OnRay
+from tests.promise.caching import Caching
 from tests.promise.debugging import Debugging
 from tests.promise.fixtures import Fixtures
 from tests.promise.judging import Judging
@@ -53,3 +54,20 @@ class TestJudgingOnRay(OnRay, Judging):
 
 class TestValuesOnRay(OnRay, Values):
     """Configurations on Ray."""
+
+
+class TestCachingOnRay(OnRay, Caching):
+    """Edits and --sweep-cache on Ray: those that its workers have a say in, and some of the others."""
+
+    edits = (
+        "a helper",
+        "a base class",
+        "a fixture",
+        "a fixture that is asked for",
+        "a lazily imported module",
+        "a module imported by a computed name",
+        "an editable install",
+        "a package's version",
+        "an unrelated file",
+        "a comment",
+    )

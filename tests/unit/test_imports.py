@@ -31,9 +31,10 @@ ALLOWED: dict[str, frozenset[str]] = {
         "checkpoints": "clock model errors",
         "hookcalls": "",
         "sharing": "errors",
+        "sources": "clock model",
         "wire": "clock model errors",
-        "items": "clock sharing wire space model durations errors",
-        "worker": "clock items sharing wire space checkpoints model hookcalls durations sizes errors",
+        "items": "clock sources sharing wire space model durations errors",
+        "worker": "clock sources items sharing wire space checkpoints model hookcalls durations sizes errors",
         "executors": "clock engine sharing worker items wire model durations sizes errors",
         "engine": "clock wire model durations errors",
         "results": "clock store space model errors",
@@ -41,7 +42,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "wrapping": "errors",
         "decorator": "wrapping errors",
         "hookspecs": "",
-        "plugin": "clock engine executors reporting results worker items wire store checkpoints space model hookspecs hookcalls "
+        "plugin": "clock sources engine executors reporting results worker items wire store checkpoints space model hookspecs hookcalls "
         "decorator sharing durations sizes errors",
         "testing": "clock plugin engine executors reporting results worker items wire store checkpoints space model hookcalls "
         "decorator errors",
@@ -52,6 +53,7 @@ WITHOUT_PYTEST = (
     "clock",
     "durations",
     "sizes",
+    "sources",
     "space",
     "engine",
     "store",

@@ -30,8 +30,9 @@ class _Witness:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         self._look("pytest.Metafunc", metafunc)
 
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
         self._look("FixtureDef", fixturedef)
+        self._look("pytest.FixtureRequest", request)
 
     def pytest_runtest_setup(self, item: pytest.Function) -> None:
         manager = item.config.pluginmanager

@@ -14,11 +14,12 @@ import pytest
 from pytest_sweep.errors import NoResultsError, SchemaError, StoreError
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.events import TrialNotRun, TrialRetried
-from pytest_sweep.model.source import Source
+from pytest_sweep.model.source import FixtureSource, Source
 from pytest_sweep.store import RunReader, RunStore, Start, StoredTrial, ends, last_run, origins, outcomes, starts
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
 
-THEN, NOW = Source("f", "m", {"data": "d"}), Source("F", "m", {"data": "d"})
+FIXTURE = {"data": FixtureSource("d", "conftest.py")}
+THEN, NOW = Source("f", "m", FIXTURE, {"a.py": "a"}), Source("F", "m", FIXTURE, {"a.py": "A"})
 
 
 def make_store(folder: Path, resumed_from: Path | None = None) -> RunStore:

@@ -1,139 +1,155 @@
-"""Reads the code that makes a sweep's results: its function, its module, its fixtures. A file is read once."""
+"""Reads the code that makes a sweep's results: its function, the files that it is made of, its fixtures. A file is read once."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
-import tokenize
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from pytest_sweep.items.definition import unwrapped
-from pytest_sweep.items.private import fixture_info
-from pytest_sweep.model.source import Source
+from pytest_sweep.items.fixture_code import (
+    fixture_function,
+    fixture_source,
+    function_digest,
+    is_of_tests,
+    source_file,
+)
+from pytest_sweep.items.private import fixture_chain, fixture_info
+from pytest_sweep.model.code import KnownCode, KnownFile, KnownSweep
+from pytest_sweep.model.source import FixtureSource, Source
 from pytest_sweep.plugin.collect.sweeps import TRIAL
-
-_OF_THE_KEY = frozenset({"configs", "grid", "ids", "num_samples", "repeats", "space", "where"})
-"""The arguments of a sweep that say what is tried: each trial's key holds that, so that a space may grow without being other code."""
-
-_OWN = ("_pytest.", "pytest_sweep.")
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file's text without the spaces of its sweeps, whole and by function: by name and the line that it begins in."""
-
-    text: str
-    functions: dict[tuple[str, int], str]
+from pytest_sweep.plugin.collect.version_0_1 import TextReader
+from pytest_sweep.sources import CodeGraph, Files, Module, Project, Root, module_of
 
 
 class SourceReader:
-    """Digests sources; every file is read and parsed once."""
+    """Finds and digests the code of sweeps.
 
-    def __init__(self) -> None:
-        self._files: dict[str, SourceFile | None] = {}
+    Args:
+        config: the session's configuration.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._project, self._files = Project(config.rootpath), Files()
+        self._graph = CodeGraph(self._project, self._files)
+        self._plugins = list(_modules(config.pluginmanager.get_plugins()))
+        self._texts = TextReader()
+        self._sources: dict[str, Source] = {}
+        self._sweeps: dict[str, KnownSweep] = {}
+        self._tests: set[str] = set()
 
     def sources(self, items: Iterable[pytest.Item]) -> dict[str, Source]:
         """Return the source of each sweep that `items` are trials of, by the sweep's id."""
         first: dict[str, pytest.Item] = {}
         for item in items:
             first.setdefault(item.stash[TRIAL].sweep.id, item)
-        return {sweep: self._source(item) for sweep, item in first.items() if isinstance(item, pytest.Function)}
+        for sweep, item in first.items():
+            if sweep not in self._sources and isinstance(item, pytest.Function):
+                self._sources[sweep] = self._source(sweep, item)
+        return {sweep: self._sources[sweep] for sweep in first if sweep in self._sources}
 
-    def _source(self, item: pytest.Function) -> Source:
+    def known(self) -> KnownCode:
+        """Return what workers need to know of the code of these sweeps."""
+        files = {}
+        for sweep in self._sources.values():
+            for key, digest in (sweep.files or {}).items():
+                if key in self._graph.stamps:
+                    files[key] = KnownFile(digest, *self._graph.stamps[key])
+        return KnownCode(files, dict(self._sweeps), frozenset(self._tests))
+
+    def _source(self, sweep: str, item: pytest.Function) -> Source:
         function = inspect.unwrap(unwrapped(item.function))
-        file = self._file_of(function)
-        found = None if file is None else _function_text(file, function)
+        path = source_file(function)
+        fixtures = {
+            name: definitions
+            for name, definitions in fixture_info(item).name2fixturedefs.items()
+            if definitions and is_of_tests(definitions)
+        }
+        written = [fixture_function(definition) for its in fixtures.values() for definition in its]
+        files = [file for its in written if (file := source_file(its)) is not None]
+        installed = {
+            str(its.__module__).partition(".")[0]
+            for its in written
+            if (file := source_file(its)) is not None and self._project.key(file) is None
+        }
+        closure = self._graph.closure(self._roots(item, path, files), installed)
+        self._sweeps[sweep] = KnownSweep(frozenset(closure.files), closure.by_name)
+        self._tests.add(self._project.key_of_any(str(item.path)))
         return Source(
-            function=None if found is None else _digest(found),
-            module=None if file is None else _digest(file.text),
-            fixtures={name: self._fixture(name, item) for name in _fixture_names(item)},
+            function=None if path is None else function_digest(function, path, self._files),
+            module=None if path is None else self._project.key_of_any(path),
+            fixtures={
+                name: fixture_source(definitions, self._files, self._project)
+                for name, definitions in fixtures.items()
+                if self._is_readable(definitions)
+            },
+            files=closure.files,
+            packages={"python": platform.python_version(), **closure.packages},
+            today=_Today(self._project, self._files, self._texts, item),
         )
 
-    def _fixture(self, name: str, item: pytest.Function) -> str | None:
-        """Return the digest of a fixture: of all functions of its name that it may call, and of their files."""
-        texts = []
-        for definition in fixture_info(item).name2fixturedefs[name]:
-            function = inspect.unwrap(unwrapped(definition.func))
-            file = self._file_of(function)
-            if file is None:
-                return None
-            texts += [_function_text(file, function) or "", file.text]
-        return _digest(*texts)
+    def _is_readable(self, definitions: Iterable[pytest.FixtureDef[object]]) -> bool:
+        """Say whether a fixture is to be compared by its code: that of an installed plugin goes by the plugin's version."""
+        paths = [source_file(fixture_function(definition)) for definition in definitions]
+        return any(path is None or self._project.key(path) is not None for path in paths)
 
-    def _file_of(self, function: Callable[..., Any]) -> SourceFile | None:
-        path = inspect.getsourcefile(function) if inspect.isfunction(function) else None
-        if path is None:
-            return None
-        if path not in self._files:
-            self._files[path] = read_file(path)
-        return self._files[path]
+    def _roots(self, item: pytest.Function, path: str | None, of_fixtures: Iterable[str]) -> Iterator[Root]:
+        """Yield where the code of a sweep begins: its file, its classes, the conftests above it, plugins of the project."""
+        module = module_of(item.module)
+        yield Root(module or Module(item.module.__name__, str(item.path)))
+        plugins = [its for its in self._plugins if self._counts(its, item.path)]
+        yield from (Root(its, without_fixtures=True) for its in plugins)
+        classes = item.cls.__mro__ if item.cls is not None else ()
+        names = [its.__module__ for its in (*classes, inspect.unwrap(unwrapped(item.function)))]
+        for name in dict.fromkeys(names):
+            loaded = sys.modules.get(name)
+            found = module_of(loaded) if isinstance(loaded, ModuleType) else None
+            if found is not None and found.file is not None and (found.file == path or self._project.key(found.file)):
+                yield Root(found)
+        known = {its.file for its in plugins}
+        others = [file for file in of_fixtures if file not in known and self._project.key(file) is not None]
+        yield from (Root(Module("", file)) for file in (*others, *([path] if path is not None else [])))
 
-
-def _fixture_names(item: pytest.Function) -> Iterator[str]:
-    """Yield the fixtures that an item uses, but for pytest's own and ours: those come with versions, which are stored."""
-    for name, definitions in fixture_info(item).name2fixturedefs.items():
-        modules = [getattr(unwrapped(definition.func), "__module__", None) or "" for definition in definitions]
-        if not all(f"{module}.".startswith(_OWN) for module in modules):
-            yield name
-
-
-def read_file(path: str) -> SourceFile | None:
-    """Return what a Python file says; None where it cannot be read."""
-    try:
-        with tokenize.open(path) as file:  # In the encoding that the file says it has.
-            text = file.read()
-        tree = ast.parse(text)
-    except (OSError, SyntaxError, ValueError):
-        return None
-    lines = text.encode().splitlines(keepends=True)  # Columns of a tree count bytes.
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    spaces = [space for node in functions for space in _spaces(node)]
-    for space in sorted(spaces, key=lambda space: (space.lineno, space.col_offset), reverse=True):
-        _cut(lines, space)
-    return SourceFile(
-        b"".join(lines).decode(), {(node.name, _first_line(node)): _joined(lines, node) for node in functions}
-    )
+    def _counts(self, plugin: Module, path: Path) -> bool:
+        """Say whether a plugin is the project's, and a conftest one that the file at `path` sees."""
+        if plugin.file is None or self._project.key(plugin.file) is None:
+            return False
+        file = Path(plugin.file)
+        return file.name != "conftest.py" or path.is_relative_to(file.parent)
 
 
-def _spaces(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr | ast.keyword]:
-    """Yield the arguments of a function's ``@sweep(...)`` that say what is tried."""
-    for call in function.decorator_list:
-        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == "sweep":
-            yield from call.args
-            yield from (keyword for keyword in call.keywords if keyword.arg in _OF_THE_KEY)
+class _Today:
+    """Reads what a sweep's code says today, where an earlier run has used more than is known of the sweep now."""
+
+    def __init__(self, project: Project, files: Files, texts: TextReader, item: pytest.Function) -> None:
+        self._project, self._files, self._texts, self._item = project, files, texts, item
+
+    def file(self, key: str, like: str) -> str | None:
+        """Return the digest of a file, of the same kind as `like`; None where it is not there."""
+        return self._files.digest(self._project.path(key), like)
+
+    def fixture(self, name: str) -> FixtureSource | None:
+        """Return a fixture that the sweep sees; None where there is none of this name."""
+        definitions = fixture_chain(self._item, name)
+        return fixture_source(definitions, self._files, self._project) if definitions else None
+
+    def of_version_0_1(self) -> Source:
+        """Return the sweep's source as version 0.1.0 has compared it."""
+        return self._texts.source(self._item)
 
 
-def _cut(lines: list[bytes], node: ast.expr | ast.keyword) -> None:
-    """Take the text of an argument, and its comma, out of `lines`, whose number stays the same."""
-    assert node.end_lineno is not None
-    first, last = node.lineno - 1, node.end_lineno - 1
-    before, after = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
-    if after.lstrip().startswith(b","):
-        after = after.lstrip()[1:].lstrip(b" ")
-    else:
-        before = before.rstrip(b" ").removesuffix(b",")
-    lines[first] = before + after if before.strip() or after.strip() else b""
-    for index in range(first + 1, last + 1):
-        lines[index] = b""
-
-
-def _first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
-
-
-def _joined(lines: list[bytes], function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    return b"".join(lines[_first_line(function) - 1 : function.end_lineno]).decode()
-
-
-def _function_text(file: SourceFile, function: Callable[..., Any]) -> str | None:
-    code = function.__code__
-    return file.functions.get((code.co_name, code.co_firstlineno))
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+def _modules(plugins: Iterable[object]) -> Iterator[Module]:
+    """Yield the modules that plugins are, or are defined in."""
+    names = {str(type(plugin).__module__) for plugin in plugins if not isinstance(plugin, ModuleType)}
+    loaded = [plugin for plugin in plugins if isinstance(plugin, ModuleType)]
+    loaded += [module for name in sorted(names) if isinstance(module := sys.modules.get(name), ModuleType)]
+    seen = set()
+    for its in map(module_of, loaded):
+        if its is not None and its.file is not None and its.file not in seen:
+            seen.add(its.file)
+            yield its

@@ -16,12 +16,10 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import SweepCollector
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.session.comparing import OtherCode
+from pytest_sweep.plugin.session.comparing import OtherCode, age, listed
 from pytest_sweep.plugin.show.warned import warn
 from pytest_sweep.results import Result, SessionResults, newest_results
 from pytest_sweep.store import DATABASE, RunReader, made_in, outcomes, package_versions, version_changes
-
-_MOST_CHANGES = 3
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,13 @@ class JudgedResults:
 
     def _earlier_words(self, sweep: str, origin: Path, results: Sequence[Result]) -> str:
         now = clock.wall()
-        age = _age(now - min(result.finished or result.started or now for result in results))
+        old = age(now - min(result.finished or result.started or now for result in results))
         try:
             differences = [*self._code_and_seed(sweep, origin, results), *_packages(origin)]
         except StoreError as error:
             differences = [str(error)]
         what = "; ".join(differences) or "same code, seed and packages"
-        return f"an earlier run, {origin.name}, {age} old: {what}"
+        return f"an earlier run, {origin.name}, {old} old: {what}"
 
     def _code_and_seed(self, sweep: str, origin: Path, results: Sequence[Result]) -> Iterator[str]:
         told = OtherCode(self.sources)
@@ -83,7 +81,7 @@ class JudgedResults:
         ]
         changes = dict.fromkeys(change for outcome in stored for change in told.changes(sweep, outcome))
         if changes:
-            yield f"other code ({_listed(list(changes))})"
+            yield f"other code ({listed(list(changes))})"
         seeds = {trial.key: trial.seed for trial in self.sweeps[sweep]}
         if any(outcome.seed != seeds[outcome.key] for outcome in stored):
             then = RunReader(origin).run().seed if (origin / DATABASE).is_file() else self.seed
@@ -91,7 +89,7 @@ class JudgedResults:
 
 
 def judged_results(
-    config: pytest.Config, options: SweepOptions, collector: SweepCollector, own: Path | None
+    config: pytest.Config, options: SweepOptions, collector: SweepCollector, own: Path | None, reader: SourceReader
 ) -> JudgedResults:
     """Return the newest stored results of all collected trials, and warn of runs that are passed over.
 
@@ -100,6 +98,7 @@ def judged_results(
         options: the plugin's options.
         collector: knows the collected trials.
         own: the folder of the session's own run, or None.
+        reader: reads the code of sweeps.
     """
     sweeps = collector.collected
     results = newest_results(options.results_dir, sweeps, own)
@@ -107,7 +106,7 @@ def judged_results(
         warn(config, note, when="runtest", place=results.path)
     is_own = not options.may_take and all(result.run_path == own for grid in results.grids for result in grid)
     # The code as it is now: it may be edited before the session ends.
-    sources = {} if is_own else SourceReader().sources(collector.first_items)
+    sources = {} if is_own else reader.sources(collector.first_items)
     return JudgedResults(results, own, options.seed, sweeps, sources)
 
 
@@ -134,17 +133,4 @@ def _packages(folder: Path) -> Iterator[str]:
         return
     changes = version_changes(RunReader(folder).run().versions, package_versions())
     if changes:
-        yield f"other packages ({_listed(changes)})"
-
-
-def _listed(changes: Sequence[str]) -> str:
-    more = [f"and {len(changes) - _MOST_CHANGES} more"] if len(changes) > _MOST_CHANGES else []
-    return ", ".join([*changes[:_MOST_CHANGES], *more])
-
-
-def _age(seconds: float) -> str:
-    """Return an age in its largest unit: ``40 s``, ``5 min``, ``3 h``, ``12 days``."""
-    for amount, unit, most in ((1, "s", 120), (60, "min", 120), (3600, "h", 48)):
-        if seconds < amount * most:
-            return f"{max(int(seconds / amount), 0)} {unit}"
-    return f"{int(seconds / 86400)} days"
+        yield f"other packages ({listed(changes)})"

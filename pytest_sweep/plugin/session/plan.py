@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_sweep.checkpoints import place_of
+from pytest_sweep.model.code import KnownCode
 from pytest_sweep.model.source import Source
 from pytest_sweep.model.trials import Trial
 
@@ -28,6 +29,7 @@ class Plan:
         sources: what is known of the code of each sweep, by the sweep's id.
         taken: what is taken of earlier runs, by the trials' keys: CACHED, or ERROR where a trial has failed.
         continued: what goes on, by the trials' keys.
+        known: what workers need to know of this code.
         resumed_from: the folder of the run that is resumed, or None.
         notes: what is to be said of it, a line each.
         warnings: what is to be said louder.
@@ -36,6 +38,7 @@ class Plan:
     sources: Mapping[str, Source]
     taken: dict[str, Outcome] = field(default_factory=dict)
     continued: dict[str, Outcome] = field(default_factory=dict)
+    known: KnownCode = field(default_factory=KnownCode)
     resumed_from: Path | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

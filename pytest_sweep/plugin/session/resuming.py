@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pytest_sweep import clock
 from pytest_sweep.errors import StoreError, SweepError
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.integers import digits
@@ -15,9 +17,9 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.option_table import LAST
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
-from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode
+from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, partly_known
 from pytest_sweep.plugin.session.plan import Plan
-from pytest_sweep.store import Outcome, last_run, newest_runs, origins, outcomes, run_folder, who_runs
+from pytest_sweep.store import Outcome, last_run, made_in, newest_runs, origins, outcomes, run_folder, who_runs
 
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
 
@@ -96,6 +98,8 @@ class Resumption:
                 f"--sweep-resume-strict: {'; '.join(lines)}. Run them again without --sweep-resume, or take them without -strict"
             )
         plan.warnings += lines
+        old = (trial for trial in trials if trial.key in plan.taken and plan.taken[trial.key].source.is_partial)
+        plan.warnings += partly_known(old)
 
     def _take_cached(self, plan: Plan, trials: Sequence[Trial]) -> None:
         wanted = {trial.key: trial for trial in trials}
@@ -114,14 +118,24 @@ class Resumption:
                 continue
             for outcome in found:
                 trial = wanted[outcome.key]
-                if not outcome.state.is_finished or outcome.seed != trial.seed or told.differs(trial, outcome):
+                if not outcome.state.is_finished or told.differs(trial, outcome):
                     continue
                 # It is the newest result that today's code would make; if that is a failure, it is made anew.
                 del wanted[outcome.key]
-                if outcome.state in _TAKEN and not outcome.was_skipped:
+                is_taken = outcome.state in _TAKEN and not outcome.was_skipped
+                if is_taken:
                     plan.taken[outcome.key] = outcome
-                    told.note(trial, outcome)
-        plan.notes += told.lines() if self._verbosity > 0 else [told.summary()]
+                told.note(trial, outcome, is_taken=is_taken)
+        plan.notes += told.lines(_makers(plan.taken), now=clock.wall(), verbose=self._verbosity > 0)
+        plan.warnings += told.partly_known()
+
+
+def _makers(taken: Mapping[str, Outcome]) -> dict[str, Path]:
+    """Return the folders of the runs that have made what is taken, by the trials' keys: not of those that have taken it themselves."""
+    keys: defaultdict[Path, list[str]] = defaultdict(list)
+    for key, outcome in taken.items():
+        keys[outcome.folder].append(key)
+    return {key: folder for stored in keys for key, folder in made_in(stored, keys[stored]).items()}
 
 
 def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) -> tuple[SweepOptions, Resumption]:

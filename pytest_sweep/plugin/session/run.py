@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -83,7 +84,7 @@ class SweepRun:
                 pytrace=False,
             )
         own = None if self._phase is None else self._phase.folder
-        self._judged = judged_results(self._config, self._options, self.collector, own)
+        self._judged = judged_results(self._config, self._options, self.collector, own, self._reader)
         return self._judged.results
 
     # A wrapper of the old style, because one of the new stands in the traceback of every fixture that fails.
@@ -219,12 +220,19 @@ class SweepRun:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
             raise_if_ended(session)
 
+    @cached_property
+    def _reader(self) -> SourceReader:
+        """Reads the code of sweeps, each file once; made when the files are collected."""
+        return SourceReader(self._config)
+
     def _decide(self, items: Sequence[pytest.Item]) -> Plan:
         """Decide what is taken from earlier runs, say so, and begin to start the executor if something is left to run."""
-        sources = SourceReader().sources(items)
+        reader = self._reader
+        sources = reader.sources(items)
         if self._resumption is None:
-            return Plan(sources)
+            return Plan(sources, known=reader.known())
         plan = self._resumption.plan([item.stash[TRIAL] for item in items], sources)
+        plan.known = reader.known()
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             for line in plan.notes:

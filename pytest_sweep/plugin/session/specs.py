@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_sweep.items.private import temporary_root
+from pytest_sweep.model.code import KnownCode
 from pytest_sweep.wire.code import Code
 from pytest_sweep.wire.shadowing import shadowed
 from pytest_sweep.wire.spec import SessionSpec
@@ -23,6 +24,7 @@ def session_spec(
     results: Path,
     environ: Mapping[str, str],
     workerinput: Mapping[str, Any],
+    known: KnownCode,
 ) -> SessionSpec:
     """Return the spec of sessions like the driver's own, whose `config` is given."""
     root, cwd = config.rootpath, Path(config.invocation_params.dir)
@@ -47,6 +49,7 @@ def session_spec(
         workerinput=dict(workerinput),
         code=Code(str(root)),
         versions=essential_versions(),
+        known=known,
     )
 
 

@@ -235,7 +235,13 @@ class TrialPhase:
         files = sorted({item.path for item in self._items.values()})
         workerinput = guests.workerinput() if guests else {}
         return session_spec(
-            self._config, files, self._run.name, Path(self._run.path), _environment(self._options), workerinput
+            self._config,
+            files,
+            self._run.name,
+            Path(self._run.path),
+            _environment(self._options),
+            workerinput,
+            self._plan.known,
         )
 
 
