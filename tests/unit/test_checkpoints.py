@@ -319,6 +319,30 @@ class TestKeeping:
         save(checkpoints, tmp_path, 2)
         assert location.names() == ["1-000001", "2-000002"]
 
+    def test_one_that_is_half_deleted(
+        self, location: Location, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A deletion that is cut off leaves no manifest: the checkpoint is absent, not damaged, and its rest is deleted later."""
+        checkpoints = location.of(1, 1)
+        save(checkpoints, tmp_path, 1)
+        remove, rmtree = type(location.fs).rm, shutil.rmtree
+
+        def cut_off(*arguments: Any, **options: Any) -> None:
+            if any(str(argument).endswith("1-000001") for argument in arguments):
+                raise OSError("the node is gone")
+            (remove if len(arguments) > 1 else rmtree)(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", cut_off)
+            patch.setattr(type(location.fs), "rm", cut_off)
+            save(checkpoints, tmp_path, 2)
+        assert sorted(location.files()) == ["1-000001/state", "1-000002/state"]
+        assert location.names() == ["1-000002"]
+        second = location.of(2, 1)
+        assert contents(second.restore(scratch).path) == {"state": "2"}
+        assert second.damaged == {}
+        assert list(location.files()) == ["1-000002/state"]
+
     def test_one_that_cannot_be_deleted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What cannot be deleted stops no trial, and is deleted after the next checkpoint."""
         location = Location(f"file://{tmp_path}/trial/checkpoints")
