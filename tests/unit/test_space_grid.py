@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.space import Choice, Expansion, Listed, expand, trial_key
-from pytest_sweep.space.sampling import uniform
 from pytest_sweep.space.expansion import RESERVED
+from pytest_sweep.space.sampling import uniform
 
 KEYS = st.text("abcdef_", min_size=1, max_size=4)
 SCALARS = st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.text(max_size=5))
