@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -163,6 +165,52 @@ class TestSaving:
         source = write(tmp_path / "state", a="1")
         (source / "again").symlink_to(source)
         with pytest.raises(SweepError, match="could not be kept"):
+            location.of(1).save(source, 1, {})
+
+    def test_a_file_of_many_pieces(self, location: Location, tmp_path: Path, scratch: Path) -> None:
+        """A file that is larger than what is copied at once is kept whole, with its size and hash."""
+        data = bytes(range(256)) * 10_000
+        (tmp_path / "model.pt").write_bytes(data)
+        location.of(1).save(tmp_path / "model.pt", 1, {})
+        (file,) = json.loads(location.fs.cat_file(f"{location.path}/1-000001.json"))["files"]
+        assert (file["size"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+        assert (location.of(2).restore(scratch).path / "model.pt").read_bytes() == data
+
+    @pytest.mark.parametrize(("depth", "is_kept"), [(100, True), (101, False)])
+    def test_a_deep_folder(self, location: Location, tmp_path: Path, depth: int, is_kept: bool) -> None:
+        """A hundred folders in each other are kept; more are taken for a circle of links."""
+        deepest = (tmp_path / "state").joinpath(*["d"] * depth)
+        write(deepest, a="1")
+        if is_kept:
+            location.of(1).save(tmp_path / "state", 1, {})
+            assert list(location.files()) == ["1-000001/" + "d/" * depth + "a"]
+        else:
+            with pytest.raises(SweepError, match=r"d is too deep: is there a link to a folder above it\?"):
+                location.of(1).save(tmp_path / "state", 1, {})
+
+    def test_a_pipe(self, location: Location, tmp_path: Path) -> None:
+        """What is no file, such as a pipe that nobody writes, is an error that names it, and the trial does not hang."""
+        source = write(tmp_path / "state", a="1")
+        os.mkfifo(source / "pipe")
+        with pytest.raises(SweepError, match=r"state/pipe is no file that could be copied"):
+            location.of(1).save(source, 1, {})
+        assert location.names() == []
+
+    def test_a_folder_that_cannot_be_read(
+        self, location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A part that cannot be read is an error: a checkpoint that lacks it would look complete."""
+        source = write(tmp_path / "state", a="1")
+        write(source / "deep", b="2")
+        scandir = os.scandir
+
+        def refuse(path: Any = ".") -> Any:
+            if str(path).endswith("/deep"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        with pytest.raises(SweepError, match="could not be kept .*Permission denied"):
             location.of(1).save(source, 1, {})
 
     @pytest.mark.parametrize("above", ["trial", "trial/checkpoints", "."])
@@ -362,6 +410,7 @@ class TestPlaces:
         [
             ("/data/runs", "/data/runs"),
             ("file:///data/my%20runs", "/data/my runs"),
+            ("file://localhost/data/runs", "/data/runs"),
             ("s3://bucket/runs", None),
             ("memory://x", None),
         ],
