@@ -210,7 +210,7 @@ class TestSaving:
             return scandir(path)
 
         monkeypatch.setattr(os, "scandir", refuse)
-        with pytest.raises(SweepError, match="could not be kept .*Permission denied"):
+        with pytest.raises(SweepError, match=r"could not be kept .*Permission denied"):
             location.of(1).save(source, 1, {})
 
     @pytest.mark.parametrize("above", ["trial", "trial/checkpoints", "."])

@@ -89,9 +89,9 @@ class TestPut:
 
     def test_a_location_that_nobody_knows(self, source: Path) -> None:
         """A URL that cannot be used is the error that names the option, not one of copying."""
-        with pytest.raises(SweepError, match="^--sweep-storage=nowhere://x: "):
+        with pytest.raises(SweepError, match=r"^--sweep-storage=nowhere://x: "):
             put_file(source, "nowhere://x", "run.db")
-        with pytest.raises(SweepError, match="^--sweep-storage=nowhere://x: "):
+        with pytest.raises(SweepError, match=r"^--sweep-storage=nowhere://x: "):
             folders_with("nowhere://x", "run.db")
 
 
@@ -128,7 +128,7 @@ class TestFolders:
             folders_with("memory://x", "run.db")
         assert str(raised.value) == "--sweep-storage=memory://x cannot be read: no route to host"
 
-    def test_other_processes_write_there_too(self, monkeypatch: pytest.MonkeyPatch, source: Path) -> None:
+    def test_other_processes_write_there_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What the file system of fsspec remembers of an earlier look is forgotten before each look."""
         forgotten = []
         monkeypatch.setattr(type(fsspec.filesystem("memory")), "invalidate_cache", lambda *_: forgotten.append(1))
