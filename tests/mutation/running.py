@@ -115,7 +115,7 @@ class Bench:
         if child == 0:
             status = 70
             try:
-                self._settle(is_cached)
+                self._settle(limit, is_cached)
                 status = body()
             except BaseException:
                 traceback.print_exc()
@@ -135,9 +135,10 @@ class Bench:
         os.waitpid(child, 0)
         return None
 
-    def _settle(self, is_cached: bool) -> None:
+    def _settle(self, limit: float, is_cached: bool) -> None:
         os.setpgid(0, 0)  # What a test starts ends with it.
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 1))  # Also where the command is killed.
         os.chdir(self.folder)
         output = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
