@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
+import os
+import subprocess
+import sys
 import tempfile
-import time
+from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.mutation.mutants import Mutant, sample
-from tests.mutation.running import Bench
+from tests.mutation.running import OPTIONS, MutationRun
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,48 +27,60 @@ TESTS: dict[str, tuple[str, ...]] = {
 }
 """The tests of each package."""
 
-SLOWEST = 5.0
-"""How much longer than without a mutant tests may take until they are said to hang."""
-
 
 def main() -> None:
     """Test some mutants of each package; print the survivors and the rates."""
     options = _options()
-    rates = [_rate(package, options) for package in options.packages]
-    print("\n".join(rates))
+    if len(options.packages) == 1:
+        print(Rate(options.packages[0], options).measure())
+        return
+    others = [argument for argument in sys.argv[1:] if argument not in options.packages]
+    for package in options.packages:  # Each in a process that has imported nothing of ours yet.
+        subprocess.run([sys.executable, "-m", "tests.mutation", package, *others], cwd=ROOT, check=True)
 
 
-def _rate(package: str, options: argparse.Namespace) -> str:
-    files = [str(path.relative_to(ROOT)) for path in (ROOT / "pytest_sweep" / package).rglob("*.py")]
-    if options.only:
-        files = [file for file in files if Path(file).name in options.only]
-    mutants, total = sample(ROOT, files, options.sample, options.seed)
-    names = [str(path.relative_to(ROOT)) for pattern in TESTS[package] for path in sorted(ROOT.glob(pattern))]
-    print(f"{package}: {len(mutants)} of {total} mutants, {len(names)} files of tests", flush=True)
-    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
-        bench = Bench(ROOT, Path(folder))
-        coverage = bench.cover(package, names, 900)
-        print(f"without a mutant: {len(coverage.seconds)} tests, {sum(coverage.seconds.values()):.0f} s", flush=True)
-        count: dict[str, int] = {}
-        for number, mutant in enumerate(mutants, 1):
-            begin = time.monotonic()
-            tests = coverage.tests(mutant)
-            limit = 20 + SLOWEST * sum(coverage.seconds.get(test, 0.0) for test in tests)
-            fate = bench.run(mutant, tests, limit) if tests else "not covered"
-            count[fate] = count.get(fate, 0) + 1
-            if fate not in ("killed", "timeout"):
-                print(_line(mutant, fate, len(tests)), flush=True)
-            if options.log:
-                record = {key: value for key, value in dataclasses.asdict(mutant).items() if key != "source"}
-                seconds = round(time.monotonic() - begin, 2)
-                with Path(options.log).open("a", encoding="utf-8") as log:
-                    print(
-                        json.dumps({"number": number, "fate": fate, "tests": len(tests), "seconds": seconds, **record}),
-                        file=log,
-                    )
-    killed = count.get("killed", 0) + count.get("timeout", 0)
-    counts = ", ".join(f"{number} {fate}" for fate, number in sorted(count.items()))
-    return f"{package}: {killed} of {len(mutants)} killed, {killed / max(1, len(mutants)):.1%} ({counts})"
+class Rate:
+    """Draws mutants of a package, has them tested and counts what became of them.
+
+    Args:
+        package: the name of the package.
+        options: what the command was told.
+    """
+
+    def __init__(self, package: str, options: argparse.Namespace) -> None:
+        self._package = package
+        self._options = options
+        self._fates: Counter[str] = Counter()
+
+    def measure(self) -> str:
+        """Return the rate, in words."""
+        folder = ROOT / "pytest_sweep" / self._package
+        files = [str(path.relative_to(ROOT)) for path in folder.rglob("*.py")]
+        if self._options.only:
+            files = [file for file in files if Path(file).name in self._options.only]
+        mutants, total = sample(ROOT, files, self._options.sample, self._options.seed)
+        tests = [str(path.relative_to(ROOT)) for pattern in TESTS[self._package] for path in sorted(ROOT.glob(pattern))]
+        print(f"{self._package}: {len(mutants)} of {total} mutants, {len(tests)} files of tests", flush=True)
+        with tempfile.TemporaryDirectory(prefix="mutation-") as scratch:
+            run = MutationRun(ROOT, mutants, folder, Path(scratch), self._tell)
+            status = int(pytest.main([*OPTIONS, "-s", f"--rootdir={ROOT}", *tests], plugins=[run]))
+            if run.is_child:
+                sys.stdout.flush()
+                os._exit(status)
+        if not self._fates:
+            raise SystemExit(f"{self._package}: the tests could not be run, status {status}")
+        killed = self._fates["killed"] + self._fates["timeout"]
+        counts = ", ".join(f"{number} {fate}" for fate, number in sorted(self._fates.items()))
+        return f"{self._package}: {killed} of {len(mutants)} killed, {killed / len(mutants):.1%} ({counts})"
+
+    def _tell(self, mutant: Mutant, fate: str, tests: int) -> None:
+        self._fates[fate] += 1
+        change = f"{mutant.before[:150]}  ->  {mutant.after[:150]}"
+        if fate not in ("killed", "timeout"):
+            print(f"{mutant.path}:{mutant.line}: {fate} ({tests} tests): {change}", flush=True)
+        if self._options.log:
+            with Path(self._options.log).open("a", encoding="utf-8") as log:
+                print(f"{fate}\t{tests}\t{mutant.path}:{mutant.line}\t{change}", file=log)
 
 
 def _options() -> argparse.Namespace:
@@ -74,12 +89,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=120, help="number of mutants (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=15, help="which of them (default: %(default)s)")
     parser.add_argument("--only", nargs="*", metavar="FILE", help="names of files of the package (default: all)")
-    parser.add_argument("--log", metavar="FILE", help="append a line of JSON for each mutant")
+    parser.add_argument("--log", metavar="FILE", help="append a line for each mutant")
     return parser.parse_args()
-
-
-def _line(mutant: Mutant, fate: str, tests: int) -> str:
-    return f"{mutant.path}:{mutant.line}: {fate} ({tests} tests): {mutant.before[:150]}  ->  {mutant.after[:150]}"
 
 
 if __name__ == "__main__":
