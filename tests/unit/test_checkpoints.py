@@ -160,6 +160,24 @@ class TestSaving:
         with pytest.raises(SweepError, match=r"model could not be kept in .*checkpoints: "):
             checkpoints.save(tmp_path / "model", 1, {})
 
+    def test_a_manifest_that_cannot_be_written(
+        self, location: Location, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where only the manifest cannot be written the checkpoint is absent, and the error names it and the cause."""
+
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", fail)
+            patch.setattr(type(location.fs), "pipe_file", fail)
+            with pytest.raises(SweepError) as raised:
+                save(location.of(1), tmp_path, 1)
+        assert str(raised.value).startswith("the checkpoint ")
+        assert str(raised.value).endswith("/1-000001 could not be completed: [Errno 28] No space left on device")
+        assert location.names() == []
+        assert location.of(2).restore(scratch) is None
+
     def test_a_link_to_a_folder_above(self, location: Location, tmp_path: Path) -> None:
         """A folder without end is an error, and no full disk."""
         source = write(tmp_path / "state", a="1")
@@ -422,8 +440,9 @@ class TestPlaces:
     def test_without_fsspec(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A URL without fsspec names the extra; a disk does not need it."""
         monkeypatch.setitem(sys.modules, "fsspec.core", None)
-        with pytest.raises(MissingExtraError, match=r"pip install 'pytest-sweep\[storage\]'"):
+        with pytest.raises(MissingExtraError) as raised:
             check_place("s3://bucket/runs")
+        assert str(raised.value) == "--sweep-storage=s3://bucket/runs needs fsspec: pip install 'pytest-sweep[storage]'"
         check_place(str(tmp_path))
         check_place(f"file://{tmp_path}")
 
@@ -432,6 +451,14 @@ class TestPlaces:
         """A URL that nobody knows, or of a path that is none, is an error that names the option and the URL."""
         with pytest.raises(SweepError, match=f"--sweep-storage={url}"):
             check_place(url)
+
+    @pytest.mark.parametrize("url", ["memory://runs/X", "memory://runs/X/", "memory://runs/X//"])
+    def test_slashes_at_the_end(self, url: str, tmp_path: Path) -> None:
+        """A slash at the end of a URL makes no other place, and nothing else is taken off it."""
+        try:
+            assert save(TrialCheckpoints(url, 1, Keeping()), tmp_path, 1) == "memory://runs/X/1-000001"
+        finally:
+            fsspec.filesystem("memory").store.clear()
 
     def test_names(self) -> None:
         """A name is read as it was written, a long one too, and what is none is none."""
