@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 TESTS: dict[str, tuple[str, ...]] = {
     "checkpoints": ("tests/unit/test_checkpoints*.py",),
     "engine": ("tests/unit/test_engine_*.py",),
-    "model": ("tests/unit/test_model_*.py", "tests/unit/test_sources.py", "tests/unit/test_engine_[acflsw]*.py"),
+    "model": ("tests/unit/test_model_*.py", "tests/unit/test_sources.py", "tests/unit/test_engine_[af]*.py"),
     "results": ("tests/unit/test_results*.py",),
     "space": ("tests/unit/test_space_*.py",),
     "store": ("tests/unit/test_store_*.py", "tests/contract/test_store.py", "tests/unit/test_results*.py"),

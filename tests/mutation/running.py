@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import coverage
+import hypothesis
 import pytest
 
 from tests.mutation.mutants import Mutant
@@ -81,6 +82,14 @@ class MutationRun:
         self._scratch = scratch
         self._tell = tell
         self._copy: Path | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Have properties tried on few examples, always the same ones: each mutant costs as much."""
+        hypothesis.settings.register_profile(
+            "mutation", deadline=None, max_examples=25, derandomize=True, database=None
+        )
+        hypothesis.settings.load_profile("mutation")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
