@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import coverage
-import hypothesis
 import pytest
 
 from tests.mutation.mutants import Mutant
@@ -86,6 +85,8 @@ class MutationRun:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Have properties tried on few examples, always the same ones: each mutant costs as much."""
+        import hypothesis  # Its plugin is to be loaded first.
+
         hypothesis.settings.register_profile(
             "mutation", deadline=None, max_examples=25, derandomize=True, database=None
         )
