@@ -115,11 +115,19 @@ class MutatedFile:
             self._path,
             self._positions[before].start.line,
             self._lines(before),
-            mutation.contained_by_top_level_function is None,
+            self._is_imported(before),
             _shown(self._module, before),
             _shown(self._module, after),
             mutated.code,
         )
+
+    def _is_imported(self, node: cst.CSTNode) -> bool:
+        """Say whether a node is in no function's body: a constant, a field of a class, a default value, a decorator."""
+        while not isinstance(node, cst.Module):
+            node, child = self._parents[node], node
+            if isinstance(node, (cst.FunctionDef, cst.Lambda)) and child is node.body:
+                return False
+        return True
 
     def _lines(self, node: cst.CSTNode) -> tuple[int, ...]:
         """Return the lines of the statement that a node is a part of; of a compound one, those of its first part."""

@@ -105,6 +105,37 @@ class TestParse:
         assert placement == Placement((("zone", "a"),), 4, "SPREAD")
         assert str(placement) == "4 workers (SPREAD), label zone=a"
 
+    @pytest.mark.parametrize(
+        ("arguments", "resources"),
+        [
+            ({"cpu": 1e-4, "gpu": 1e-4}, Resources(1e-4, 1e-4)),
+            ({"cpu": 1e18}, Resources(1e18)),
+            ({"cpu": 0, "memory": 10**18}, Resources(0.0, memory=10**18)),
+            ({"memory": "1000000000GB"}, Resources(memory=10**18)),
+            ({"memory": 0.5}, Resources(memory=0)),
+            ({"gpu": 1.0, "custom": {"tpu": 1e-4, "b": 0}}, Resources(1.0, 1.0, custom=(("b", 0.0), ("tpu", 1e-4)))),
+        ],
+    )
+    def test_the_least_and_the_most(self, arguments: dict[str, object], resources: Resources) -> None:
+        """The least and the largest amount can be asked for, and none of something; less is an error, but of memory."""
+        assert Request.parse(arguments).resources == resources
+
+    def test_the_largest_gang(self) -> None:
+        """A gang may have as many workers as the error says."""
+        assert Request.parse({"workers": 100_000}).placement.bundles == 100_000
+
+    @pytest.mark.parametrize(
+        ("gpu", "problem"),
+        [(1.5, "gpu=1.5 is neither a part of one GPU nor a whole number of them"), (2.0, None), (1, None)],
+    )
+    def test_parts_of_gpus(self, gpu: float, problem: str | None) -> None:
+        """A part of one GPU can be had, and whole ones, but nothing between."""
+        if problem is None:
+            assert Request.parse({"gpu": gpu}).resources.gpu == gpu
+        else:
+            with pytest.raises(ResourcesError, match=f"^{problem}$"):
+                Request.parse({"gpu": gpu})
+
     def test_all_problems_at_once(self) -> None:
         """Everything that is wrong is told in one error."""
         with pytest.raises(ResourcesError) as caught:
