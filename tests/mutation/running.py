@@ -43,16 +43,12 @@ class Coverage:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run the statement that is mutated, the quickest first.
-
-        Of what runs when its file is imported: those that call a function of the file; all, if it has none.
-        """
+        """Return the tests that run the statement that is mutated; all, if it runs when its file is imported. The quickest come first."""
         lines = self.lines.get(mutant.path, {})
-        numbers = lines if mutant.is_imported else mutant.lines
-        found = {test for line in numbers for test in lines.get(line, ())}
-        if mutant.is_imported and not found:
-            found = set(self.seconds)
-        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+        found = {test for line in mutant.lines for test in lines.get(line, ())}
+        return sorted(
+            self.seconds if mutant.is_imported else found, key=lambda test: (self.seconds.get(test, 0.0), test)
+        )
 
 
 class MutationRun:
