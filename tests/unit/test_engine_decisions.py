@@ -11,7 +11,7 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model import Resources, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
-from pytest_sweep.model.shared import SharedBuilding, SharedFixture
+from pytest_sweep.model.shared import SharedBuilding, SharedFixture, SharedReady
 from pytest_sweep.testing.samples import SWEEP
 from tests.support.driven import ONE_CPU, Engine, ended, make_trials, node, only, records, run
 
@@ -47,6 +47,70 @@ class TestClearing:
             engine.tell(events.BatchDone(command.worker))
         assert len(only(commands.StopWorker, engine.add(make_trials(1, Resources(cpu=2), first=100)))) == 2
 
+    def test_again_and_again(self) -> None:
+        """Room is made each time that a large trial comes, however often idle workers have stopped for one before."""
+        engine, started = Engine([node(1, 2)]), 0
+        for turn in range(3):
+            small = make_trials(2, first=turn * 10)
+            given = engine.add(small)
+            if turn:
+                assert only(commands.StopWorker, given) == [commands.StopWorker(f"worker-{started}")]
+                engine.tell(events.WorkerStopped(f"worker-{started}"))
+            names = [f"worker-{started + number}" for number in (1, 2)]
+            engine.start(*names)
+            for name, trial in zip(names, small, strict=True):
+                engine.finish(trial)
+                engine.tell(events.BatchDone(name))
+            (large,) = make_trials(1, Resources(cpu=2), first=turn * 10 + 5)
+            assert [stop.worker for stop in only(commands.StopWorker, engine.add([large]))] == names
+            engine.tell(*map(events.WorkerStopped, names))
+            started += 3
+            engine.start(f"worker-{started}")
+            engine.finish(large)
+            engine.tell(events.BatchDone(f"worker-{started}"))
+
+
+class TestReturned:
+    def test_it_goes_to_who_is_idle(self) -> None:
+        """A trial that a worker gives back goes to an idle worker at once, not when something else happens."""
+        sweep = dataclasses.replace(SWEEP)
+        first, *others = make_trials(9, sweep=sweep)
+        engine = Engine([node(1, 2)])
+        engine.add([first])
+        engine.start("worker-1")
+        engine.begin(first)
+        engine.finish(first, duration=0.001)
+        engine.add(others)
+        (order,) = only(commands.RunTrials, engine.tell(events.BatchDone("worker-1")))
+        (second,) = [start.worker for start in engine.all(commands.StartWorker)[1:]]
+        engine.start(second)
+        by_key = {trial.key: trial for trial in others}
+        while orders := [command for command in engine.all(commands.RunTrials) if command.worker == second]:
+            left = [key for key, _ in orders[-1].trials if engine.controller._ledger[key].is_open]
+            if not left:
+                break
+            for key in left:
+                engine.finish(by_key[key], duration=0.001)
+            engine.tell(events.BatchDone(second))
+        engine.begin(by_key[order.trials[0][0]])
+        returned = order.trials[-1][0]
+        given = engine.tell(events.TrialReturned(returned, 1))
+        assert only(commands.RunTrials, given) == [run(second, by_key[returned])]
+
+    def test_a_lost_fixture_is_waited_for_from_then_on(self) -> None:
+        """A fixture that a trial has found lost is ordered then, and the status says how long that is ago."""
+        data = SharedFixture("data", "data", "conftest.py", "test_models.py::train", Resources(cpu=2))
+        (trial,) = (dataclasses.replace(trial, shared=(data,)) for trial in make_trials(1))
+        engine = Engine()
+        engine.add([trial])
+        engine.tell(SharedReady("data"))
+        engine.start("worker-1")
+        engine.pass_time(7.0, events.TrialReturned(trial.key, 1, lost="data"), events.BatchDone("worker-1"))
+        engine.pass_time(10.0)
+        wait = engine.controller.waiting().of(trial.key)
+        assert wait is not None
+        assert wait.why == "2 CPUs were asked for 3 s ago, to build it with"
+
 
 class TestWorkersThatFail:
     def batch(self, worker_retries: int) -> tuple[Engine, list[str]]:
@@ -68,10 +132,12 @@ class TestWorkersThatFail:
     def test_what_it_had_begun(self) -> None:
         """A worker whose node fails under a trial has used up its attempt: without further ones the trial has ended, and is stored."""
         engine, keys = self.batch(0)
+        engine.tell(events.Advanced(3.0))
         given = engine.tell(events.WorkerFailed("worker-1", "no module named torch", ("node-1",)))
         (failed,) = [event for event in records(given) if isinstance(event, events.TrialFinished)]
         assert (failed.key, failed.state) == (keys[0], TrialState.ERROR)
         assert failed.error == "the worker ended its call without saying how the trial ended"
+        assert (failed.duration, failed.time) == (3.0, 103.0), "on the clock of the worker, which said 100 at the start"
 
     @pytest.mark.parametrize("worker_retries", [0, 1])
     def test_what_it_had_not_begun(self, worker_retries: int) -> None:
@@ -120,6 +186,21 @@ class TestNotGranted:
         engine.add(make_trials(1))
         engine.tell(events.WorkerStarting("worker-1", is_granted=False))
         assert only(commands.StopWorker, engine.wait(0.0, 12.0)) == []
+
+    def test_a_start_clears_the_node(self) -> None:
+        """When a worker starts after all on a node that had not granted it, the node is used as before: first, in its turn."""
+        engine = Engine([node(1, 1)])
+        engine.pass_time(0.0)
+        engine.add(make_trials(1))
+        engine.tell(events.WorkerStarting("worker-1", is_granted=False))
+        engine.wait(0.0, 6.0)
+        assert engine.controller.capacity.refused == {"node-1"}
+        engine.start("worker-1")
+        assert engine.controller.capacity.refused == set()
+        engine.tell(events.NodesChanged((node(1, 2), node(2, 2))))
+        assert [start.nodes for start in only(commands.StartWorker, engine.add(make_trials(1, first=5)))] == [
+            ("node-1",)
+        ]
 
     def test_two_of_them_take_two_places(self) -> None:
         """Of two workers that are not granted only one goes to the one place that is left elsewhere."""
