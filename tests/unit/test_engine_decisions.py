@@ -12,6 +12,7 @@ from pytest_sweep.errors import InfeasibleError
 from pytest_sweep.model import Resources, TrialState, commands, events
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.shared import SharedBuilding, SharedFixture, SharedReady
+from pytest_sweep.model.waiting import Wait
 from pytest_sweep.testing.samples import SWEEP
 from tests.support.driven import ONE_CPU, Engine, ended, make_trials, node, only, records, run
 
@@ -315,6 +316,33 @@ class TestExplaining:
         engine.tell(events.NodesChanged((node(1, 2),)), events.WorkerStopped("worker-1"))
         (group,) = engine.controller.waiting().groups
         assert group.wait.why == "no node that is there can hold it, even if empty: it waits for one to join"
+
+    def test_a_slot_for_a_trial_without_cpus(self) -> None:
+        """A trial that asks for no CPU waits for one of as many slots as there are CPUs."""
+        engine = Engine([node(1, 2)])
+        engine.add(make_trials(3, Resources(cpu=0)))
+        engine.start("worker-1", "worker-2")
+        first, second, third = make_trials(3)
+        engine.begin(first)
+        engine.begin(second)
+        wait = engine.controller.waiting().of(third.key)
+        assert wait == Wait(
+            "a trial without CPUs to end", "node 10.0.0.1 runs as many trials without CPUs as it has CPUs"
+        )
+
+    def test_a_retry_that_waits(self) -> None:
+        """A trial that has failed and waits before it is tried again says for how long."""
+        (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, retries=1, backoff=10.0))
+        engine = Engine()
+        engine.add([trial])
+        engine.start("worker-1")
+        engine.begin(trial)
+        engine.tell(dataclasses.replace(ended(trial, TrialState.ERROR), error="ValueError: boom"))
+        wait = engine.controller.waiting().of(trial.key)
+        assert wait is not None
+        rest = wait.what.removeprefix("a retry in ")
+        assert 7 <= int(rest.removesuffix(" s")) <= 13
+        assert wait.why == f"it has failed, and is tried again in {rest}"
 
     def test_a_gang_on_two_nodes(self) -> None:
         """The worker of a gang that starts is said to be on all of its nodes."""
