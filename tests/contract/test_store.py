@@ -170,6 +170,7 @@ def test_every_commit_is_synchronized(tmp_path: Path, monkeypatch: pytest.Monkey
     with closing(database.create_database(tmp_path / "run.db")) as connection:
         for _ in range(2):
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
             journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
             assert journal == ("delete" if place == "network" else "wal")
             connection.commit()
