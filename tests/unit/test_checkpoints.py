@@ -320,6 +320,19 @@ class TestRestoring:
         assert checkpoints.restore(scratch) is None
         assert "which is outside of it" in next(iter(checkpoints.damaged.values()))
 
+    def test_the_newest_of_an_earlier_run(self, location: Location, tmp_path: Path, scratch: Path) -> None:
+        """Of what an earlier run has left, the newest counts, also where it is newer than what the driver has heard of."""
+        attempt = location.of(1)
+        addresses = [save(attempt, tmp_path, iteration) for iteration in (1, 2, 3)]
+        later = TrialCheckpoints(str(tmp_path / "other" / "checkpoints"), 2, Keeping())
+        restored = later.restore(scratch, known=addresses[1])
+        assert restored is not None
+        assert restored.address == addresses[2]
+        location.remove("1-000003/state")
+        restored = later.restore(scratch, known=addresses[1])
+        assert restored is not None
+        assert restored.address == addresses[1]
+
     def test_a_store_that_cannot_be_reached(self, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Trouble with the store itself is an error that names it: nothing starts from the beginning for that."""
         checkpoints = TrialCheckpoints("memory://trial/checkpoints", 2, Keeping())
