@@ -120,6 +120,43 @@ class TestParse:
         """The least and the largest amount can be asked for, and none of something; less is an error, but of memory."""
         assert Request.parse(arguments).resources == resources
 
+    def test_the_smallest_gang(self) -> None:
+        """A gang may be of one worker, on one node."""
+        assert Request.parse({"workers": 1}).placement == Placement(workers=1)
+        assert Request.parse({"nodes": 1}).placement == Placement(workers=1, nodes=1)
+
+    @pytest.mark.parametrize(
+        ("labels", "suits"),
+        [
+            ({"zone": "a", "disk": "ssd"}, True),
+            ({"zone": "a", "disk": "ssd", "more": "x"}, True),
+            ({"zone": "a"}, False),
+            ({"zone": "a", "disk": "hdd"}, False),
+            ({"zone": "ssd", "disk": "a"}, False),
+            ({}, False),
+        ],
+    )
+    def test_labels(self, labels: dict[str, str], suits: bool) -> None:
+        """A node suits that has all labels that are asked for, with these values; without any every node does."""
+        placement = Request.parse({"labels": {"zone": "a", "disk": "ssd"}}).placement
+        assert placement.suits(labels) is suits
+        assert Placement().suits(labels)
+
+    @pytest.mark.parametrize(
+        ("placement", "text"),
+        [
+            (Placement(), ""),
+            (Placement(workers=1), "1 worker (PACK)"),
+            (Placement(workers=4, strategy="SPREAD"), "4 workers (SPREAD)"),
+            (Placement(workers=2, nodes=1), "2 workers (on 1 node)"),
+            (Placement(workers=4, nodes=2), "4 workers (on 2 nodes)"),
+            (Placement((("disk", "ssd"), ("zone", "a"))), "label disk=ssd, label zone=a"),
+        ],
+    )
+    def test_placements_in_words(self, placement: Placement, text: str) -> None:
+        """Where a trial may run reads as people say it."""
+        assert str(placement) == text
+
     def test_the_largest_gang(self) -> None:
         """A gang may have as many workers as the error says."""
         assert Request.parse({"workers": 100_000}).placement.bundles == 100_000
