@@ -12,6 +12,7 @@ from pytest_sweep.errors import ResourcesError
 from pytest_sweep.model import Resources
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.request import Request
+from pytest_sweep.model.shared import SharedFixture, shared_request
 
 
 class TestParse:
@@ -180,7 +181,40 @@ class TestParse:
         assert len(str(caught.value).split("; ")) == 4
 
 
+class TestSharedFixtures:
+    @pytest.mark.parametrize("name", ["gpu", "workers", "strategy", "nodes"])
+    def test_what_makes_no_sense(self, name: str) -> None:
+        """What a single process without a GPU cannot use is refused by name."""
+        with pytest.raises(ResourcesError, match=f"^{name}=1 is not for a shared fixture: "):
+            shared_request({"cpu": 1, name: 1})
+
+    def test_what_does(self) -> None:
+        """Everything else is read as for a trial, and nothing is one CPU."""
+        request = shared_request({"cpu": 2, "labels": {"zone": "a"}})
+        assert request == Request(Resources(cpu=2), Placement((("zone", "a"),)))
+        fixture = SharedFixture("data", "data", "conftest.py", "test_models.py::train")
+        assert (fixture.resources, fixture.placement, fixture.needs) == (Resources(), Placement(), ())
+
+
 class TestArithmetic:
+    def test_parts_of_several(self) -> None:
+        """Parts of CPUs, GPUs and custom resources are multiplied and added as they are, to a ten-thousandth."""
+        half = Resources(0.5, 0.25, 3, (("tape", 0.5),))
+        assert half.times(3) == Resources(1.5, 0.75, 9, (("tape", 1.5),))
+        assert half.plus(Resources(0.25, custom=(("lens", 1.5),))) == Resources(
+            0.75, 0.25, 3, (("lens", 1.5), ("tape", 0.5))
+        )
+        assert half.minus(Resources(0.25, custom=(("lens", 1.5), ("tape", 0.25)))) == Resources(
+            0.25, 0.25, 3, (("lens", -1.5), ("tape", 0.25))
+        )
+
+    def test_how_often_without_it(self) -> None:
+        """What a room has nothing of fits never, and what it has decides how often."""
+        tape = Resources(cpu=1, custom=(("tape", 1.0),))
+        assert tape.how_often(Resources(cpu=4)) == 0
+        assert tape.how_often(Resources(cpu=4, custom=(("tape", 2.5),))) == 2
+        assert not tape.fits(Resources(cpu=4))
+
     def test_fits(self) -> None:
         """A request fits where each of its resources does; what a node has besides does not matter."""
         room = Resources(2, 1, 100, (("tpu", 1.0),))
