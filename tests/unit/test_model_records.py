@@ -17,7 +17,6 @@ from pytest_sweep.errors import DefinitionError, ExecutorError, MissingExtraErro
 from pytest_sweep.model import Resources, StopRule, Sweep, Trial, TrialState, events
 from pytest_sweep.model.metrics import AUTO_METRICS
 from pytest_sweep.model.parameters import Parameters, ParameterValue
-from pytest_sweep.model.source import Source
 from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.testing.samples import SWEEP, make_replicates
 
@@ -89,6 +88,7 @@ class TestTrial:
     def test_path_names_are_readable(self) -> None:
         """What is safe in a node id stays."""
         assert named("train[lr=0.001-depth=2]").path_name == "train_lr=0.001-depth=2_-0123456789abcdef"
+        assert named("Train[Adam_Z=0.9]").path_name == "Train_Adam_Z=0.9_-0123456789abcdef"
 
     def test_path_names_are_unique(self) -> None:
         """Trials whose names are cut alike, or differ in case only, and whose keys begin alike have folders of their own."""
@@ -138,7 +138,6 @@ class TestRecords:
         (trial,) = make_replicates(1, 1)
         for one, same, other in (
             (node, replace(node), replace(node, labels={"zone": "b"})),
-            (Source("f", "m", {"a": "1"}), Source("f", "m", {"a": "1"}), Source("f", "m", {"a": "2"})),
             (
                 events.TrialsAdded((trial,), {trial.key: 1}),
                 events.TrialsAdded((trial,), {trial.key: 1}),
@@ -162,7 +161,6 @@ class TestRecords:
         node = events.Node("node-1", "10.0.0.1", Resources())
         assert (node.labels, node.is_leaving, node.taken) == ({}, False, Resources(cpu=0.0))
         assert events.TrialsAdded(()).attempts == {}
-        assert Source.of(None).fixtures == Source("f", "m").fixtures == {}
         value = ParameterValue("n", "abc", "1", b"x")
         assert (value.is_certain, value.problem, Parameters((value,)).position) == (True, "", 0)
         assert "content" not in repr(value)
