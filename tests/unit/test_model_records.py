@@ -74,6 +74,7 @@ class TestTrialState:
         """A state prints as its name and is found by it."""
         assert f"{TrialState.ERROR}" == str(TrialState.ERROR) == "ERROR"
         assert TrialState("STOPPED") is TrialState.STOPPED
+        assert [state.value for state in TrialState] == [state.name for state in TrialState], "databases hold them"
 
 
 class TestTrial:
