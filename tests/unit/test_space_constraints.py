@@ -54,7 +54,9 @@ def test_names_of_different_configurations() -> None:
         configs("a == 1 or m.c == 2", space)
 
 
-@pytest.mark.parametrize("where", ["a = False", "a == True)", "not (a is None", "a in (1, 2", "a == 1 and"])
+@pytest.mark.parametrize(
+    "where", ["a = False", "a is False)", "a == True)", "not (a is None", "a in (1, 2", "a == 1 and"]
+)
 def test_words_of_conditions_are_no_keys(where: str) -> None:
     """Where a condition cannot be read, a word that conditions have is not taken for the name of a key."""
     with pytest.raises(SpaceError) as raised:
