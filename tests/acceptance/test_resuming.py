@@ -630,6 +630,27 @@ class TestOtherCode:
         assert notes(ran) == []
         assert [trial.metrics and trial.metrics["loss"] for trial in ran.grid()] == [2, 3]
 
+    def test_cache_covers_what_a_fixture_reads_in_its_file(self, project: Project) -> None:
+        """A trial runs again when a constant or a function in its fixture's file has changed, though the fixture itself has not."""
+        files = """
+            OFFSET = 1
+
+            def scaled(number):
+                return number * 1
+
+            @pytest.fixture
+            def data():
+                return scaled(OFFSET)
+        """
+        project.write(CODE)
+        losses = []
+        for text in (files, files.replace("OFFSET = 1", "OFFSET = 10"), files.replace("* 1", "* 100"), files):
+            project.write(text, "conftest.py")
+            assert project.sweep("--sweep-cache", "-k", "train").ret == 0
+            losses.append([trial.metrics and trial.metrics["loss"] for trial in project.grid()])
+        assert losses == [[2, 3], [11, 12], [101, 102], [2, 3]]
+        assert notes(project) == ["1", "2"] * 3, "the last run takes what the first has made"
+
     def test_cache_and_seeds(self, ran: Project) -> None:
         """A trial's seed is a part of what makes its result."""
         text = output(ran.sweep("--sweep-cache", "--sweep-seed=1"))

@@ -104,6 +104,24 @@ def test_parameters_of_fixtures_and_classes(project: Project) -> None:
     assert len(pairs) == 36
 
 
+def test_marks_go_with_every_replicate(project: Project) -> None:
+    """A value's marks are those of the first trial and of further repeats: each is skipped, or expected to fail."""
+    project.write("""
+        VALUES = [
+            1,
+            pytest.param(2, marks=pytest.mark.xfail(reason="known", strict=True)),
+            pytest.param(3, marks=pytest.mark.skip),
+        ]
+
+        @sweep(grid={"n": VALUES}, repeats=3)
+        def train(n):
+            assert n == 1
+    """)
+    result = project.sweep()
+    assert result.ret == 0, output(result)
+    result.assert_outcomes(passed=3, xfailed=3, skipped=3)
+
+
 def test_marks_go_with_their_value(project: Project) -> None:
     """A mark of pytest.param stays with its value, where the order differs."""
     project.write(f"""{CLASSES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -161,6 +162,57 @@ def test_reading_in_the_process_that_writes(tmp_path: Path) -> None:
     with closing(sqlite3.connect(store.path / "run.db")) as other:
         assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()
+
+
+@pytest.mark.parametrize("place", ["local", "network"])
+def test_every_commit_is_synchronized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """The writer's connection has synchronous=FULL (2), while it writes too: SQLite's default with write-ahead logging is less."""
+    monkeypatch.setattr(database, "on_network", lambda _: place == "network")
+    with closing(database.create_database(tmp_path / "run.db")) as connection:
+        for _ in range(2):
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+            journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+            assert journal == ("delete" if place == "network" else "wal")
+            connection.commit()
+            with connection.begin():
+                connection.exec_driver_sql("DELETE FROM trial")
+
+
+SYNCHRONIZING = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int tell(const char *name, int fd) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = 0;
+    if (strstr(path, "run.db")) dprintf(1, "synchronized %s\\n", path);
+    return ((int (*)(int)) dlsym(RTLD_NEXT, name))(fd);
+}
+int fsync(int fd) { return tell("fsync", fd); }
+int fdatasync(int fd) { return tell("fdatasync", fd); }
+"""
+"""Tells of every call that has the disk keep what was written to a database."""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs a C compiler on Linux")
+@pytest.mark.parametrize("place", ["local", "network"])
+def test_each_batch_of_events_reaches_the_disk(tmp_path: Path, place: str) -> None:
+    """When `record` returns, the operating system has been told to write the database or its log to the disk: power may fail."""
+    (tmp_path / "tell.c").write_text(SYNCHRONIZING)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "tell.so", tmp_path / "tell.c", "-ldl"], check=True)
+    writing = WRITER.replace("range(1, 1001)", "range(1, 21)").partition('if sys.argv[2] == "network":\n    # Half')[0]
+    command = [sys.executable, "-c", writing, str(tmp_path / "results"), place]
+    environment = {**os.environ, "LD_PRELOAD": str(tmp_path / "tell.so")}
+    lines = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
+    ends = [lines.index(str(number)) for number in range(1, 21)]
+    for number, (begin, end) in enumerate(itertools.pairwise(ends), 2):
+        assert any(line.startswith("synchronized") for line in lines[begin + 1 : end]), f"batch {number}"
 
 
 WRITER = """

@@ -1,4 +1,4 @@
-"""Ray Tune's own variant generator as the oracle: the same space, written for both, gives the same combinations and bounds."""
+"""Ray Tune as the oracle: one space, written for both libraries, gives the same combinations, bounds and distributions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 import pytest_sweep
 from pytest_sweep.model.judging import Goal
@@ -188,6 +189,123 @@ def test_the_same_values_as_tune(name: str, arguments: tuple[Any, ...], values: 
         for _ in range(300)
         for _, made in tune().search.variant_generator.generate_variants({"x": domain.of(tune())})
     } == values
+
+
+CONTINUOUS = [
+    ("uniform", (0.0, 1.0)),
+    ("uniform", (-3.5, 1e-3)),
+    ("uniform", (1e6, 1e6 + 1e-3)),
+    ("loguniform", (1e-5, 1e-1)),
+    ("loguniform", (0.9, 1.1)),
+    ("loguniform", (1e-3, 1e6)),
+    ("randn", ()),
+    ("randn", (10.0, 0.01)),
+    ("randn", (-1.0, 300.0)),
+]
+DISCRETE = [
+    ("choice", (["a", "b", "c"],)),
+    ("choice", (list(range(30)),)),
+    ("quniform", (0.0, 1.0, 0.25)),
+    ("quniform", (-2.0, 3.0, 0.1)),
+    ("quniform", (0, 8, 2)),
+    ("qloguniform", (0.5, 8.0, 0.5)),
+    ("qloguniform", (1e-4, 1e-1, 1e-4)),
+    ("randint", (0, 2)),
+    ("randint", (-7, 30)),
+    ("lograndint", (1, 10)),
+    ("lograndint", (3, 5000)),
+    ("qrandint", (0, 10, 2)),
+    ("qrandint", (-5, 28, 3)),
+    ("qrandint", (0, 5, 1)),
+    ("qlograndint", (1, 40, 4)),
+    ("qlograndint", (64, 1024, 64)),
+    ("qlograndint", (2, 50, 1)),
+    ("qrandn", (0.0, 1.0, 0.5)),
+    ("qrandn", (5.0, 20.0, 0.25)),
+]
+OUR_DRAWS, THEIR_DRAWS = 5_000, 50_000
+LEAST_P = 1e-4
+"""Seeds are fixed, so a test passes always or never. With new draws, of another numpy, one of the thirty would fail once in 300 times."""
+
+
+def our_draws(name: str, arguments: tuple[Any, ...], seed: int = 1) -> list[Any]:
+    """Return the values that as many samples of a space with this domain have."""
+    space = {"x": getattr(pytest_sweep, name)(*arguments)}
+    return [point.config["x"] for point in expand(space, seed=seed, num_samples=OUR_DRAWS).points]
+
+
+def their_draws(name: str, arguments: tuple[Any, ...]) -> list[Any]:
+    """Return what Tune's own sampler draws."""
+    return list(getattr(tune(), name)(*arguments).sample(size=THEIR_DRAWS, random_state=1))
+
+
+def p_of_continuous(ours: list[float], theirs: list[float]) -> float:
+    """Return the p-value of the Kolmogorov-Smirnov test: how likely such a difference is if both are of one distribution."""
+    return float(stats.ks_2samp(ours, theirs, method="asymp").pvalue)
+
+
+def p_of_discrete(ours: list[Any], theirs: list[Any]) -> float:
+    """Return the p-value of the chi-squared test; neighbouring rare values are counted together."""
+    mine, its = Counter(ours), Counter(round(value, 9) if isinstance(value, float) else value for value in theirs)
+    mine = Counter({round(value, 9) if isinstance(value, float) else value: number for value, number in mine.items()})
+    bins, rest = [], [0, 0]
+    for value in sorted(mine.keys() | its.keys()):
+        rest = [rest[0] + mine[value], rest[1] + its[value]]
+        if sum(rest) * OUR_DRAWS / (OUR_DRAWS + THEIR_DRAWS) >= 10:  # Of our draws so many are expected.
+            bins.append(rest)
+            rest = [0, 0]
+    bins[-1] = [bins[-1][0] + rest[0], bins[-1][1] + rest[1]]
+    return float(stats.chi2_contingency(list(zip(*bins, strict=True))).pvalue)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CONTINUOUS)
+def test_the_same_continuous_distributions_as_tune(name: str, arguments: tuple[Any, ...]) -> None:
+    """Floats are distributed as Tune's, by a Kolmogorov-Smirnov test."""
+    assert p_of_continuous(our_draws(name, arguments), their_draws(name, arguments)) > LEAST_P
+
+
+@pytest.mark.parametrize(("name", "arguments"), DISCRETE)
+def test_the_same_discrete_distributions_as_tune(name: str, arguments: tuple[Any, ...]) -> None:
+    """Integers, multiples and categories are each drawn as often as by Tune, by a chi-squared test."""
+    assert p_of_discrete(our_draws(name, arguments), their_draws(name, arguments)) > LEAST_P
+
+
+def test_every_domain_of_tune_is_compared() -> None:
+    """No domain is left out of the comparison but `sample_from`, which draws nothing."""
+    sample = tune().search.sample
+    names = {name for name in dir(sample) if name.islower() and getattr(tune(), name, None) is getattr(sample, name)}
+    drawn = {name for name in names if not name.startswith("_")} - {"sample_from"}
+    assert {name for name, _ in (*CONTINUOUS, *DISCRETE)} == drawn
+
+
+@pytest.mark.parametrize(
+    ("compared", "mine", "other"),
+    [
+        (p_of_continuous, ("uniform", (0.0, 1.0)), ("uniform", (0.0, 1.1))),
+        (p_of_continuous, ("loguniform", (0.5, 2.0)), ("uniform", (0.5, 2.0))),
+        (p_of_continuous, ("randn", (0.0, 1.0)), ("randn", (0.1, 1.0))),
+        (p_of_continuous, ("randn", (0.0, 1.0)), ("randn", (0.0, 1.2))),
+        (p_of_discrete, ("quniform", (0.0, 1.0, 0.1)), ("quniform", (0.0, 1.1, 0.1))),
+        (p_of_discrete, ("qrandint", (0, 10, 2)), ("quniform", (0, 10, 2))),  # Tune's ends of quniform are half as likely.
+        (p_of_discrete, ("randint", (0, 10)), ("randint", (0, 11))),
+        (p_of_discrete, ("lograndint", (1, 10)), ("randint", (1, 10))),
+        (p_of_discrete, ("choice", ([1, 2, 3],)), ("choice", ([1, 2, 3, 3],))),
+    ],
+)  # fmt: skip
+def test_other_distributions_are_told_apart(compared: Callable[..., float], mine: Any, other: Any) -> None:
+    """The comparison has the power that it needs: it fails for distributions that differ a little."""
+    assert compared(our_draws(*mine), their_draws(*other)) < LEAST_P / 1000
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_draws_are_independent(seed: int) -> None:
+    """What is drawn for one key, sample or seed says nothing of what is drawn for another."""
+    space = {key: pytest_sweep.uniform(0.0, 1.0) for key in ("x", "y")}
+    points = [point.config for point in expand(space, seed=seed, num_samples=OUR_DRAWS).points]
+    x, y = ([config[key] for config in points] for key in ("x", "y"))
+    other = our_draws("uniform", (0.0, 1.0), seed + 1)
+    for one, two in ((x, y), (x[:-1], x[1:]), (x, other)):
+        assert stats.spearmanr(one, two).pvalue > LEAST_P
 
 
 def test_the_page_for_users_of_tune_shows_every_domain() -> None:

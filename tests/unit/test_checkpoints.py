@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -158,11 +160,75 @@ class TestSaving:
         with pytest.raises(SweepError, match=r"model could not be kept in .*checkpoints: "):
             checkpoints.save(tmp_path / "model", 1, {})
 
+    def test_a_manifest_that_cannot_be_written(
+        self, location: Location, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where only the manifest cannot be written the checkpoint is absent, and the error names it and the cause."""
+
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", fail)
+            patch.setattr(type(location.fs), "pipe_file", fail)
+            with pytest.raises(SweepError) as raised:
+                save(location.of(1), tmp_path, 1)
+        assert str(raised.value).startswith("the checkpoint ")
+        assert str(raised.value).endswith("/1-000001 could not be completed: [Errno 28] No space left on device")
+        assert location.names() == []
+        assert location.of(2).restore(scratch) is None
+
     def test_a_link_to_a_folder_above(self, location: Location, tmp_path: Path) -> None:
         """A folder without end is an error, and no full disk."""
         source = write(tmp_path / "state", a="1")
         (source / "again").symlink_to(source)
         with pytest.raises(SweepError, match="could not be kept"):
+            location.of(1).save(source, 1, {})
+
+    def test_a_file_of_many_pieces(self, location: Location, tmp_path: Path, scratch: Path) -> None:
+        """A file that is larger than what is copied at once is kept whole, with its size and hash."""
+        data = bytes(range(256)) * 10_000
+        (tmp_path / "model.pt").write_bytes(data)
+        location.of(1).save(tmp_path / "model.pt", 1, {})
+        (file,) = json.loads(location.fs.cat_file(f"{location.path}/1-000001.json"))["files"]
+        assert (file["size"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+        assert (location.of(2).restore(scratch).path / "model.pt").read_bytes() == data
+
+    @pytest.mark.parametrize(("depth", "is_kept"), [(100, True), (101, False)])
+    def test_a_deep_folder(self, location: Location, tmp_path: Path, depth: int, is_kept: bool) -> None:
+        """A hundred folders in each other are kept; more are taken for a circle of links."""
+        deepest = (tmp_path / "state").joinpath(*["d"] * depth)
+        write(deepest, a="1")
+        if is_kept:
+            location.of(1).save(tmp_path / "state", 1, {})
+            assert list(location.files()) == ["1-000001/" + "d/" * depth + "a"]
+        else:
+            with pytest.raises(SweepError, match=r"d is too deep: is there a link to a folder above it\?"):
+                location.of(1).save(tmp_path / "state", 1, {})
+
+    def test_a_pipe(self, location: Location, tmp_path: Path) -> None:
+        """What is no file, such as a pipe that nobody writes, is an error that names it, and the trial does not hang."""
+        source = write(tmp_path / "state", a="1")
+        os.mkfifo(source / "pipe")
+        with pytest.raises(SweepError, match=r"state/pipe is no file that could be copied"):
+            location.of(1).save(source, 1, {})
+        assert location.names() == []
+
+    def test_a_folder_that_cannot_be_read(
+        self, location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A part that cannot be read is an error: a checkpoint that lacks it would look complete."""
+        source = write(tmp_path / "state", a="1")
+        write(source / "deep", b="2")
+        scandir = os.scandir
+
+        def refuse(path: Any = ".") -> Any:
+            if str(path).endswith("/deep"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        with pytest.raises(SweepError, match=r"could not be kept .*Permission denied"):
             location.of(1).save(source, 1, {})
 
     @pytest.mark.parametrize("above", ["trial", "trial/checkpoints", "."])
@@ -254,6 +320,19 @@ class TestRestoring:
         assert checkpoints.restore(scratch) is None
         assert "which is outside of it" in next(iter(checkpoints.damaged.values()))
 
+    def test_the_newest_of_an_earlier_run(self, location: Location, tmp_path: Path, scratch: Path) -> None:
+        """Of what an earlier run has left, the newest counts, also where it is newer than what the driver has heard of."""
+        attempt = location.of(1)
+        addresses = [save(attempt, tmp_path, iteration) for iteration in (1, 2, 3)]
+        later = TrialCheckpoints(str(tmp_path / "other" / "checkpoints"), 2, Keeping())
+        restored = later.restore(scratch, known=addresses[1])
+        assert restored is not None
+        assert restored.address == addresses[2]
+        location.remove("1-000003/state")
+        restored = later.restore(scratch, known=addresses[1])
+        assert restored is not None
+        assert restored.address == addresses[1]
+
     def test_a_store_that_cannot_be_reached(self, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Trouble with the store itself is an error that names it: nothing starts from the beginning for that."""
         checkpoints = TrialCheckpoints("memory://trial/checkpoints", 2, Keeping())
@@ -319,6 +398,30 @@ class TestKeeping:
         save(checkpoints, tmp_path, 2)
         assert location.names() == ["1-000001", "2-000002"]
 
+    def test_one_that_is_half_deleted(
+        self, location: Location, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A deletion that is cut off leaves no manifest: the checkpoint is absent, not damaged, and its rest is deleted later."""
+        checkpoints = location.of(1, 1)
+        save(checkpoints, tmp_path, 1)
+        remove, rmtree = type(location.fs).rm, shutil.rmtree
+
+        def cut_off(*arguments: Any, **options: Any) -> None:
+            if any(str(argument).endswith("1-000001") for argument in arguments):
+                raise OSError("the node is gone")
+            (remove if len(arguments) > 1 else rmtree)(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", cut_off)
+            patch.setattr(type(location.fs), "rm", cut_off)
+            save(checkpoints, tmp_path, 2)
+        assert sorted(location.files()) == ["1-000001/state", "1-000002/state"]
+        assert location.names() == ["1-000002"]
+        second = location.of(2, 1)
+        assert contents(second.restore(scratch).path) == {"state": "2"}
+        assert second.damaged == {}
+        assert list(location.files()) == ["1-000002/state"]
+
     def test_one_that_cannot_be_deleted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What cannot be deleted stops no trial, and is deleted after the next checkpoint."""
         location = Location(f"file://{tmp_path}/trial/checkpoints")
@@ -338,6 +441,7 @@ class TestPlaces:
         [
             ("/data/runs", "/data/runs"),
             ("file:///data/my%20runs", "/data/my runs"),
+            ("file://localhost/data/runs", "/data/runs"),
             ("s3://bucket/runs", None),
             ("memory://x", None),
         ],
@@ -349,8 +453,9 @@ class TestPlaces:
     def test_without_fsspec(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A URL without fsspec names the extra; a disk does not need it."""
         monkeypatch.setitem(sys.modules, "fsspec.core", None)
-        with pytest.raises(MissingExtraError, match=r"pip install 'pytest-sweep\[storage\]'"):
+        with pytest.raises(MissingExtraError) as raised:
             check_place("s3://bucket/runs")
+        assert str(raised.value) == "--sweep-storage=s3://bucket/runs needs fsspec: pip install 'pytest-sweep[storage]'"
         check_place(str(tmp_path))
         check_place(f"file://{tmp_path}")
 
@@ -359,6 +464,14 @@ class TestPlaces:
         """A URL that nobody knows, or of a path that is none, is an error that names the option and the URL."""
         with pytest.raises(SweepError, match=f"--sweep-storage={url}"):
             check_place(url)
+
+    @pytest.mark.parametrize("url", ["memory://runs/X", "memory://runs/X/", "memory://runs/X//"])
+    def test_slashes_at_the_end(self, url: str, tmp_path: Path) -> None:
+        """A slash at the end of a URL makes no other place, and nothing else is taken off it."""
+        try:
+            assert save(TrialCheckpoints(url, 1, Keeping()), tmp_path, 1) == "memory://runs/X/1-000001"
+        finally:
+            fsspec.filesystem("memory").store.clear()
 
     def test_names(self) -> None:
         """A name is read as it was written, a long one too, and what is none is none."""

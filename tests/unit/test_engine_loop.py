@@ -13,6 +13,7 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model import Resources, Task, Trial, TrialState, commands, events
+from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome, Script
 from pytest_sweep.testing.samples import SWEEP
 from tests.support.driven import make_trials, node
@@ -107,6 +108,16 @@ class TestRun:
         assert [session.audience.became_of(trial) for trial in trials] == [["TERMINATED"]] * 20
         assert not session.fake.workers
         assert session.audience.ticks > 0
+
+    def test_shared_fixtures_end_after_the_workers(self) -> None:
+        """At the end of a run shared fixtures are torn down, each before those that it uses, when no worker is left."""
+        data = SharedFixture("data", "data", "conftest.py", "test_models.py::train")
+        total = SharedFixture("total", "total", "conftest.py", "test_models.py::train", needs=("data",))
+        session = Session([dataclasses.replace(trial, shared=(data, total)) for trial in make_trials(4)])
+        session.run()
+        ends = [c for c in session.fake.commands if isinstance(c, (commands.StopWorker, commands.StopShared))]
+        assert [c.fixture for c in ends if isinstance(c, commands.StopShared)] == ["total", "data"]
+        assert all(isinstance(c, commands.StopShared) for c in ends[-2:])
 
     def test_persisted_before_shown(self) -> None:
         """Each event is stored before it is shown, and shown once, in the same order."""

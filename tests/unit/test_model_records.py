@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import re
+from dataclasses import is_dataclass, replace
+from pkgutil import iter_modules
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_sweep import model
 from pytest_sweep.errors import DefinitionError, ExecutorError, MissingExtraError, SweepError
-from pytest_sweep.model import Resources, StopRule, Sweep, Trial, TrialState
+from pytest_sweep.model import Resources, StopRule, Sweep, Trial, TrialState, events
+from pytest_sweep.model.metrics import AUTO_METRICS
+from pytest_sweep.model.parameters import Parameters, ParameterValue
 from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.testing.samples import SWEEP, make_replicates
 
@@ -68,6 +74,7 @@ class TestTrialState:
         """A state prints as its name and is found by it."""
         assert f"{TrialState.ERROR}" == str(TrialState.ERROR) == "ERROR"
         assert TrialState("STOPPED") is TrialState.STOPPED
+        assert [state.value for state in TrialState] == [state.name for state in TrialState], "databases hold them"
 
 
 class TestTrial:
@@ -82,6 +89,7 @@ class TestTrial:
     def test_path_names_are_readable(self) -> None:
         """What is safe in a node id stays."""
         assert named("train[lr=0.001-depth=2]").path_name == "train_lr=0.001-depth=2_-0123456789abcdef"
+        assert named("Train[Adam_Z=0.9]").path_name == "Train_Adam_Z=0.9_-0123456789abcdef"
 
     def test_path_names_are_unique(self) -> None:
         """Trials whose names are cut alike, or differ in case only, and whose keys begin alike have folders of their own."""
@@ -122,6 +130,45 @@ class TestTrial:
     def test_hashable(self) -> None:
         """Trials can be keys, though their configuration cannot."""
         assert len({named("a"), named("a"), named("b")}) == 2
+
+
+class TestRecords:
+    def test_dicts_do_not_hinder(self) -> None:
+        """Records that hold dicts can be keys, too; equal ones are one, and others differ."""
+        node = events.Node("node-1", "10.0.0.1", Resources(), labels={"zone": "a"})
+        (trial,) = make_replicates(1, 1)
+        for one, same, other in (
+            (node, replace(node), replace(node, labels={"zone": "b"})),
+            (
+                events.TrialsAdded((trial,), {trial.key: 1}),
+                events.TrialsAdded((trial,), {trial.key: 1}),
+                events.TrialsAdded((trial,), {}),
+            ),
+            (trial, replace(trial), replace(trial, marks=([1],), config={"a": [1]})),
+        ):
+            assert len({one, same, other}) == 2
+
+    def test_they_are_frozen(self) -> None:
+        """What crosses a border between threads or processes cannot be changed on its way."""
+        modules = [
+            importlib.import_module(f"pytest_sweep.model.{found.name}") for found in iter_modules(model.__path__)
+        ]
+        records = {one for module in modules for one in vars(module).values() if is_dataclass(one)}
+        assert len(records) > 40
+        assert [one for one in records if not one.__dataclass_params__.frozen] == []  # type: ignore[union-attr]
+
+    def test_what_is_left_out(self) -> None:
+        """Without further words a node has no labels and stays, nobody else holds any of it, and trials begin with attempt 1."""
+        node = events.Node("node-1", "10.0.0.1", Resources())
+        assert (node.labels, node.is_leaving, node.taken) == ({}, False, Resources(cpu=0.0))
+        assert events.TrialsAdded(()).attempts == {}
+        value = ParameterValue("n", "abc", "1", b"x")
+        assert (value.is_certain, value.problem, Parameters((value,)).position) == (True, "", 0)
+        assert "content" not in repr(value)
+
+    def test_the_metrics_of_every_report(self) -> None:
+        """They have Ray Tune's names."""
+        assert AUTO_METRICS == ("training_iteration", "time_total_s", "time_this_iter_s", "timestamp")
 
 
 class TestErrors:

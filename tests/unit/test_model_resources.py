@@ -12,6 +12,7 @@ from pytest_sweep.errors import ResourcesError
 from pytest_sweep.model import Resources
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.request import Request
+from pytest_sweep.model.shared import SharedFixture, shared_request
 
 
 class TestParse:
@@ -105,6 +106,74 @@ class TestParse:
         assert placement == Placement((("zone", "a"),), 4, "SPREAD")
         assert str(placement) == "4 workers (SPREAD), label zone=a"
 
+    @pytest.mark.parametrize(
+        ("arguments", "resources"),
+        [
+            ({"cpu": 1e-4, "gpu": 1e-4}, Resources(1e-4, 1e-4)),
+            ({"cpu": 1e18}, Resources(1e18)),
+            ({"cpu": 0, "memory": 10**18}, Resources(0.0, memory=10**18)),
+            ({"memory": "1000000000GB"}, Resources(memory=10**18)),
+            ({"memory": 0.5}, Resources(memory=0)),
+            ({"gpu": 1.0, "custom": {"tpu": 1e-4, "b": 0}}, Resources(1.0, 1.0, custom=(("b", 0.0), ("tpu", 1e-4)))),
+        ],
+    )
+    def test_the_least_and_the_most(self, arguments: dict[str, object], resources: Resources) -> None:
+        """The least and the largest amount can be asked for, and none of something; less is an error, but of memory."""
+        assert Request.parse(arguments).resources == resources
+
+    def test_the_smallest_gang(self) -> None:
+        """A gang may be of one worker, on one node."""
+        assert Request.parse({"workers": 1}).placement == Placement(workers=1)
+        assert Request.parse({"nodes": 1}).placement == Placement(workers=1, nodes=1)
+
+    @pytest.mark.parametrize(
+        ("labels", "suits"),
+        [
+            ({"zone": "a", "disk": "ssd"}, True),
+            ({"zone": "a", "disk": "ssd", "more": "x"}, True),
+            ({"zone": "a"}, False),
+            ({"zone": "a", "disk": "hdd"}, False),
+            ({"zone": "ssd", "disk": "a"}, False),
+            ({}, False),
+        ],
+    )
+    def test_labels(self, labels: dict[str, str], suits: bool) -> None:
+        """A node suits that has all labels that are asked for, with these values; without any every node does."""
+        placement = Request.parse({"labels": {"zone": "a", "disk": "ssd"}}).placement
+        assert placement.suits(labels) is suits
+        assert Placement().suits(labels)
+
+    @pytest.mark.parametrize(
+        ("placement", "text"),
+        [
+            (Placement(), ""),
+            (Placement(workers=1), "1 worker (PACK)"),
+            (Placement(workers=4, strategy="SPREAD"), "4 workers (SPREAD)"),
+            (Placement(workers=2, nodes=1), "2 workers (on 1 node)"),
+            (Placement(workers=4, nodes=2), "4 workers (on 2 nodes)"),
+            (Placement((("disk", "ssd"), ("zone", "a"))), "label disk=ssd, label zone=a"),
+        ],
+    )
+    def test_placements_in_words(self, placement: Placement, text: str) -> None:
+        """Where a trial may run reads as people say it."""
+        assert str(placement) == text
+
+    def test_the_largest_gang(self) -> None:
+        """A gang may have as many workers as the error says."""
+        assert Request.parse({"workers": 100_000}).placement.bundles == 100_000
+
+    @pytest.mark.parametrize(
+        ("gpu", "problem"),
+        [(1.5, "gpu=1.5 is neither a part of one GPU nor a whole number of them"), (2.0, None), (1, None)],
+    )
+    def test_parts_of_gpus(self, gpu: float, problem: str | None) -> None:
+        """A part of one GPU can be had, and whole ones, but nothing between."""
+        if problem is None:
+            assert Request.parse({"gpu": gpu}).resources.gpu == gpu
+        else:
+            with pytest.raises(ResourcesError, match=f"^{problem}$"):
+                Request.parse({"gpu": gpu})
+
     def test_all_problems_at_once(self) -> None:
         """Everything that is wrong is told in one error."""
         with pytest.raises(ResourcesError) as caught:
@@ -112,7 +181,40 @@ class TestParse:
         assert len(str(caught.value).split("; ")) == 4
 
 
+class TestSharedFixtures:
+    @pytest.mark.parametrize("name", ["gpu", "workers", "strategy", "nodes"])
+    def test_what_makes_no_sense(self, name: str) -> None:
+        """What a single process without a GPU cannot use is refused by name."""
+        with pytest.raises(ResourcesError, match=f"^{name}=1 is not for a shared fixture: "):
+            shared_request({"cpu": 1, name: 1})
+
+    def test_what_does(self) -> None:
+        """Everything else is read as for a trial, and nothing is one CPU."""
+        request = shared_request({"cpu": 2, "labels": {"zone": "a"}})
+        assert request == Request(Resources(cpu=2), Placement((("zone", "a"),)))
+        fixture = SharedFixture("data", "data", "conftest.py", "test_models.py::train")
+        assert (fixture.resources, fixture.placement, fixture.needs) == (Resources(), Placement(), ())
+
+
 class TestArithmetic:
+    def test_parts_of_several(self) -> None:
+        """Parts of CPUs, GPUs and custom resources are multiplied and added as they are, to a ten-thousandth."""
+        half = Resources(0.5, 0.25, 3, (("tape", 0.5),))
+        assert half.times(3) == Resources(1.5, 0.75, 9, (("tape", 1.5),))
+        assert half.plus(Resources(0.25, custom=(("lens", 1.5),))) == Resources(
+            0.75, 0.25, 3, (("lens", 1.5), ("tape", 0.5))
+        )
+        assert half.minus(Resources(0.25, custom=(("lens", 1.5), ("tape", 0.25)))) == Resources(
+            0.25, 0.25, 3, (("lens", -1.5), ("tape", 0.25))
+        )
+
+    def test_how_often_without_it(self) -> None:
+        """What a room has nothing of fits never, and what it has decides how often."""
+        tape = Resources(cpu=1, custom=(("tape", 1.0),))
+        assert tape.how_often(Resources(cpu=4)) == 0
+        assert tape.how_often(Resources(cpu=4, custom=(("tape", 2.5),))) == 2
+        assert not tape.fits(Resources(cpu=4))
+
     def test_fits(self) -> None:
         """A request fits where each of its resources does; what a node has besides does not matter."""
         room = Resources(2, 1, 100, (("tpu", 1.0),))

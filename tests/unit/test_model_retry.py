@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pytest_sweep.errors import DefinitionError
-from pytest_sweep.model.retry import LONGEST_BACKOFF, RetryOn, backoff_seconds, type_names
+from pytest_sweep.model.retry import RetryOn, backoff_seconds, type_names
 
 LINE = "FileNotFoundError: [Errno 2] No such file: 'data.npy'"
 
@@ -40,8 +40,15 @@ def test_what_is_no_condition(given: object) -> None:
 def test_backoff_doubles() -> None:
     """A trial waits twice as long each time, give or take a quarter, but no longer than an hour and a quarter."""
     for failures in range(1, 40):
-        wanted = min(10 * 2 ** (failures - 1), LONGEST_BACKOFF)
+        wanted = min(10 * 2 ** (failures - 1), 3600)
         assert 0.75 * wanted <= backoff_seconds(10, failures, "a" * 16) <= 1.25 * wanted
+
+
+def test_the_longest_backoff() -> None:
+    """In the end trials wait for an hour, give or take a quarter: some longer than an hour, on average just that."""
+    waits = [backoff_seconds(10, 50, f"{number:016x}") for number in range(2000)]
+    assert max(waits) > 1.2 * 3600
+    assert abs(sum(waits) / len(waits) - 3600) < 50
 
 
 def test_backoff_spreads() -> None:

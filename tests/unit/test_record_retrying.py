@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import StoreError
-from pytest_sweep.model.events import Accepted, TrialNotRun, TrialReported
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.events import Accepted, TrialFinished, TrialNotRun, TrialReported, TrialStarted
 from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.store import RunReader, RunStore
 from tests.support.driven import make_trials
@@ -76,6 +77,46 @@ def test_what_waits_is_stored_in_order(
     assert not recorder.is_behind
     assert told == ["the disk is full. The trials go on, and their results are kept in memory until they can be stored"]
     assert recorder.summary() == "the disk is full, for a while: everything is stored now"
+
+
+def test_new_events_are_stored_after_waiting_ones(
+    store: Unwritable, recorder: RetryingStore, later: Callable[[], None]
+) -> None:
+    """When a store can be written again, what has waited is stored before what arrives just then."""
+    store.problem = StoreError("the disk is full")
+    recorder.record(EVENTS[:2])
+    store.problem = None
+    later()
+    recorder.record(EVENTS[2:])
+    assert store.stored == EVENTS
+    assert not recorder.is_behind
+
+
+def test_reports_that_waited_are_stored_before_the_end_of_their_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: Callable[[], None]
+) -> None:
+    """A history whose reports waited is in order, and the trial ends as it ended, not as it was before."""
+    store = RunStore.create(
+        tmp_path, seed=0, command="pytest", executor="inline", rootdir=tmp_path, versions={}, git=None
+    )
+    (trial,) = make_trials(1)
+    store.add_trials([trial])
+    recorder = RetryingStore(store, lambda _: None)
+    with monkeypatch.context() as patch:
+
+        def fail(_: object) -> None:
+            raise StoreError("the disk is full")
+
+        patch.setattr(store, "record", fail)
+        recorder.record([TrialStarted(trial.key, 1, 100.0, "10.0.0.1:42")])
+        recorder.record([TrialReported(trial.key, 1, {"training_iteration": 1, "loss": 0.5})])
+    later()
+    recorder.record([TrialReported(trial.key, 1, {"training_iteration": 2, "loss": 0.25})])
+    recorder.record([TrialFinished(trial.key, 1, TrialState.TERMINATED, {"loss": 0.25}, None, 2.0, 102.0)])
+    recorder.finish(0)
+    reader = RunReader(store.path)
+    assert [row["training_iteration"] for row in reader.history(trial.key)] == [1, 2]
+    assert [found.state for found in reader.trials()] == [TrialState.TERMINATED]
 
 
 def test_an_interrupt(store: Unwritable, recorder: RetryingStore) -> None:

@@ -109,6 +109,25 @@ def test_final_metrics_are_part_of_the_history(tmp_path: Path) -> None:
     assert grid[:1].get_best_result(scope="all") is grid[0]
 
 
+@pytest.mark.parametrize(("others", "best"), [(2.1, 0), (1.9, 1)])
+@pytest.mark.parametrize("final", [{"loss": 3.0}, {"loss": 3.0, "accuracy": 0.5}, {"accuracy": 0.5}])
+def test_the_last_report_counts_once_in_a_mean(
+    tmp_path: Path, final: dict[str, float], others: float, best: int
+) -> None:
+    """The mean of the reports 1 and 3 is 2, whether the body returns the last value again, other metrics, or both."""
+    trials = [make_trial(0), make_trial(1)]
+    last = {"loss": 3.0, **final, "training_iteration": 2}  # What the body returns completes its last report.
+    events: list[Accepted] = [
+        *(reported(trials[0], iteration, loss=loss) for iteration, loss in ((1, 1.0), (2, 3.0))),
+        finished(trials[0], metrics=last),
+        reported(trials[1], 1, loss=others),
+        finished(trials[1], metrics={"loss": others, "training_iteration": 1}),
+    ]
+    grid = load_results(store_run(tmp_path, trials, events))["train_model"]
+    assert grid.get_best_result("loss", "min", scope="avg") is grid[best]
+    assert grid.get_best_result("loss", "max", scope="avg") is grid[1 - best]
+
+
 @pytest.mark.parametrize("scope", ["last", "all", "avg"])
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_what_never_wins(grid_of: Make, scope: Any, mode: Any) -> None:

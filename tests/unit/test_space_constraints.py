@@ -46,6 +46,26 @@ def test_conditions_see_what_was_drawn_and_derived() -> None:
     assert all(config["x"] > 0.5 and config["model"]["depth"] >= 2 for config in made)
 
 
+def test_names_of_different_configurations() -> None:
+    """A condition may name keys that never stand in one configuration together; only what stands in none is unknown."""
+    space = Listed([{"a": 1}, {"m": {"b": 2}}, {"a": 3}, {"m": {"b": 4}}])
+    assert configs("a == 1 or m.b == 2", space) == [{"a": 1}, {"m": {"b": 2}}]
+    with pytest.raises(SpaceError, match=r"there is no 'm\.c'"):
+        configs("a == 1 or m.c == 2", space)
+
+
+@pytest.mark.parametrize(
+    "where", ["a = False", "a is False)", "a == True)", "not (a is None", "a in (1, 2", "a == 1 and"]
+)
+def test_words_of_conditions_are_no_keys(where: str) -> None:
+    """Where a condition cannot be read, a word that conditions have is not taken for the name of a key."""
+    with pytest.raises(SpaceError) as raised:
+        configs(where, grid(a=[1, 2]))
+    assert "is a keyword of Python" not in str(raised.value)
+    with pytest.raises(SpaceError, match="'lambda' is a keyword of Python, which no name in a condition can be"):
+        configs("lambda > 0", grid(a=[1]))
+
+
 def test_the_expansion_knows_how_many_are_gone() -> None:
     """An expansion says how many configurations were left out, and only what is left varies."""
     expansion = expand(SPACE, where="lr == 0.1 and batch < 4", repeats=3)

@@ -119,6 +119,24 @@ def test_each_value_is_as_likely(domain: RandomDomain, values: list[Any]) -> Non
     assert max(count.values()) < 1.2 * min(count.values())
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper", "q", "values"),
+    [
+        (0.3, 0.7, 0.1, [0.3, 0.4, 0.5, 0.6, 0.7]),
+        (0.25, 0.71, 0.1, [0.3, 0.4, 0.5, 0.6, 0.7]),
+        (0.31, 0.69, 0.1, [0.4, 0.5, 0.6]),
+        (1, 10, 3, [3.0, 6.0, 9.0]),
+        (-10, -1, 4, [-8.0, -4.0]),
+        (-0.9, 0.9, 0.5, [-0.5, 0.0, 0.5]),
+    ],
+)
+def test_bounds_that_are_no_multiples(lower: float, upper: float, q: float, values: list[float]) -> None:
+    """A bound that is no multiple moves inwards to the next one; one that is a multiple but for its last bits stays."""
+    assert sorted(set(draws(quniform(lower, upper, q), 500))) == values
+    if lower > 0:
+        assert sorted(set(draws(qloguniform(lower, upper, q), 500))) == values
+
+
 def test_ends_of_a_quantized_range() -> None:
     """The first and the last multiple are half as likely as those between, since half as much is rounded to them."""
     count = Counter(draws(quniform(0, 1, 0.25), 8000))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_sweep.space import Choice, Expansion, Listed, expand, trial_key
 from pytest_sweep.space.expansion import RESERVED
+from pytest_sweep.space.sampling import uniform
 
 KEYS = st.text("abcdef_", min_size=1, max_size=4)
 SCALARS = st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.text(max_size=5))
@@ -65,6 +66,19 @@ def test_configurations_nest_like_the_grid() -> None:
     assert expansion.keys == ("model", "lr")
     assert expansion.varying == ("model.depth",)
     assert sorted(expansion.values) == [("lr", 0.1), ("model.depth", 2), ("model.depth", 4), ("model.head.width", 8)]
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3])
+def test_each_replicate_has_the_marks_of_its_values(repeats: int) -> None:
+    """Marks of a value are those of every point that takes it: of all samples, and of further repeats too."""
+    slow, known = object(), object()
+    grid = {"a": [Choice(1, marks=(slow,)), 2], "b": [Choice(3, marks=(known,)), 4]}
+    expected = [(slow, known), (slow,), (known,), ()]
+    points = expand(grid, repeats=repeats).points
+    assert [point.marks for point in points] == expected * repeats
+    assert [point.replicate for point in points] == [number for number in range(repeats) for _ in range(4)]
+    sampled = expand({**grid, "c": uniform(0, 1)}, repeats=repeats, num_samples=2).points
+    assert [point.marks for point in sampled] == expected * 2 * repeats
 
 
 def test_each_configuration_owns_its_dicts() -> None:

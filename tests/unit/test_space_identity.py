@@ -9,6 +9,7 @@ import functools
 import itertools
 import json
 import math
+import os
 import pathlib
 import subprocess
 import sys
@@ -391,6 +392,41 @@ def test_displayable_forms_can_be_read(value: object, form: object) -> None:
     """What is stored and shown of a configuration is plain, short and free of addresses."""
     assert displayable(value) == form
     assert type(displayable(value)) is type(form)
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+@pytest.mark.parametrize(
+    ("members", "form"),
+    [
+        ([f"layer{letter}" for letter in "qwertyuiopasdfgh"], [f"layer{letter}" for letter in "adefghiopqrstuwy"]),
+        ([64, 1, 32, 8], [1, 32, 64, 8]),
+        ([("b", 2), ("a", 1), ("c", 3)], [["a", 1], ["b", 2], ["c", 3]]),
+        ([Color.RED, Color.BLUE], ["BLUE", "RED"]),
+    ],
+)
+def test_sets_are_shown_sorted(kind: type, members: list[Any], form: list[Any]) -> None:
+    """A set reads the same in every process: its members are sorted by how they read, whatever their hashes."""
+    for order in (members, members[::-1]):
+        assert displayable(kind(order)) == form
+        assert displayable({"x": [kind(order)]}) == {"x": [form]}
+
+
+def test_sets_are_shown_alike_under_any_hash_seed() -> None:
+    """Processes with other hashes of strings show one set alike."""
+    code = (
+        "from pytest_sweep.space import displayable; print(displayable({'adam', 'sgd', 'lion', 'rmsprop', 'adagrad'}))"
+    )
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for seed in (1, 2, 3)
+    ]
+    assert shown == ["['adagrad', 'adam', 'lion', 'rmsprop', 'sgd']"] * 3
 
 
 @given(VALUES)

@@ -6,6 +6,7 @@ import re
 import sys
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import strategies as st
 
@@ -80,3 +81,9 @@ def test_strategies_without_values(strategy: Any, text: str) -> None:
     """A strategy that has no values, or fails, is an error and no endless search."""
     with pytest.raises(SpaceError, match=re.escape(text)):
         drawn(strategy, 1)
+
+
+def test_what_is_no_strategy() -> None:
+    """Other things that hypothesis has are values as any other; every kind of strategy is one."""
+    assert not any(map(is_strategy, [hypothesis.settings(), hypothesis.Phase.shrink, st, st.integers, 1, None]))
+    assert all(map(is_strategy, [st.integers(), st.text() | st.none(), st.lists(st.booleans()).map(tuple)]))
