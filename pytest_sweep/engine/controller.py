@@ -80,6 +80,7 @@ class Controller:
             events.TrialStarted: self._acceptance.started,
             events.TrialReported: self._acceptance.reported,
             events.TrialFinished: self._on_trial_left,
+            events.TrialLeft: self._acceptance.left_open,
             events.TrialReturned: self._on_trial_left,
             SharedBuilding: self._on_shared,
             SharedReady: self._on_shared,
@@ -186,7 +187,11 @@ class Controller:
 
     def _on_run_ending(self, event: events.RunEnding) -> None:
         self._ended = True
-        self._ledger.end(event.reason)
+        for died in event.dead:
+            worker = self.capacity.workers.get(died.worker)
+            if worker is not None:
+                self._ledger.keep_output(worker, died)
+        self._ledger.end(event.reason, self._workers.now)
 
     # What comes from workers
 

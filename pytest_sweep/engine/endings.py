@@ -84,7 +84,8 @@ class Endings:
         return EndRun("no worker can be started on any node that could run what waits:\n" + "\n".join(causes))
 
     def _cut_off(self, entry: Entry) -> None:
-        worker = entry.worker
-        self._ledger.give_up(entry, self._ledger.closed_because or "")
-        if worker is not None:
-            self._workers.kill(worker)
+        """Have the worker of a trial ended: what it has said by then is heard before the trial is given up."""
+        if entry.worker is None:
+            self._ledger.give_up(entry, self._ledger.closed_because or "")
+        else:
+            self._workers.kill(entry.worker, cuts_off=True)

@@ -40,7 +40,10 @@ class Failures:
             died = replace(died, kind=Death.NODE_LOST, cause=DRAINED)
         elif is_stranded:
             died = replace(died, kind=Death.NODE_LOST)
+        self._ledger.keep_output(worker, died)
         batch, duration = list(worker.batch), max(now - worker.since, 0.0)
+        if worker.is_cut_off:
+            return self._cut_off(worker, batch, now)
         if worker.teardown_timed_out:
             return self._bury_teardown(worker, died, batch, now)
         # Only a trial that was alone in its call is known to have been the one that ran when the worker died. The others are tried
@@ -97,6 +100,17 @@ class Failures:
             else:
                 self._ledger.requeue(entry)
         worker.batch = {}
+        return []
+
+    def _cut_off(self, worker: Worker, batch: list[str], now: float) -> list[TrialFinished]:
+        """Give up what a worker had that was ended because the time of the run is over."""
+        for key in reversed(batch):
+            entry = self._ledger[key]
+            if entry.state is TrialState.RUNNING:
+                self._ledger.give_up(entry, self._ledger.closed_because or "", now)
+            else:
+                self._ledger.requeue(entry)
+        worker.batch, worker.is_cut_off, worker.teardown = {}, False, None
         return []
 
     def _may_have_been_dead(self, worker: Worker, entry: Entry) -> bool:

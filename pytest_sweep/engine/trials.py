@@ -6,6 +6,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pytest_sweep.engine.shared import Change, SharedFixtures
 from pytest_sweep.engine.worker import Shape, Worker
@@ -31,6 +32,9 @@ class Entry:
         excused: whether a worker has died with it that may have been dead before.
         alone: whether it travels in a call of its own, since a worker died with it.
         worker: who has it, or None.
+        metrics: those of its last report; where the attempt has made none, of the report whose checkpoint it goes on from.
+        saved: those that were reported with its newest checkpoint.
+        sections: what pytest had captured of an attempt that has no end of its own.
     """
 
     trial: Trial
@@ -44,6 +48,9 @@ class Entry:
     excused: bool = False
     alone: bool = False
     worker: Worker | None = None
+    metrics: dict[str, Any] | None = None
+    saved: dict[str, Any] | None = None
+    sections: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -143,8 +150,9 @@ class Ledger:
 
     def retry(self, entry: Entry, failed: events.TrialFinished, now: float = 0.0, wait: float = 0.0) -> None:
         """Record a failed attempt and let the trial wait for the next one: `wait` seconds from `now`, at least."""
-        self.record(events.TrialRetried(failed))
+        self.record(events.TrialRetried(_completed(failed, entry)))
         entry.attempt += 1
+        entry.metrics, entry.sections = entry.saved, ()
         if wait > 0 and self._refusal(entry) is None:
             self._leave_worker(entry)
             entry.state = TrialState.PENDING
@@ -179,6 +187,13 @@ class Ledger:
             if entry.state is TrialState.PENDING and entry.attempt == attempt:
                 yield until, entry
 
+    def keep_output(self, worker: Worker, died: events.WorkerDied) -> None:
+        """Take what was captured of the trial that ran on a worker that has died."""
+        for key in worker.batch:
+            entry = self._entries[key]
+            if entry.state is TrialState.RUNNING:
+                entry.sections = died.sections
+
     def note_shared(self, event: SharedEvent, now: float) -> bool:
         """Take what is said of a shared fixture; say whether trials can go on that have waited for it."""
         change = self.shared.take(event, now)
@@ -207,26 +222,38 @@ class Ledger:
         self._leave_worker(entry)
         entry.state = finished.state
         self.unfinished -= 1
-        self.record(finished)
+        self.record(_completed(finished, entry))
+        entry.metrics = entry.saved = None
 
-    def give_up(self, entry: Entry, reason: str) -> None:
-        """Record that the trial is not run, or is cut off."""
+    def give_up(self, entry: Entry, reason: str, now: float = 0.0) -> None:
+        """Record that the trial is not run or, if it was begun in this run or an earlier one, that it is cut off, at `now`."""
+        worker, is_running = entry.worker, entry.state is TrialState.RUNNING
         self._leave_worker(entry)
-        entry.state = TrialState.NOT_RUN
         self.unfinished -= 1
-        self.record(events.TrialNotRun(entry.trial.key, reason))
+        key, duration, time = entry.trial.key, None, None
+        if is_running or entry.attempt > 1:
+            entry.state = TrialState.INTERRUPTED
+            attempt = entry.attempt if is_running else entry.attempt - 1
+            if is_running and worker is not None:
+                duration = max(now - worker.since, 0.0)
+                time = worker.heard + duration
+            self.record(events.TrialInterrupted(key, attempt, reason, entry.metrics, entry.sections, duration, time))
+        else:
+            entry.state = TrialState.NOT_RUN
+            self.record(events.TrialNotRun(key, reason))
+        entry.metrics, entry.saved, entry.sections = None, None, ()
 
     def close(self, reason: str) -> None:
         """Let nothing new begin: what waits is given up."""
         self.closed_because = reason
         self.give_up_waiting(reason)
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, now: float) -> None:
         """Give up everything, also what runs."""
         self.closed_because = reason
         self.queues.clear()
         for entry in list(self.open()):
-            self.give_up(entry, reason)
+            self.give_up(entry, reason, now)
 
     def give_up_waiting(self, reason: str, sweep: str | None = None) -> None:
         """Give up what no worker has: all of it, or one sweep's, of which nothing is begun any more, either."""
@@ -264,3 +291,12 @@ class Ledger:
         if entry.worker is not None:
             entry.worker.batch.pop(entry.trial.key, None)
             entry.worker = None
+
+
+def _completed(finished: events.TrialFinished, entry: Entry) -> events.TrialFinished:
+    """Return the end of an attempt with what was reported and captured before, where its process could not say it any more."""
+    if finished.metrics is None and entry.metrics is not None:
+        finished = replace(finished, metrics=entry.metrics)
+    if entry.sections and not finished.reports:
+        finished = replace(finished, sections=entry.sections)
+    return finished

@@ -19,6 +19,9 @@ LOCATION = "sweep_location"
 CACHED = "sweep_cached"
 """The attribute of the report of a trial whose stored result was taken."""
 
+INTERRUPTED = "sweep_interrupted"
+"""The attribute of the report of a trial that was cut off."""
+
 MOST_OUTPUT = 1_000_000
 """How many characters of each section of its output a report keeps: it travels, and a trial may print a hundred megabytes."""
 

@@ -26,6 +26,8 @@ from pytest_sweep.model.trial_events import (
     TeardownTimedOut,
     TrialEvent,
     TrialFinished,
+    TrialInterrupted,
+    TrialLeft,
     TrialNotRun,
     TrialReported,
     TrialRetried,
@@ -71,6 +73,8 @@ __all__ = [
     "Tick",
     "TrialEvent",
     "TrialFinished",
+    "TrialInterrupted",
+    "TrialLeft",
     "TrialNotRun",
     "TrialReported",
     "TrialRetried",
@@ -144,9 +148,15 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """Nothing new starts any more: `reason` is why."""
+    """Nothing new starts any more.
+
+    Attributes:
+        reason: why.
+        dead: the workers that were ended for that while they ran trials.
+    """
 
     reason: str
+    dead: tuple[WorkerDied, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,7 @@ Accepted = (
     | TrialReported
     | TrialFinished
     | TrialRetried
+    | TrialInterrupted
     | TrialNotRun
     | TeardownTimedOut
     | NodeExcluded

@@ -12,6 +12,7 @@ from pytest_sweep.model import Resources, Sweep, Trial, TrialState
 from pytest_sweep.model.events import (
     Accepted,
     TrialFinished,
+    TrialInterrupted,
     TrialNotRun,
     TrialReported,
     TrialRetried,
@@ -128,6 +129,11 @@ class Progress:
                 self._finish(event)
             case TrialRetried():
                 self._retry(event.failed)
+            case TrialInterrupted():
+                entry = self._entries[event.key]
+                entry.reason = event.reason
+                entry.take_metrics(event.metrics)
+                self._move(entry, TrialState.INTERRUPTED)
             case TrialNotRun():
                 entry = self._entries[event.key]
                 entry.reason = event.reason

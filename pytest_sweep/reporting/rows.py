@@ -15,7 +15,14 @@ from pytest_sweep.reporting.text import counted
 MOST_ROWS = 20
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
 JUDGED = frozenset(ENDED_WELL) - {TrialState.SKIPPED}  # what was skipped may have reported before that
-ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
+ROW_ORDER = (
+    TrialState.ERROR,
+    TrialState.RUNNING,
+    *ENDED_WELL,
+    TrialState.INTERRUPTED,
+    TrialState.PENDING,
+    TrialState.NOT_RUN,
+)
 
 
 def counts_text(counts: Mapping[TrialState, int], order: Sequence[TrialState] = ROW_ORDER) -> str:
@@ -68,7 +75,8 @@ def status_rows(progress: Progress) -> list[TrialProgress]:
         *itertools.islice(progress.in_state(TrialState.RUNNING), running),
         *itertools.islice(_newest(progress), well),
     ]
-    waiting = itertools.chain(progress.in_state(TrialState.PENDING), progress.in_state(TrialState.NOT_RUN))
+    rest = (TrialState.INTERRUPTED, TrialState.PENDING, TrialState.NOT_RUN)
+    waiting = itertools.chain.from_iterable(progress.in_state(state) for state in rest)
     rows += itertools.islice(waiting, MOST_ROWS - len(rows))
     # In collection order within a state, so that rows keep their places from one block to the next.
     return sorted(rows, key=lambda entry: (ROW_ORDER.index(entry.state), entry.index))

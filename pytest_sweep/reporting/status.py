@@ -23,6 +23,7 @@ _COUNT_ORDER = (
     TrialState.PENDING,
     *ENDED_WELL,
     TrialState.ERROR,
+    TrialState.INTERRUPTED,
     TrialState.NOT_RUN,
 )
 
@@ -94,7 +95,7 @@ def summary_line(progress: Progress, elapsed: float) -> str:
     parts = [f"sweep: {sum(done.values())}/{len(progress)} done{_in_brackets(counts_text(done, _COUNT_ORDER))}"]
     parts += [
         f"{counts[state]} {state}"
-        for state in (TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
+        for state in (TrialState.RUNNING, TrialState.PENDING, TrialState.INTERRUPTED, TrialState.NOT_RUN)
         if state in counts
     ]
     line = f"{', '.join(parts)}, running for {duration_text(elapsed)}"

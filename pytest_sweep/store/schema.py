@@ -25,8 +25,8 @@ from pytest_sweep.model import TrialState
 SCHEMA_VERSION = 3
 """Kept in SQLite's ``PRAGMA user_version``; raised by every change of the tables. Only databases of this one are read."""
 
-INTERRUPTED = "INTERRUPTED"
-"""The state of an attempt that was cut off. Not a state of a trial: that one is NOT_RUN."""
+INTERRUPTED = TrialState.INTERRUPTED.value
+"""The state of an attempt that was cut off."""
 
 # Made once: `json.dumps` makes an encoder a call when it is given separators.
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode

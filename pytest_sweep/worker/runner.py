@@ -18,7 +18,7 @@ from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state
 from pytest_sweep.items.shared import is_of_shared
-from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
+from pytest_sweep.model.events import HookFailed, TrialFinished, TrialLeft, TrialStarted, WarningRecorded
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.worker.body import wrap_body
@@ -84,8 +84,13 @@ class TrialRunner:
             try:
                 # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.
                 self.run_protocol(item, item.parent)
-            except KeyboardInterrupt:
-                self._emit(self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial"))
+            except BaseException as error:
+                sections = tuple(private.captured_sections(item))
+                self._emit(TrialLeft(task.trial.key, task.attempt, sections, task.lease))
+                if isinstance(error, KeyboardInterrupt):
+                    self._emit(
+                        self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial")
+                    )
                 raise
             finally:
                 self.wide.state.end()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sweep.items.private import write_log_file
-from pytest_sweep.items.reports import CACHED, rebuild_warning
+from pytest_sweep.items.reports import CACHED, INTERRUPTED, rebuild_warning
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.record.hooks import HookCaller
@@ -68,6 +68,7 @@ class Replayer:
             events.TrialReported: self._show_report,
             events.TrialRetried: self._show_retry,
             events.TrialFinished: self._show_finish if self._turns is None else self._show_in_turn,
+            events.TrialInterrupted: self._show_interrupted,
             events.LateReport: self._show_late_report,
             events.TeardownTimedOut: self._show_teardown,
             events.NodeExcluded: self._show_excluded,
@@ -135,7 +136,9 @@ class Replayer:
         error = failed.error or "the attempt failed"
         self.failed_attempts.setdefault(failed.key, []).append(error)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        item.ihook.pytest_runtest_logreport(report=self._made_report(item, "rerun", error, failed.duration))
+        report = self._made_report(item, "rerun", error, failed.duration)
+        report.sections.extend(failed.sections)
+        item.ihook.pytest_runtest_logreport(report=report)
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
     def _show_in_turn(self, event: events.TrialFinished) -> None:
@@ -190,6 +193,22 @@ class Replayer:
         result = Result.from_store(stored, RunReader(self._run_folder))
         self._hooks.call("pytest_sweep_trial_finish", item, trial=item.stash[TRIAL], result=result)
 
+    def _show_interrupted(self, event: events.TrialInterrupted) -> None:
+        """Show a trial that was cut off: to junit and others as one that was skipped, since nobody knows how it would have ended."""
+        item, path = self._items[event.key], self._items[event.key].location
+        trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        report = self._made_report(item, "skipped", None, event.duration or 0.0, when="setup")
+        report.longrepr = (str(item.path), (path[1] or 0) + 1, f"{TrialState.INTERRUPTED}: {event.reason}")
+        report.sections.extend(event.sections)
+        setattr(report, INTERRUPTED, True)
+        report.user_properties = [
+            *junit_properties(trial, TrialState.INTERRUPTED, event.metrics, self._run_name, failed)
+        ]
+        item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logreport(report=self._made_report(item, "passed", None, 0.0, when="teardown"))
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
     def _show_late_report(self, event: events.LateReport) -> None:
         self._config.hook.pytest_runtest_logreport(report=self._rebuilt(event.report))
 
@@ -241,6 +260,7 @@ class Replayer:
         # The worker could not say more. The tear-down closes the case for junitxml.
         text = _last_line_first(event.error or "the trial failed")
         failed = self._made_report(item, "failed", text, event.duration)
+        failed.sections.extend(event.sections)
         if event.key in self._taken:
             how = f"It failed in run {self._taken[event.key]}, and was not run again: that is what --sweep-retry-failed is for."
             failed.sections.append(("taken from an earlier run", how))

@@ -12,7 +12,7 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.items.reports import CACHED, LOCATION
+from pytest_sweep.items.reports import CACHED, INTERRUPTED, LOCATION
 from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import TRIAL, SweepCollector
 from pytest_sweep.plugin.guests.xdist import OrdinaryTests
@@ -152,6 +152,8 @@ class SweepRun:
             category, letter, word = "rerun", "R", ("RERUN", {"yellow": True})
         elif hasattr(report, CACHED):
             category, letter, word = "cached", "c", ("CACHED", {"green": True})
+        elif hasattr(report, INTERRUPTED):
+            category, letter, word = "interrupted", "I", ("INTERRUPTED", {"yellow": True})
         location = getattr(report, LOCATION, None)
         # Not in the short summary, whose lines are read by other tools.
         if (
