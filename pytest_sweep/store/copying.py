@@ -39,6 +39,7 @@ _SOURCE = """NULLIF(
       COALESCE(old.source, (SELECT source FROM earlier.sweep WHERE id = old.sweep_id), 'null'),
       COALESCE((SELECT source FROM main.sweep WHERE id = trial.sweep_id), 'null'))"""
 _KEPT = ("attempts", "location", "started")
+"""Columns that are taken as they are. What the trial of today is, such as its `params`, is not taken."""
 
 
 def copy_trials(

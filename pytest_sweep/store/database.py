@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,15 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from pytest_sweep.errors import SchemaError, StoreError
+from pytest_sweep.store.migrations import OLDEST, migrate
+from pytest_sweep.store.network import on_network
 from pytest_sweep.store.schema import SCHEMA_VERSION, tables
 
 _BUSY_SECONDS = 5.0
 """How long a database that somebody else has locked is waited for; a writer tries again later."""
-
-_NETWORK = frozenset({
-    "9p", "afs", "beegfs", "ceph", "cifs", "gfs2", "glusterfs", "gpfs", "lustre",
-    "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "virtiofs",
-})  # fmt: skip
 
 
 def create_database(path: Path) -> Connection:
@@ -100,22 +98,31 @@ def attached(connection: Connection, path: Path) -> Iterator[None]:
         SchemaError, StoreError: as for `reading_engine`.
     """
     # Opened as a reader opens it: what a killed writer left half done is rolled back, and other versions are refused.
-    _reading_connection(path).close()
-    writable = os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists()
+    opened = _reading_connection(path)
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    with reporting_errors(path, "read"):
-        driver.execute("ATTACH ? AS earlier", (_uri(path, "mode=ro" if writable else "immutable=1"),))
-    try:
-        yield
-    finally:
-        driver.execute("DETACH earlier")
+    with tempfile.TemporaryDirectory(prefix="pytest-sweep-") as scratch:
+        with reporting_errors(path, "read"), closing(opened):
+            if _file(opened):
+                writable = os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists()
+                uri = _uri(path, "mode=ro" if writable else "immutable=1")
+            else:  # A migrated copy, which only its own connection sees.
+                migrated = Path(scratch, path.name)
+                with closing(sqlite3.connect(migrated)) as copy:
+                    opened.backup(copy)
+                uri = _uri(migrated, "mode=ro")
+            driver.execute("ATTACH ? AS earlier", (uri,))
+        try:
+            yield
+        finally:
+            driver.execute("DETACH earlier")
 
 
 def reading_engine(path: Path) -> Engine:
     """Return an engine that opens `path` for every connection anew, to read only.
 
-    Its connections raise SchemaError for the database of another version and StoreError for what is no database of ours.
+    Of a database with an older schema they see a migrated copy; the file stays as it is. They raise SchemaError for the database
+    of a version that cannot be read, and StoreError for what is no database of ours.
     """
     return create_engine("sqlite://", creator=lambda: _reading_connection(path), poolclass=NullPool)
 
@@ -128,29 +135,6 @@ def reporting_errors(path: Path, doing: str) -> Iterator[None]:
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StoreError(f"the results database {path} cannot be {doing}: {cause}") from error
-
-
-def on_network(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
-    """Say whether `folder` is on a file system that machines share. Where there is no list of `mounts`, it is not."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return False
-    folder = folder.resolve()
-    best, kind = -1, ""
-    for line in lines:
-        fields = line.split(" ")
-        point = Path(_unescaped(fields[1]))
-        # Later mounts hide earlier ones at the same place.
-        if folder.is_relative_to(point) and len(point.parts) >= best:
-            best, kind = len(point.parts), fields[2]
-    return kind in _NETWORK or kind.startswith("fuse.")
-
-
-def _unescaped(point: str) -> str:
-    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        point = point.replace(code, char)
-    return point
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
@@ -170,6 +154,37 @@ def _pragmas(connection: Connection, *pragmas: str) -> None:
 
 
 def _reading_connection(path: Path) -> sqlite3.Connection:
+    connection = _own_connection(path)
+    if _version(connection) == SCHEMA_VERSION:
+        return connection
+    with reporting_errors(path, "read"), closing(connection):
+        copy = sqlite3.connect(
+            "", isolation_level=None
+        )  # Of this connection only; SQLite puts a large one on the disk.
+        try:
+            connection.backup(copy)
+            migrate(copy)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    with closing(connection.execute("PRAGMA user_version")) as cursor:
+        (version,) = cursor.fetchone()
+    assert isinstance(version, int)
+    return version
+
+
+def _file(connection: sqlite3.Connection) -> str:
+    """Return the file of a connection; "" for a temporary copy."""
+    ((_, _, file), *_) = connection.execute("PRAGMA database_list").fetchall()
+    return str(file)
+
+
+def _own_connection(path: Path) -> sqlite3.Connection:
+    """Open the database at `path` itself, to read only, if its schema is one that can be read."""
     if not path.is_file():
         raise StoreError(f"there is no results database {path}")
     with reporting_errors(path, "read"):
@@ -190,14 +205,13 @@ def _reading_connection(path: Path) -> sqlite3.Connection:
 
 
 def _checked(path: Path, how: str) -> sqlite3.Connection:
-    """Open the database unless it is of another version or none of ours. Never by `open()`: closing would drop SQLite's locks."""
+    """Open the database unless its version cannot be read or it is none of ours. Never by `open()`: closing would drop SQLite's locks."""
     connection = _connect(path, how)
     try:
-        with closing(connection.execute("PRAGMA user_version")) as cursor:
-            (version,) = cursor.fetchone()
+        version = _version(connection)
         if version == 0:
             raise NotBegunError(path, "is not a results database")
-        if version != SCHEMA_VERSION:
+        if not OLDEST <= version <= SCHEMA_VERSION:
             raise SchemaError(_other_version(path, version))
     except BaseException:
         connection.close()
@@ -212,6 +226,6 @@ def _other_version(path: Path, version: int) -> str:
         else ("an older", f"run the sweep again, and delete {path.parent} when you no longer need it")
     )
     return (
-        f"{path} was written by {age} pytest-sweep: it has schema {version}, and this one reads schema {SCHEMA_VERSION}."
+        f"{path} was written by {age} pytest-sweep: it has schema {version}, and this one reads schema {OLDEST} to {SCHEMA_VERSION}."
         f" It was left untouched; {remedy}"
     )

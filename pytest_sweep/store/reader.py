@@ -31,7 +31,7 @@ class RunReader:
     Attributes:
         path: the run's folder.
 
-    All methods raise SchemaError for the database of another version, and StoreError for one that cannot be read.
+    All methods raise SchemaError for the database of a version that cannot be read, and StoreError for one that cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +57,10 @@ class RunReader:
                 .group_by(schema.sweep.c.id)
                 .order_by(first)
             ).all()
-        return [StoredSweep(row.id, row.name, row.metric, row.mode, tuple(row.varying)) for row in rows]
+        return [
+            StoredSweep(row.id, row.name, row.metric, row.mode, tuple(row.varying), tuple(row.average_over or ()))
+            for row in rows
+        ]
 
     def trials(self, sweep_id: str | None = None, keys: Collection[str] | None = None) -> list[StoredTrial]:
         """Return trials in the order of their collection: all, those of one sweep, those with one of `keys`."""

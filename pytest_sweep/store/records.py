@@ -43,13 +43,17 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class StoredSweep:
-    """One sweep of a run. `id` is its node id; the rest is as in `model.Sweep`."""
+    """One sweep of a run. `id` is its node id; the rest is as in `model.Sweep`.
+
+    `average_over` is empty where the sweep has none, and in runs of 0.1.0.
+    """
 
     id: str
     name: str
     metric: str | None
     mode: str
     varying: tuple[str, ...]
+    average_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class StoredTrial:
         finished: when it ended.
         duration: how long it took, in seconds.
         checkpoint: path or URL of the newest good checkpoint, or None.
+        params: the values that stacked marks and fixtures gave it, by argument; None where none did, and in runs of 0.1.0.
     """
 
     key: str
@@ -99,6 +104,7 @@ class StoredTrial:
     finished: float | None
     duration: float | None
     checkpoint: str | None
+    params: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from sqlalchemy import (
 
 from pytest_sweep.model import TrialState
 
-SCHEMA_VERSION = 3
-"""Kept in SQLite's ``PRAGMA user_version``; raised by every change of the tables. Only databases of this one are read."""
+SCHEMA_VERSION = 4
+"""Kept in SQLite's ``PRAGMA user_version``. A change of the tables raises it, and adds a step to `store/migrations.py`."""
 
 INTERRUPTED = TrialState.INTERRUPTED.value
 """The state of an attempt that was cut off."""
@@ -107,6 +107,7 @@ sweep = Table(
     Column("mode", Text, nullable=False),
     Column("varying", JsonText, nullable=False),
     Column("source", JsonText),
+    Column("average_over", JsonText),
 )
 
 trial = Table(
@@ -138,6 +139,7 @@ trial = Table(
     # What an earlier run has made of it, if anything: the code that did, where that is not its sweep's.
     Column("source", JsonText),
     Column("taken_from", FreeText),
+    Column("params", JsonText),
 )
 
 attempt = Table(

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_sweep import TrialState
 from pytest_sweep.errors import StoreError
+from tests.store_0_1_0 import HERE, RUN, write_project
 from tests.support.sessions import Session, wait_for
 
 from .project import Project, assert_says, output
@@ -739,3 +740,49 @@ def test_what_an_interrupted_trial_had_reported(project: Project, executor: str)
     trial = project.only()
     assert [report["step"] for report in trial.metrics_history] == [0, 1, 2, 3, 4, 5]
     assert trial.attempts == 2
+
+
+class TestRunOf010:
+    """A run that version 0.1.0 has stored is worth as much as one of today."""
+
+    @pytest.fixture
+    def ran(self, project: Project) -> Project:
+        """The project, with that run."""
+        write_project(project.path)
+        return project
+
+    def test_it_is_resumed(self, ran: Project) -> None:
+        """What it has is taken, the interrupted trial goes on from its checkpoint, and what it had not begun runs."""
+        result = ran.sweep("--sweep-resume", "-v")
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        text = output(result)
+        assert f"resuming {RUN}, 10 trials: 7 taken, 1 failed there" in text
+        states = {result.name: str(result.state) for result in ran.grid("train_outcomes")}
+        assert states == {
+            "train_outcomes[what=pass]": "CACHED",
+            "train_outcomes[what=fail]": "ERROR",
+            "train_outcomes[what=skip]": "CACHED",
+            "train_outcomes[what=flaky]": "CACHED",
+        }
+        first, second = ran.grid("train_long")
+        assert [report["epoch"] for report in first.metrics_history] == [1, 2, 3, 4]
+        assert (first.attempts, second.attempts) == (2, 1)
+
+    def test_it_is_a_cache(self, ran: Project) -> None:
+        """What ended well is taken from it, as the code is the same, and the rest runs."""
+        result = ran.sweep("--sweep-cache", "--sweep-seed=7", "-pno:asyncio")  # It has an automatic fixture.
+        assert "of 10 trials 6 are taken from earlier runs" in output(result)
+        states = [str(result.state) for result in ran.grid("train_replicates")]
+        assert states == ["CACHED"] * 4
+        assert (ran.runs()[0] / "run.db").read_bytes() == (HERE / RUN / "run.db").read_bytes()
+
+    def test_a_gate_judges_it(self, ran: Project) -> None:
+        """A test that names sweep_results, run alone, is given its results."""
+        ran.write(
+            """
+            def test_gate(sweep_results):
+                assert sweep_results["train_replicates"].get_best_result().config == {"lr": 0.1}
+            """,
+            "test_gate.py",
+        )
+        ran.sweep("-k", "test_gate").assert_outcomes(passed=1, deselected=10)

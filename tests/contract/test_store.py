@@ -24,6 +24,7 @@ from pytest_sweep.store import (
     find_results_dir,
     folders,
     git_state,
+    network,
     package_versions,
     run_folders,
 )
@@ -223,7 +224,7 @@ def test_a_newer_schema_is_left_untouched(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="left untouched; upgrade pytest-sweep") as caught:
         RunReader(store.path).trials()
     assert str(store.path / "run.db") in str(caught.value)
-    assert f"schema {SCHEMA_VERSION + 1}, and this one reads schema {SCHEMA_VERSION}" in str(caught.value)
+    assert f"schema {SCHEMA_VERSION + 1}, and this one reads schema 3 to {SCHEMA_VERSION}" in str(caught.value)
     assert (store.path / "run.db").read_bytes() == before
     assert [path.name for path in store.path.iterdir()] == ["run.db"]
 
@@ -242,7 +243,7 @@ def test_an_older_schema_is_no_error_of_sqlite(tmp_path: Path) -> None:
         RunReader(store.path).trials()
     assert str(caught.value) == (
         f"{store.path / 'run.db'} was written by an older pytest-sweep: it has schema 1, and this one reads schema"
-        f" {SCHEMA_VERSION}. It was left untouched; run the sweep again, and delete {store.path} when you no longer need it"
+        f" 3 to {SCHEMA_VERSION}. It was left untouched; run the sweep again, and delete {store.path} when you no longer need it"
     )
     assert (store.path / "run.db").read_bytes() == before
 
@@ -318,8 +319,8 @@ def test_network_file_systems(tmp_path: Path, folder: str, shared: bool) -> None
         "/dev/sda / ext4 rw 0 0\nserver:/data /home/me/data nfs4 rw 0 0\ntmpfs /home/me/data/local tmpfs rw 0 0\n"
         "sshfs /mnt/a\\040b fuse.sshfs rw 0 0\n/dev/sdb /mnt/over ext4 rw 0 0\nx /mnt/over lustre rw 0 0\n"
     )
-    assert database.on_network(Path(folder), mounts) is shared
-    assert not database.on_network(Path(folder), tmp_path / "absent")
+    assert network.on_network(Path(folder), mounts) is shared
+    assert not network.on_network(Path(folder), tmp_path / "absent")
 
 
 def test_versions_without_importing(tmp_path: Path) -> None:
