@@ -82,10 +82,7 @@ class Controller:
             events.TrialFinished: self._on_trial_left,
             events.TrialLeft: self._acceptance.left_open,
             events.TrialReturned: self._on_trial_left,
-            SharedBuilding: self._on_shared,
-            SharedReady: self._on_shared,
-            SharedLost: self._on_shared,
-            SharedStopped: self._on_shared,
+            **dict.fromkeys((SharedBuilding, SharedReady, SharedLost, SharedStopped), self._on_shared),
         }
 
     @property
@@ -187,10 +184,7 @@ class Controller:
 
     def _on_run_ending(self, event: events.RunEnding) -> None:
         self._ended = True
-        for died in event.dead:
-            worker = self.capacity.workers.get(died.worker)
-            if worker is not None:
-                self._ledger.keep_output(worker, died)
+        self._failures.keep_outputs(self.capacity.workers, event.dead)
         self._ledger.end(event.reason, self._workers.now)
 
     # What comes from workers

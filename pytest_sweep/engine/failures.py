@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pytest_sweep.durations import duration_words
 from pytest_sweep.engine.deadlines import Deadlines
-from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.entry import Entry
+from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Worker, WorkerState
 from pytest_sweep.model.events import Death, TrialFinished, WorkerDied
 from pytest_sweep.model.retry import type_names
@@ -64,6 +66,13 @@ class Failures:
                 ended.append(failed)
         worker.batch, worker.timed_out, worker.moves, worker.teardown = {}, None, False, None
         return ended
+
+    def keep_outputs(self, workers: Mapping[str, Worker], dead: Iterable[WorkerDied]) -> None:
+        """Take what was captured of the trials that ran on workers which were ended with the run."""
+        for died in dead:
+            worker = workers.get(died.worker)
+            if worker is not None:
+                self._ledger.keep_output(worker, died)
 
     def unfinished(self, worker: Worker, now: float) -> list[TrialFinished]:
         """Have what a worker was handed, and has neither ended nor returned, tried again; return how those have ended that are not.

@@ -5,57 +5,15 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
+from pytest_sweep.engine.entry import Entry, completed, interrupted
 from pytest_sweep.engine.shared import Change, SharedFixtures
 from pytest_sweep.engine.worker import Shape, Worker
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.retry import backoff_seconds
 from pytest_sweep.model.shared import SharedEvent
 from pytest_sweep.model.trials import Trial, TrialState
-
-
-@dataclass(slots=True)
-class Entry:
-    """What is known of a trial.
-
-    Attributes:
-        trial: the trial.
-        shape: the shape of worker that it needs now.
-        state: what has become of it so far.
-        attempt: the attempt that counts.
-        lease: the number of the call in which a worker was last handed it: only what carries it is accepted.
-        failures: how often it has failed by itself.
-        crashes: how often its worker has died under it.
-        memory_kills: how often its worker was killed because the node had no memory left.
-        excused: whether a worker has died with it that may have been dead before.
-        alone: whether it travels in a call of its own, since a worker died with it.
-        worker: who has it, or None.
-        metrics: those of its last report; where the attempt has made none, of the report whose checkpoint it goes on from.
-        saved: those that were reported with its newest checkpoint.
-        sections: what pytest had captured of an attempt that has no end of its own.
-    """
-
-    trial: Trial
-    shape: Shape
-    state: TrialState = TrialState.PENDING
-    attempt: int = 1
-    lease: int = 0
-    failures: int = 0
-    crashes: int = 0
-    memory_kills: int = 0
-    excused: bool = False
-    alone: bool = False
-    worker: Worker | None = None
-    metrics: dict[str, Any] | None = None
-    saved: dict[str, Any] | None = None
-    sections: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still to be finished."""
-        return self.state in (TrialState.PENDING, TrialState.RUNNING)
 
 
 class Ledger:
@@ -150,7 +108,7 @@ class Ledger:
 
     def retry(self, entry: Entry, failed: events.TrialFinished, now: float = 0.0, wait: float = 0.0) -> None:
         """Record a failed attempt and let the trial wait for the next one: `wait` seconds from `now`, at least."""
-        self.record(events.TrialRetried(_completed(failed, entry)))
+        self.record(events.TrialRetried(completed(failed, entry)))
         entry.attempt += 1
         entry.metrics, entry.sections = entry.saved, ()
         if wait > 0 and self._refusal(entry) is None:
@@ -222,25 +180,16 @@ class Ledger:
         self._leave_worker(entry)
         entry.state = finished.state
         self.unfinished -= 1
-        self.record(_completed(finished, entry))
+        self.record(completed(finished, entry))
         entry.metrics = entry.saved = None
 
     def give_up(self, entry: Entry, reason: str, now: float = 0.0) -> None:
         """Record that the trial is not run or, if it was begun in this run or an earlier one, that it is cut off, at `now`."""
-        worker, is_running = entry.worker, entry.state is TrialState.RUNNING
+        event = interrupted(entry, reason, now)
         self._leave_worker(entry)
         self.unfinished -= 1
-        key, duration, time = entry.trial.key, None, None
-        if is_running or entry.attempt > 1:
-            entry.state = TrialState.INTERRUPTED
-            attempt = entry.attempt if is_running else entry.attempt - 1
-            if is_running and worker is not None:
-                duration = max(now - worker.since, 0.0)
-                time = worker.heard + duration
-            self.record(events.TrialInterrupted(key, attempt, reason, entry.metrics, entry.sections, duration, time))
-        else:
-            entry.state = TrialState.NOT_RUN
-            self.record(events.TrialNotRun(key, reason))
+        entry.state = TrialState.NOT_RUN if event is None else TrialState.INTERRUPTED
+        self.record(events.TrialNotRun(entry.trial.key, reason) if event is None else event)
         entry.metrics, entry.saved, entry.sections = None, None, ()
 
     def close(self, reason: str) -> None:
@@ -291,12 +240,3 @@ class Ledger:
         if entry.worker is not None:
             entry.worker.batch.pop(entry.trial.key, None)
             entry.worker = None
-
-
-def _completed(finished: events.TrialFinished, entry: Entry) -> events.TrialFinished:
-    """Return the end of an attempt with what was reported and captured before, where its process could not say it any more."""
-    if finished.metrics is None and entry.metrics is not None:
-        finished = replace(finished, metrics=entry.metrics)
-    if entry.sections and not finished.reports:
-        finished = replace(finished, sections=entry.sections)
-    return finished

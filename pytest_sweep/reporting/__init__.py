@@ -12,6 +12,7 @@ from pytest_sweep.reporting.summary import (
     excluded_line,
     final_table,
     flaky_line,
+    interrupted_line,
     not_run_line,
     tolerated_lines,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "failed_of",
     "final_table",
     "flaky_line",
+    "interrupted_line",
     "junit_properties",
     "not_run_line",
     "reasons",

@@ -70,9 +70,18 @@ def error_lines(progress: Progress, width: int | None = None) -> list[str]:
     return lines
 
 
+def interrupted_line(progress: Progress) -> str:
+    """Return how many trials were begun and cut off, and why; empty where none was."""
+    return _reasons_line(progress, TrialState.INTERRUPTED, "cut off")
+
+
 def not_run_line(progress: Progress) -> str:
     """Return how many trials were not run, and why; empty where all were."""
-    reasons = collections.Counter(entry.reason for entry in progress.in_state(TrialState.NOT_RUN))
+    return _reasons_line(progress, TrialState.NOT_RUN, "not run")
+
+
+def _reasons_line(progress: Progress, state: TrialState, what: str) -> str:
+    reasons = collections.Counter(entry.reason for entry in progress.in_state(state))
     number = reasons.total()
     if not number:
         return ""
@@ -82,7 +91,7 @@ def not_run_line(progress: Progress) -> str:
     ]
     if len(reasons) > _MOST_REASONS:
         causes.append(f"and {counted(len(reasons) - _MOST_REASONS, 'other reason')}")
-    return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} not run: {', '.join(causes)}"
+    return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} {what}: {', '.join(causes)}"
 
 
 def flaky_line(progress: Progress) -> str:

@@ -53,11 +53,11 @@ class RunLock:
 def who_runs(folder: Path) -> str | None:
     """Return who drives the run in `folder`: ``process 4711 on host, since 2026-11-23 20:30:21``; None where it has ended or died.
 
-    Not to be asked by the process that drives it, which would lose its lock.
-
     Raises:
         StoreError: the folder cannot be read.
     """
+    if _is_open_here(folder / FILE):
+        return "this process"
     try:
         file = (folder / FILE).open("rb")
     except FileNotFoundError:
@@ -73,3 +73,18 @@ def who_runs(folder: Path) -> str | None:
             except OSError:  # A file system without locks.
                 return None
     return None
+
+
+def _is_open_here(path: Path) -> bool:
+    """Say whether this process holds a file open: it would lose a lock on it when it opened and closed it once more."""
+    try:
+        wanted = path.stat()
+        descriptors = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - no paths are wanted
+    except (OSError, ValueError):
+        return False
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
+                return True
+    return False

@@ -35,6 +35,7 @@ class Replayer:
         failed_attempts: the errors of the attempts of each trial that were tried again, by key.
         failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
+        interrupted: the names of trials that were cut off, each with what was captured by then.
         excluded: why nodes are not used, by their addresses.
     """
 
@@ -51,6 +52,7 @@ class Replayer:
         self.failed_attempts: dict[str, list[str]] = {}
         self.failed_reports: Counter[str] = Counter()
         self.fatal: str | None = None
+        self.interrupted: list[tuple[str, tuple[tuple[str, str], ...]]] = []
         self.excluded: dict[str, str] = {}
         self._config = config
         self._items = items
@@ -195,18 +197,20 @@ class Replayer:
 
     def _show_interrupted(self, event: events.TrialInterrupted) -> None:
         """Show a trial that was cut off: to junit and others as one that was skipped, since nobody knows how it would have ended."""
-        item, path = self._items[event.key], self._items[event.key].location
+        item = self._items[event.key]
+        self.interrupted.append((item.name, event.sections))
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         report = self._made_report(item, "skipped", None, event.duration or 0.0, when="setup")
-        report.longrepr = (str(item.path), (path[1] or 0) + 1, f"{TrialState.INTERRUPTED}: {event.reason}")
+        report.longrepr = (str(item.path), (item.location[1] or 0) + 1, f"{TrialState.INTERRUPTED}: {event.reason}")
         report.sections.extend(event.sections)
         setattr(report, INTERRUPTED, True)
-        report.user_properties = [
+        teardown = self._made_report(item, "passed", None, 0.0, when="teardown")
+        teardown.user_properties = [
             *junit_properties(trial, TrialState.INTERRUPTED, event.metrics, self._run_name, failed)
         ]
         item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logreport(report=self._made_report(item, "passed", None, 0.0, when="teardown"))
+        item.ihook.pytest_runtest_logreport(report=teardown)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
     def _show_late_report(self, event: events.LateReport) -> None:

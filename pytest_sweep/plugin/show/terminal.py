@@ -23,6 +23,7 @@ from pytest_sweep.reporting import (
     error_lines,
     final_table,
     flaky_line,
+    interrupted_line,
     not_run_line,
     status_block,
     status_header,
@@ -147,7 +148,7 @@ def write_summary(
         reporter.write_line(line, red=True)
     for line in filter(None, [*tolerated_lines(progress), flaky_line(progress)]):
         reporter.write_line(line, yellow=True)
-    for line in filter(None, [not_run_line(progress), *troubles]):
+    for line in filter(None, [interrupted_line(progress), not_run_line(progress), *troubles]):
         reporter.write_line(line, red=True)
     for failure in hooks.failures:  # Asked for now: the table above has called a hook.
         times = "" if failure.count == 1 else f" ({failure.count} times)"

@@ -277,15 +277,10 @@ class RayPort:
             return
 
         def examined(ending: Ending) -> None:
-            self._tools.messages.after_death(process, partial(self._bury, process, birth, ending))
+            then = partial(self.slot.on_gone, birth, ending)
+            self._tools.messages.after_death(process, ending.unheard, then)
 
         self._tools.postmortem.examine(process, error, examined)
-
-    def _bury(self, process: RayProcess, birth: int, ending: Ending) -> None:
-        """Pass on what a process had spooled, after what it had sent, and tell of its end."""
-        if birth == self.slot.birth:
-            self._tools.messages.pass_on(process, ending.unheard)
-        self.slot.on_gone(birth, ending)
 
 
 class WorkerRayPort(RayPort):
