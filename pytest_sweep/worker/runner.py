@@ -125,8 +125,11 @@ class TrialRunner:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, pluggy.Result[None], None]:
         """Call the trial's teardown hook after its fixtures are torn down."""
-        yield
-        self._call_hook(item, "pytest_sweep_trial_teardown")
+        outcome = yield
+        try:
+            self._call_hook(item, "pytest_sweep_trial_teardown")
+        except BaseException as error:  # It ends the session.
+            outcome.force_exception(error)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, pluggy.Result[None], None]:

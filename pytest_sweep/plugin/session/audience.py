@@ -56,7 +56,8 @@ class OnceNeeded:
     def show_rest(self) -> None:
         """Show what was stored before the session was interrupted."""
         while self._unshown:
-            with contextlib.suppress(pytest.Session.Failed, pytest.Session.Interrupted):  # It ends already.
+            # It ends already.
+            with contextlib.suppress(pytest.Session.Failed, pytest.Session.Interrupted, pytest.exit.Exception):
                 self._show(self._unshown[0])
 
     def show_interrupted(self) -> None:

@@ -177,9 +177,13 @@ class SweepRun:
         self._has_ended = True
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Decide the exit status, after other plugins had their say, and store how the run ended."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Decide the exit status, after other plugins had their say, and store how the run ended; write the table if pytest will not."""
         if self._phase is not None:
+            reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None and exitstatus not in _WITH_SUMMARY:
+                reporter.ensure_newline()
+                self.pytest_terminal_summary(reporter)
             self._phase.store_waiting()
             ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
             if self._interrupts.is_waiting and session.exitstatus in ended:
@@ -243,6 +247,10 @@ class SweepRun:
         except SweepError as error:
             raise pytest.UsageError(str(error)) from error
         self._phase.run(session)
+
+
+_WITH_SUMMARY = frozenset(pytest.ExitCode) - {pytest.ExitCode.INTERNAL_ERROR}
+"""The exit statuses with which pytest asks for a summary; not with those of ``pytest.exit``."""
 
 
 def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:

@@ -55,6 +55,9 @@ class StatusPrinter:
     """Writes a status block from time to time: on a terminal only blocks, elsewhere lines with a block every ten.
 
     Where no block tells of it soon, a line says that nothing happens, and who waits for what.
+
+    Attributes:
+        exit: what the hook for columns has raised to end the session while the last table was written, or None.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class StatusPrinter:
         run: Run,
         engine: Engine | None,
     ) -> None:
+        self.exit: BaseException | None = None
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
         self._is_quiet = config.get_verbosity() < 0
         self._executor = executor
@@ -102,7 +106,11 @@ class StatusPrinter:
 
     def final_block(self, width: int) -> str:
         """Return the block that ends the run: all trials, the best of each sweep first."""
-        table = final_table(self._progress, width, self._columns())
+        try:
+            columns = self._columns()
+        except pytest.exit.Exception as wanted:  # The table is written all the same.
+            self.exit, columns = wanted, default_columns(self._progress, None)
+        table = final_table(self._progress, width, columns)
         return "\n".join(filter(None, [status_header(self._progress, self._view()), table]))
 
     @property
@@ -154,3 +162,5 @@ def write_summary(
         times = "" if failure.count == 1 else f" ({failure.count} times)"
         reporter.write_line(f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
         reporter.write_line(failure.error)
+    if status.exit is not None:
+        raise status.exit
