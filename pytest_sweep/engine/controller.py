@@ -185,7 +185,7 @@ class Controller:
     def _on_run_ending(self, event: events.RunEnding) -> None:
         self._ended = True
         self._failures.keep_outputs(self.capacity.workers, event.dead)
-        self._ledger.end(event.reason, self._workers.now)
+        self._ledger.end(event.reason, max(event.now, self._workers.now))
 
     # What comes from workers
 

@@ -139,7 +139,7 @@ class Loop:
                 (dead if isinstance(event, events.WorkerDied) else self._arrived).append(event)  # type: ignore[arg-type]
             self._decide_all()
         finally:
-            self._decide(events.RunEnding(reason, tuple(dead)))
+            self._decide(events.RunEnding(reason, tuple(dead), clock.monotonic()))
             self._store()
 
     def _step(self) -> None:

@@ -172,16 +172,16 @@ def _copy_writes(stream: Any, descriptor: int) -> None:
     """Have what is written to a stream written to a file, too, which is emptied with the stream."""
     write, truncate = stream.write, stream.truncate
 
-    def write_both(text: str) -> int:
+    def write_both(text: str) -> Any:
         with suppress(OSError, TypeError, AttributeError):
             os.write(descriptor, text.encode("utf-8", "backslashreplace"))
-        return int(write(text))
+        return write(text)
 
-    def truncate_both(*size: int) -> int:
+    def truncate_both(*size: int) -> Any:
         with suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
-        return int(truncate(*size))
+        return truncate(*size)
 
     stream.write, stream.truncate = write_both, truncate_both
 

@@ -153,10 +153,12 @@ class RunEnding:
     Attributes:
         reason: why.
         dead: the workers that were ended for that while they ran trials.
+        now: the time, as of `Tick`; 0 where nobody has looked at the clock since the last one.
     """
 
     reason: str
     dead: tuple[WorkerDied, ...] = ()
+    now: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.promise.base import InProcesses
 from tests.promise.debugging import Debugging, Quitting
+from tests.promise.endings import HostedEndings
 from tests.promise.fixtures import Fixtures
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
@@ -18,6 +19,10 @@ class TestStoppingInProcesses(InProcesses, Stopping):
     """Ending in processes."""
 
     death = "killed by SIGKILL"
+
+
+class TestEndingsInProcesses(InProcesses, HostedEndings):
+    """What is kept of trials in processes."""
 
 
 class TestSeeingInProcesses(InProcesses, Seeing):
