@@ -93,6 +93,7 @@ class TrialRunner:
                     )
                 raise
             finally:
+                trial.end_forked()  # By a fixture or a hook; the body sees to its own.
                 self.wide.state.end()
                 self._sync_output()
                 self._task = self._trial = self._unrestored = None

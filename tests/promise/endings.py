@@ -156,6 +156,40 @@ BAD = """
 """Notes of exceptions came with Python 3.11: where there are none, the trial fails with an AttributeError."""
 
 
+FORKS = """
+    import multiprocessing, os, sys
+
+    def child(metrics):
+        try:
+            report(metrics)
+        except Exception as error:
+            assert str(error).startswith("no trial is running in this process"), error
+            os._exit(5)
+
+    @sweep(grid={"how": ["fork", "spawn", "returns", "raises", "exits", "yields"]}, metric="own", mode="max")
+    def train(how, trial):
+        report({"own": 0})
+        if how in ("fork", "spawn"):
+            process = multiprocessing.get_context(how).Process(target=child, args=({"own": 5},))
+            process.start()
+            process.join()
+            assert process.exitcode == 5
+        else:
+            pid = os.fork()
+            if not pid:
+                if how == "returns": return {"own": 5}
+                if how == "raises": raise ValueError("in the child")
+                if how == "exits": sys.exit(3)
+                child({"own": 5})
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            assert code == {"returns": 0, "raises": 1, "exits": 3, "yields": 5}[how]
+        report({"own": 1})
+
+    @sweep(grid={"n": [1, 2]})
+    def after(n): ...
+"""
+
+
 class Endings(Executor):
     """The promises that hold on every executor."""
 
@@ -243,6 +277,14 @@ class Endings(Executor):
         for hook in hooks:
             assert f"warning: {hook} of" in done.text
         assert len(done.text) < 100_000
+
+    def test_forks(self, project: Project) -> None:
+        """A forked child cannot report, and ends where it leaves the body: neither session nor worker goes on in it."""
+        project.write(FORKS)
+        done = self.run(project)
+        assert (done.status, done.outcomes) == (0, {"passed": 8})
+        for result in done.grid():
+            assert [report["own"] for report in result.metrics_history] == [0, 1]
 
     def test_bad_values(self, project: Project) -> None:
         """Names, values and errors of any kind: each trial has its own outcome, and what is written can be parsed."""
