@@ -8,7 +8,7 @@ from pytest_sweep.engine.limits import SameFailures
 from pytest_sweep.engine.pacing import Pacing
 from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Worker
-from pytest_sweep.model.events import TrialFinished, TrialReported, TrialReturned, TrialStarted
+from pytest_sweep.model.events import TrialFinished, TrialLeft, TrialReported, TrialReturned, TrialStarted
 from pytest_sweep.model.shared import SharedLost
 from pytest_sweep.model.trials import TrialState
 
@@ -50,9 +50,17 @@ class Acceptance:
         if entry is None:
             return
         self.progressed = self._clock.now
+        entry.metrics = event.metrics
         self._ledger.record(event)
         if event.checkpoint is not None:
+            entry.saved = event.metrics
             self._endings.note_checkpoint(entry)
+
+    def left_open(self, event: TrialLeft) -> None:
+        """Take what was captured of an attempt that has no end of its own: it is cut off with the run, which ends."""
+        entry = self._ledger.current(event.key, event.attempt, event.lease)
+        if entry is not None:
+            entry.sections = event.sections
 
     def left(self, event: TrialFinished | TrialReturned) -> bool:
         """Take the end of an attempt, or the return of a trial that was not begun; say whether the trial waits again."""

@@ -80,11 +80,9 @@ class Controller:
             events.TrialStarted: self._acceptance.started,
             events.TrialReported: self._acceptance.reported,
             events.TrialFinished: self._on_trial_left,
+            events.TrialLeft: self._acceptance.left_open,
             events.TrialReturned: self._on_trial_left,
-            SharedBuilding: self._on_shared,
-            SharedReady: self._on_shared,
-            SharedLost: self._on_shared,
-            SharedStopped: self._on_shared,
+            **dict.fromkeys((SharedBuilding, SharedReady, SharedLost, SharedStopped), self._on_shared),
         }
 
     @property
@@ -186,7 +184,8 @@ class Controller:
 
     def _on_run_ending(self, event: events.RunEnding) -> None:
         self._ended = True
-        self._ledger.end(event.reason)
+        self._failures.keep_outputs(self.capacity.workers, event.dead)
+        self._ledger.end(event.reason, max(event.now, self._workers.now))
 
     # What comes from workers
 

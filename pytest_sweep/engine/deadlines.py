@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pytest_sweep.durations import duration_words
+from pytest_sweep.engine.entry import Entry
 from pytest_sweep.engine.limits import Budget
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Worker, WorkerState
 from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model.events import TeardownStarted, TeardownTimedOut

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pytest_sweep.engine.deadlines import Deadlines
+from pytest_sweep.engine.entry import Entry
 from pytest_sweep.engine.limits import SameFailures
 from pytest_sweep.engine.pacing import Pacing
-from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Worker
 from pytest_sweep.engine.workers import Workers
 

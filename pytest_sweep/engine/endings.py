@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pytest_sweep.durations import duration_words
+from pytest_sweep.engine.entry import Entry
 from pytest_sweep.engine.limits import Budget, Phase
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import WorkerState
 from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model.commands import EndRun
@@ -84,7 +85,8 @@ class Endings:
         return EndRun("no worker can be started on any node that could run what waits:\n" + "\n".join(causes))
 
     def _cut_off(self, entry: Entry) -> None:
-        worker = entry.worker
-        self._ledger.give_up(entry, self._ledger.closed_because or "")
-        if worker is not None:
-            self._workers.kill(worker)
+        """Have the worker of a trial ended: what it has said by then is heard before the trial is given up."""
+        if entry.worker is None:
+            self._ledger.give_up(entry, self._ledger.closed_because or "")
+        else:
+            self._workers.kill(entry.worker, cuts_off=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pytest_sweep.durations import duration_words
 from pytest_sweep.engine.deadlines import Deadlines
-from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.entry import Entry
+from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Worker, WorkerState
 from pytest_sweep.model.events import Death, TrialFinished, WorkerDied
 from pytest_sweep.model.retry import type_names
@@ -40,7 +42,10 @@ class Failures:
             died = replace(died, kind=Death.NODE_LOST, cause=DRAINED)
         elif is_stranded:
             died = replace(died, kind=Death.NODE_LOST)
+        self._ledger.keep_output(worker, died)
         batch, duration = list(worker.batch), max(now - worker.since, 0.0)
+        if worker.is_cut_off:
+            return self._cut_off(worker, batch, now)
         if worker.teardown_timed_out:
             return self._bury_teardown(worker, died, batch, now)
         # Only a trial that was alone in its call is known to have been the one that ran when the worker died. The others are tried
@@ -61,6 +66,13 @@ class Failures:
                 ended.append(failed)
         worker.batch, worker.timed_out, worker.moves, worker.teardown = {}, None, False, None
         return ended
+
+    def keep_outputs(self, workers: Mapping[str, Worker], dead: Iterable[WorkerDied]) -> None:
+        """Take what was captured of the trials that ran on workers which were ended with the run."""
+        for died in dead:
+            worker = workers.get(died.worker)
+            if worker is not None:
+                self._ledger.keep_output(worker, died)
 
     def unfinished(self, worker: Worker, now: float) -> list[TrialFinished]:
         """Have what a worker was handed, and has neither ended nor returned, tried again; return how those have ended that are not.
@@ -97,6 +109,17 @@ class Failures:
             else:
                 self._ledger.requeue(entry)
         worker.batch = {}
+        return []
+
+    def _cut_off(self, worker: Worker, batch: list[str], now: float) -> list[TrialFinished]:
+        """Give up what a worker had that was ended because the time of the run is over."""
+        for key in reversed(batch):
+            entry = self._ledger[key]
+            if entry.state is TrialState.RUNNING:
+                self._ledger.give_up(entry, self._ledger.closed_because or "", now)
+            else:
+                self._ledger.requeue(entry)
+        worker.batch, worker.is_cut_off, worker.teardown = {}, False, None
         return []
 
     def _may_have_been_dead(self, worker: Worker, entry: Entry) -> bool:

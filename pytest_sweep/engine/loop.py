@@ -120,19 +120,27 @@ class Loop:
         return self._controller.waiting()
 
     def abort(self, reason: str, *, show: bool = False) -> None:
-        """Note everything that is not finished as not run.
+        """Note everything that is not finished as interrupted or not run.
 
         What has arrived by now is applied and stored first, also what was taken but not handled, or accepted but not stored, when the run
-        was cut off; with `show` it is shown, too. Then the rest is noted as not run and stored, but not shown. Orders are not given any
-        more. It may be called again, also after it was interrupted itself: then it goes on where it was.
+        was cut off; with `show` it is shown, too. Then what runs is ended, and what it had said is stored. The rest is noted as interrupted
+        or not run and stored, but not shown. Orders are not given any more. It may be called again, also after it was interrupted itself:
+        then it goes on where it was.
         """
         self._arrived.extend(self._executor.arrived())
         self._decide_all()
         self._store()
         if show:
             self._show_rest()
-        self._decide(events.RunEnding(reason))
-        self._store()
+        dead: list[events.WorkerDied] = []
+        try:
+            for event in self._executor.cut_off():
+                # No failures: they were ended with the run.
+                (dead if isinstance(event, events.WorkerDied) else self._arrived).append(event)  # type: ignore[arg-type]
+            self._decide_all()
+        finally:
+            self._decide(events.RunEnding(reason, tuple(dead), clock.monotonic()))
+            self._store()
 
     def _step(self) -> None:
         # Kept until they are handled, so that an interrupt in between loses none of them.

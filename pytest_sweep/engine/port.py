@@ -28,6 +28,7 @@ class Executor(Protocol):
     * BuildShared has a process build a shared fixture with the resources that it asks for, which are given back then, and is answered by
       SharedReady when trials can be handed to workers that use it, also where it has failed: they are told. Its process lives on, and
       where its node is lost, SharedLost says so. StopShared is answered by SharedStopped when it has been torn down.
+    * What a trial has reported arrives even where its process was killed right after, unless its node was lost.
     * RequestResources is carried out where there is an autoscaler (`future_nodes`), and has no answer: nodes join.
     * A trial that is handed to a worker is started, returned, or lost with the worker; never run twice for one attempt.
     """
@@ -88,6 +89,12 @@ class Executor(Protocol):
 
     def arrived(self) -> Sequence[Event]:
         """Return what has happened already, without waiting for more nor running anything: for the end of a run that is cut off."""
+
+    def cut_off(self) -> Sequence[Event]:
+        """End the trials that run, and return what they have said by then, with a WorkerDied for each worker that had some.
+
+        For the end of a run that is cut off: nothing is ordered afterwards. It waits a few seconds at the most.
+        """
 
     def shutdown(self, *, force: bool) -> None:
         """Begin to end every process that it has started, and return. Without `force`, workers have been stopped before."""

@@ -5,50 +5,15 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pytest_sweep.engine.entry import Entry, completed, interrupted
 from pytest_sweep.engine.shared import Change, SharedFixtures
 from pytest_sweep.engine.worker import Shape, Worker
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.retry import backoff_seconds
 from pytest_sweep.model.shared import SharedEvent
 from pytest_sweep.model.trials import Trial, TrialState
-
-
-@dataclass(slots=True)
-class Entry:
-    """What is known of a trial.
-
-    Attributes:
-        trial: the trial.
-        shape: the shape of worker that it needs now.
-        state: what has become of it so far.
-        attempt: the attempt that counts.
-        lease: the number of the call in which a worker was last handed it: only what carries it is accepted.
-        failures: how often it has failed by itself.
-        crashes: how often its worker has died under it.
-        memory_kills: how often its worker was killed because the node had no memory left.
-        excused: whether a worker has died with it that may have been dead before.
-        alone: whether it travels in a call of its own, since a worker died with it.
-        worker: who has it, or None.
-    """
-
-    trial: Trial
-    shape: Shape
-    state: TrialState = TrialState.PENDING
-    attempt: int = 1
-    lease: int = 0
-    failures: int = 0
-    crashes: int = 0
-    memory_kills: int = 0
-    excused: bool = False
-    alone: bool = False
-    worker: Worker | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still to be finished."""
-        return self.state in (TrialState.PENDING, TrialState.RUNNING)
 
 
 class Ledger:
@@ -143,8 +108,9 @@ class Ledger:
 
     def retry(self, entry: Entry, failed: events.TrialFinished, now: float = 0.0, wait: float = 0.0) -> None:
         """Record a failed attempt and let the trial wait for the next one: `wait` seconds from `now`, at least."""
-        self.record(events.TrialRetried(failed))
+        self.record(events.TrialRetried(completed(failed, entry)))
         entry.attempt += 1
+        entry.metrics, entry.sections = entry.saved, ()
         if wait > 0 and self._refusal(entry) is None:
             self._leave_worker(entry)
             entry.state = TrialState.PENDING
@@ -179,6 +145,13 @@ class Ledger:
             if entry.state is TrialState.PENDING and entry.attempt == attempt:
                 yield until, entry
 
+    def keep_output(self, worker: Worker, died: events.WorkerDied) -> None:
+        """Take what was captured of the trial that ran on a worker that has died."""
+        for key in worker.batch:
+            entry = self._entries[key]
+            if entry.state is TrialState.RUNNING:
+                entry.sections = died.sections
+
     def note_shared(self, event: SharedEvent, now: float) -> bool:
         """Take what is said of a shared fixture; say whether trials can go on that have waited for it."""
         change = self.shared.take(event, now)
@@ -207,26 +180,29 @@ class Ledger:
         self._leave_worker(entry)
         entry.state = finished.state
         self.unfinished -= 1
-        self.record(finished)
+        self.record(completed(finished, entry))
+        entry.metrics = entry.saved = None
 
-    def give_up(self, entry: Entry, reason: str) -> None:
-        """Record that the trial is not run, or is cut off."""
+    def give_up(self, entry: Entry, reason: str, now: float = 0.0) -> None:
+        """Record that the trial is not run or, if it was begun in this run or an earlier one, that it is cut off, at `now`."""
+        event = interrupted(entry, reason, now)
         self._leave_worker(entry)
-        entry.state = TrialState.NOT_RUN
         self.unfinished -= 1
-        self.record(events.TrialNotRun(entry.trial.key, reason))
+        entry.state = TrialState.NOT_RUN if event is None else TrialState.INTERRUPTED
+        self.record(events.TrialNotRun(entry.trial.key, reason) if event is None else event)
+        entry.metrics, entry.saved, entry.sections = None, None, ()
 
     def close(self, reason: str) -> None:
         """Let nothing new begin: what waits is given up."""
         self.closed_because = reason
         self.give_up_waiting(reason)
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, now: float) -> None:
         """Give up everything, also what runs."""
         self.closed_because = reason
         self.queues.clear()
         for entry in list(self.open()):
-            self.give_up(entry, reason)
+            self.give_up(entry, reason, now)
 
     def give_up_waiting(self, reason: str, sweep: str | None = None) -> None:
         """Give up what no worker has: all of it, or one sweep's, of which nothing is begun any more, either."""

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from pytest_sweep.engine.entry import Entry
 from pytest_sweep.engine.holders import amount_text, amounts_text, holding, joined, missing, named, seconds_text
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.shared import SharedEntry
 from pytest_sweep.engine.staffing import Staffing
-from pytest_sweep.engine.trials import Entry, Ledger
+from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Shape, Worker, WorkerState
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import TrialState

@@ -92,6 +92,7 @@ class Worker:
         is_stuck: whether that takes so long that another worker is to be started in its place.
         timed_out: the key of the trial that it was killed for, because that took too long.
         moves: whether it was killed because a node of its leaves, so that its trial goes on elsewhere.
+        is_cut_off: whether it was killed because the time of the run is over.
         teardown: the fixture that it tears down, and the trial whose fixture it is; None while it does something else.
         teardown_timed_out: whether it was killed because that took too long.
         longest: the largest limit, in seconds, of the trials that it was handed; None where none had one.
@@ -114,6 +115,7 @@ class Worker:
     is_stuck: bool = False
     timed_out: str | None = None
     moves: bool = False
+    is_cut_off: bool = False
     teardown: TeardownStarted | None = None
     teardown_timed_out: bool = False
     longest: float | None = None

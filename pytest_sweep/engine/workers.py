@@ -54,7 +54,7 @@ class Workers:
         worker.batch, worker.lease = batch, self._leases
         worker.idled = self.now - worker.since
         self.capacity.move(worker, WorkerState.BUSY)
-        worker.since, worker.timed_out, worker.moves = self.now, None, False
+        worker.since, worker.timed_out, worker.moves, worker.is_cut_off = self.now, None, False, False
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items()), worker.lease))
         return worker.lease
 
@@ -72,16 +72,23 @@ class Workers:
         self._orders.append(commands.RestartWorker(worker.id, worker.within))
 
     def kill(
-        self, worker: Worker, timed_out: str | None = None, *, moves: bool = False, teardown: bool = False
+        self,
+        worker: Worker,
+        timed_out: str | None = None,
+        *,
+        moves: bool = False,
+        teardown: bool = False,
+        cuts_off: bool = False,
     ) -> None:
         """Order the process of a busy worker to be ended, once; what becomes of the worker is decided when it is dead.
 
         `timed_out` is the key of the trial that takes too long, if that is why; `moves` says that its node leaves; `teardown` that
-        its fixtures take too long to be torn down.
+        its fixtures take too long to be torn down; `cuts_off` that the time of the run is over.
         """
         if worker.state is WorkerState.BUSY:
             self.capacity.move(worker, WorkerState.KILLED)
             worker.timed_out, worker.moves, worker.teardown_timed_out = timed_out, moves, teardown
+            worker.is_cut_off = cuts_off
             self._orders.append(commands.KillWorker(worker.id))
 
     def kill_stopping(self, worker: Worker) -> None:

@@ -119,6 +119,11 @@ class Slot:
         elif self.phase in (Phase.FINISHING, Phase.EXITING):
             self._kill(Then.STOP if self._then is Then.STOP else Then.DIED, now)
 
+    def cut_off(self, now: float) -> None:
+        """Kill the process if it carries out an order; it need not show its stacks."""
+        if self.phase is Phase.BUSY:
+            self._kill(Then.DIED, now, shows_stacks=False)
+
     def release(self) -> None:
         """Give back what was reserved; the process, if there is one, goes on without it."""
         if self._is_reserved or self.phase is Phase.RESERVING:
@@ -231,11 +236,11 @@ class Slot:
         self._then = then
         self._port.finish()
 
-    def _kill(self, then: Then, now: float, *, is_overrun: bool = False) -> None:
+    def _kill(self, then: Then, now: float, *, is_overrun: bool = False, shows_stacks: bool = True) -> None:
         self._killed_in, self._is_overrun = self.phase, is_overrun
         self._enter(Phase.KILLED, now + self._limits.kill)
         self._then = then
-        self._port.kill()
+        self._port.kill(shows_stacks=shows_stacks)
 
     def _fail(self, failure: CallResult | None, cause: str, ending: Ending | None = None) -> None:
         if ending is not None and ending.stacks:

@@ -19,6 +19,9 @@ EXIT_SECONDS = 10.0
 KILL_SECONDS = 60.0
 """After how long a killed process is taken to be gone though nobody has said so: one that waits for a dead disk cannot be killed."""
 
+CUT_OFF_SECONDS = 4.0
+"""How long the end of a run that is cut off waits for what the trials have said that ran then."""
+
 MOST_STARTS = 5
 """How many processes in a row may die before their session has started: some may have been killed, so many have a cause of their own."""
 
@@ -87,8 +90,8 @@ class Port(Protocol):
     def exit(self) -> None:
         """Have the process end by itself; answered by `Slot.on_gone`."""
 
-    def kill(self) -> None:
-        """Have the process show its stacks, then kill it, and all that it has started; answered by `Slot.on_gone`."""
+    def kill(self, *, shows_stacks: bool = True) -> None:
+        """Have the process show its stacks, if wanted, then kill it, and all that it has started; answered by `Slot.on_gone`."""
 
     def drop(self) -> None:
         """Kill the process at once, if there is one. Nothing more is told of it."""

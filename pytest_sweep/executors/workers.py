@@ -80,7 +80,7 @@ class WorkerOwner:
     def on_died(self, phase: Phase, ending: Ending) -> None:
         """Say how its process has died."""
         cause = f"the worker died {phase.value}: {ending.cause}"
-        self._say(events.WorkerDied(self._id, cause, clock.wall(), ending.kind, ending.stacks))
+        self._say(events.WorkerDied(self._id, cause, clock.wall(), ending.kind, ending.stacks, ending.sections))
 
     def on_overrun(self, phase: Phase, fixture: str, ending: Ending) -> None:
         """Say which tear-down took too long, an error of the trial that used the fixture last; or warn of an exit that did."""
@@ -169,6 +169,16 @@ class Workers:
         """Look at the clock."""
         for slot, _ in list(self._workers.values()):
             slot.tick(now)
+
+    def cut_off(self, now: float) -> None:
+        """End the processes that run trials; of each the engine is told that it has died."""
+        for slot, _ in list(self._workers.values()):
+            slot.cut_off(now)
+
+    @property
+    def has_dying(self) -> bool:
+        """Whether a process is being killed of which it is not known yet that it has ended."""
+        return any(slot.phase is Phase.KILLED for slot, _ in self._workers.values())
 
     def abandon_all(self) -> None:
         """End all processes at once, without a word."""

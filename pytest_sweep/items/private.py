@@ -7,8 +7,10 @@ what it was needed for.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TextIO
@@ -44,7 +46,10 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "_log_cli_enabled": "send live logs to the driver",
             "log_cli_handler": "send live logs to the driver",
             "log_file_handler": "send what is for --log-file to the driver",
+            "report_handler": "keep the log of a trial whose process dies",
         },
+        "capture manager": {"_global_capturing": "keep the output of a trial whose process dies"},
+        "pytest.Item": {"_report_sections": "keep the output of a trial that is interrupted"},
         "pytest.TestReport": {"_to_json": "make reports for a fake executor as a worker would"},
         "pytestPDB": {"_init_pdb": "stop at the first line of a body, for --trace"},
     }
@@ -175,6 +180,56 @@ def write_log_file(plugin: Any, text: str) -> None:
     """Write formatted text into the file of ``--log-file``."""
     plugin.log_file_handler.stream.write(text)
     plugin.log_file_handler.flush()
+
+
+def capture_in_files(manager: Any, stdout: int, stderr: int) -> None:
+    """Have pytest's capture keep the output in these files, in the place of its own files or of memory; not with ``-s``."""
+    capturing = manager._global_capturing
+    for capture, descriptor in ((capturing.out, stdout), (capturing.err, stderr)):
+        kept = getattr(capture, "tmpfile", None)
+        if kept is None:
+            continue
+        if not hasattr(capture, "targetfd_save"):  # --capture=sys and tee-sys
+            _copy_writes(kept, descriptor)
+            continue
+        os.dup2(descriptor, kept.fileno(), inheritable=False)
+        if capture._state == "started":
+            os.dup2(descriptor, capture.targetfd)
+
+
+def _copy_writes(stream: Any, descriptor: int) -> None:
+    """Have what is written to a stream written to a file, too, which is emptied with the stream."""
+    write, truncate = stream.write, stream.truncate
+
+    def write_both(text: str) -> Any:
+        with suppress(OSError, TypeError, AttributeError):
+            os.write(descriptor, text.encode("utf-8", "backslashreplace"))
+        return write(text)
+
+    def truncate_both(*size: int) -> Any:
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return truncate(*size)
+
+    stream.write, stream.truncate = write_both, truncate_both
+
+
+def collect_log_in(plugin: Any, made: Callable[[], StringIO]) -> None:
+    """Have pytest's logging plugin collect the log of each phase of an item in a stream that `made` returns."""
+    handler = plugin.report_handler
+    reset = handler.reset
+
+    def reset_to_ours() -> None:
+        reset()
+        handler.stream = made()
+
+    handler.reset = reset_to_ours
+
+
+def captured_sections(item: pytest.Item) -> list[tuple[str, str]]:
+    """Return what was captured of an item so far, of the phases that have ended or were left by an exception: names and contents."""
+    return [(f"Captured {name} {when}", content) for when, name, content in item._report_sections]
 
 
 def report_as_data(report: pytest.TestReport) -> dict[str, Any]:

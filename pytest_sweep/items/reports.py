@@ -22,8 +22,20 @@ CAME_OUT = "sweep_came_out"
 CACHED = "sweep_cached"
 """The attribute of the report of a trial whose stored result was taken."""
 
+INTERRUPTED = "sweep_interrupted"
+"""The attribute of the report of a trial that was cut off."""
+
 MOST_OUTPUT = 1_000_000
 """How many characters of each section of its output a report keeps: it travels, and a trial may print a hundred megabytes."""
+
+MOST_ERROR = 100_000
+"""How many characters of each part of a traceback a report keeps, and of an error's text: a message may be thirty megabytes."""
+
+MOST_LAST_LINE = 10_000
+"""How many characters the last line of an error's text has at the most: the short form that tables show a part of."""
+
+MOST_LINES = 10_000
+"""How many lines, or entries, of a traceback a report keeps."""
 
 _USUAL = frozenset({
     "$report_type", "duration", "keywords", "location", "longrepr", "nodeid", "outcome", "sections", "start", "stop", "user_properties",
@@ -52,12 +64,15 @@ def error_text(reports: Sequence[pytest.TestReport]) -> str | None:
         if report.failed or hasattr(report, "wasxfail"):
             text = report.longreprtext.rstrip()
             crash = getattr(report.longrepr, "reprcrash", None)
+            text = _cut(text, MOST_ERROR)
             return f"{text}\n{_first_line(crash.message)}" if crash is not None else text or None
     return None
 
 
 def _first_line(message: str) -> str:
-    return message.splitlines()[0] if message else ""
+    line = message.partition("\n")[0].splitlines()[0] if message.strip() else ""
+    missing = len(line) - MOST_LAST_LINE
+    return line if missing <= 0 else f"{line[:MOST_LAST_LINE]}... ({missing} more characters are cut here)"
 
 
 def serialized(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
@@ -66,8 +81,9 @@ def serialized(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
     What a user or a plugin has put into it, and cannot travel, becomes text.
     """
     data: dict[str, Any] = item.config.hook.pytest_report_to_serializable(config=item.config, report=report)
-    data["sections"] = [(name, _cut(content)) for name, content in data.get("sections", ())]
-    data["user_properties"] = [(name, _portable(value)) for name, value in data.get("user_properties", ())]
+    data["longrepr"] = _cut_all(data.get("longrepr"))
+    data["sections"] = [(name, _cut(content, MOST_OUTPUT)) for name, content in data.get("sections", ())]
+    data["user_properties"] = [(_printable(name), _portable(value)) for name, value in data.get("user_properties", ())]
     for name in data.keys() - _USUAL:
         data[name] = _portable(data[name])
     return data
@@ -85,13 +101,37 @@ def alike(reports: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     return tuple(reports)
 
 
-def _cut(content: str) -> str:
-    """Return the start and the end of a long output, and how much is missing between them."""
-    missing = len(content) - MOST_OUTPUT
+def _cut(content: str, most: int) -> str:
+    """Return the start and the end of a long text, and how much is missing between them."""
+    missing = len(content) - most
     if missing <= 0:
         return content
-    half = MOST_OUTPUT // 2
+    half = most // 2
     return f"{content[:half]}\n... {missing} characters are cut here ...\n{content[-half:]}"
+
+
+def _cut_all(traceback: Any) -> Any:
+    """Return a serialized traceback with its long texts and lists cut."""
+    if isinstance(traceback, str):
+        return _cut(traceback, MOST_ERROR)
+    if isinstance(traceback, dict):
+        return {name: _cut_all(value) for name, value in traceback.items()}
+    if isinstance(traceback, (list, tuple)):
+        missing, parts = len(traceback) - MOST_LINES, traceback
+        if missing > 0:
+            half = MOST_LINES // 2
+            # Lines of text get a line that says so; entries have no such form.
+            mark = [f"... {missing} lines are cut here ..."] if isinstance(traceback[0], str) else []
+            parts = [*traceback[:half], *mark, *traceback[-half:]]
+        return type(traceback)(map(_cut_all, parts))
+    return traceback
+
+
+def _printable(name: object) -> object:
+    """Return the name of a property as XML can hold it: pytest escapes values only."""
+    if not isinstance(name, str) or name.isprintable():
+        return name
+    return "".join(char if char.isprintable() else f"#x{ord(char):02X}" for char in name)
 
 
 def _portable(value: object) -> object:

@@ -26,6 +26,8 @@ from pytest_sweep.model.trial_events import (
     TeardownTimedOut,
     TrialEvent,
     TrialFinished,
+    TrialInterrupted,
+    TrialLeft,
     TrialNotRun,
     TrialReported,
     TrialRetried,
@@ -71,6 +73,8 @@ __all__ = [
     "Tick",
     "TrialEvent",
     "TrialFinished",
+    "TrialInterrupted",
+    "TrialLeft",
     "TrialNotRun",
     "TrialReported",
     "TrialRetried",
@@ -144,9 +148,17 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """Nothing new starts any more: `reason` is why."""
+    """Nothing new starts any more.
+
+    Attributes:
+        reason: why.
+        dead: the workers that were ended for that while they ran trials.
+        now: the time, as of `Tick`; 0 where nobody has looked at the clock since the last one.
+    """
 
     reason: str
+    dead: tuple[WorkerDied, ...] = ()
+    now: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +193,7 @@ Accepted = (
     | TrialReported
     | TrialFinished
     | TrialRetried
+    | TrialInterrupted
     | TrialNotRun
     | TeardownTimedOut
     | NodeExcluded

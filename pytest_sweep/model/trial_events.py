@@ -61,6 +61,7 @@ class TrialFinished:
         building: how many of the seconds went into fixtures of wider scope than the function's, which a kept process would still have.
         lease: under which the worker had it.
         used: what it has used of the project beyond what the driver knows; None for nothing.
+        sections: what pytest had captured by then, where its process died: names and contents, as in `reports`.
     """
 
     key: str
@@ -75,6 +76,22 @@ class TrialFinished:
     building: float = 0.0
     lease: int = 0
     used: Used | None = None
+    sections: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLeft:
+    """A trial has ended the session, or the session was interrupted in it: the attempt has no end of its own.
+
+    Attributes:
+        sections: what pytest had captured by then: names and contents.
+        lease: under which the worker had it.
+    """
+
+    key: str
+    attempt: int
+    sections: tuple[tuple[str, str], ...]
+    lease: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +118,32 @@ class TrialRetried:
 
 @dataclass(frozen=True, slots=True)
 class TrialNotRun:
-    """A trial was not run, or was cut off while it ran; `reason` says why. Made by the engine."""
+    """A trial was never begun; `reason` says why. Made by the engine."""
 
     key: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialInterrupted:
+    """A trial was begun, and cut off. Made by the engine.
+
+    Attributes:
+        attempt: the newest attempt that was begun.
+        reason: why it was cut off.
+        metrics: those of its last report; None where there was none.
+        sections: what pytest had captured by then: names and contents.
+        duration: for how many seconds that attempt had run; None where it had ended, and another one was to follow.
+        time: when it was cut off, in seconds since the epoch; None likewise.
+    """
+
+    key: str
+    attempt: int
+    reason: str
+    metrics: dict[str, Any] | None = None
+    sections: tuple[tuple[str, str], ...] = ()
+    duration: float | None = None
+    time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +163,4 @@ class TeardownTimedOut:
     error: str
 
 
-TrialEvent = TrialStarted | TrialReported | TrialFinished | TrialReturned
+TrialEvent = TrialStarted | TrialReported | TrialFinished | TrialLeft | TrialReturned

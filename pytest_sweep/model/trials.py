@@ -36,16 +36,21 @@ class TrialState(str, enum.Enum):
     """A stop rule ended it early, which counts as passed."""
     CACHED = "CACHED"
     """A stored result was taken instead of running it."""
+    INTERRUPTED = "INTERRUPTED"
+    """It was begun, and cut off: by an interrupt, a fail-fast or a budget. What it reported is kept; never confused with done."""
     NOT_RUN = "NOT_RUN"
-    """It was not run, or cut off: by an interrupt, a fail-fast or a budget. Never confused with done."""
+    """It was never begun: because of an interrupt, a fail-fast or a budget."""
 
     @property
     def is_finished(self) -> bool:
         """Whether the trial has a result: it ran to an end, or one was taken from the store."""
-        return self not in (TrialState.PENDING, TrialState.RUNNING, TrialState.NOT_RUN)
+        return self not in _UNFINISHED
 
     def __str__(self) -> str:
         return self.value
+
+
+_UNFINISHED = (TrialState.PENDING, TrialState.RUNNING, TrialState.INTERRUPTED, TrialState.NOT_RUN)
 
 
 @dataclass(frozen=True, slots=True)

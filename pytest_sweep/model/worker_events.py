@@ -63,6 +63,7 @@ class WorkerDied:
         time: when, in seconds since the epoch.
         kind: what sort of death it was.
         stacks: what the threads of the process did, as faulthandler writes it; "" where nobody knows.
+        sections: what pytest had captured of the trial that ran: names and contents.
     """
 
     worker: str
@@ -70,6 +71,7 @@ class WorkerDied:
     time: float
     kind: Death = Death.CRASH
     stacks: str = ""
+    sections: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

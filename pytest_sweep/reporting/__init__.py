@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pytest_sweep.reporting.best import missing_metrics
 from pytest_sweep.reporting.columns import Column, default_columns
+from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.failures import FailureReasons, error_lines, failure_lines, short_reason
 from pytest_sweep.reporting.junit import junit_properties, junit_suite_properties
 from pytest_sweep.reporting.leading import Leaders, best_so_far
-from pytest_sweep.reporting.progress import Progress, TrialProgress, failed_of
+from pytest_sweep.reporting.progress import Progress, failed_of
 from pytest_sweep.reporting.status import StatusView, came_out, status_block, status_header, summary_line
 from pytest_sweep.reporting.summary import (
     best_lines,
     excluded_line,
     final_table,
     flaky_line,
+    interrupted_line,
     missing_metric_lines,
     not_run_line,
     tolerated_lines,
@@ -40,6 +42,7 @@ __all__ = [
     "failure_lines",
     "final_table",
     "flaky_line",
+    "interrupted_line",
     "junit_properties",
     "junit_suite_properties",
     "missing_metric_lines",

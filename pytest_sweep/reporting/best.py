@@ -7,7 +7,8 @@ from typing import NamedTuple
 from pytest_sweep.model import Sweep
 from pytest_sweep.model.judging import ENDED_WELL, Goal
 from pytest_sweep.model.metrics import AUTO_METRICS, flattened
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.replicates import ConfigurationProgress, configurations
 
 

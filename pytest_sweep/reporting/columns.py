@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pytest_sweep.model import Sweep, TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.waiting import Waiting
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.rows import ENDED_WELL, counts_text
 from pytest_sweep.space import flatten
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.text import cell_text, counted, cut_end, text_width
 
 _MOST_ERRORS = 20

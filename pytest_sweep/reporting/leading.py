@@ -7,7 +7,8 @@ import heapq
 from pytest_sweep.model import Sweep
 from pytest_sweep.model.judging import Goal
 from pytest_sweep.reporting.best import goal_of, judged_value
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.replicates import ConfigurationProgress
 from pytest_sweep.reporting.text import cell_text
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState
 from pytest_sweep.model.events import (
     Accepted,
     TrialFinished,
+    TrialInterrupted,
     TrialNotRun,
     TrialReported,
     TrialRetried,
@@ -18,81 +18,11 @@ from pytest_sweep.model.events import (
 )
 from pytest_sweep.model.judging import last_value
 from pytest_sweep.model.metrics import AUTO_METRICS, metric_value
-from pytest_sweep.model.spread import is_finite
+from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.tally import Tally
 
 _LONGEST_TEXT_METRIC = 20
 _DIGITS = 8
-
-
-@dataclass(slots=True, eq=False)
-class TrialProgress:
-    """What is known of one trial right now.
-
-    Attributes:
-        trial: the trial.
-        index: its place in collection order, from 0.
-        state: what became of it so far.
-        location: ``ip:pid`` of the worker that runs or ran it; None before it starts.
-        iteration: the ``training_iteration`` of its last report, or None.
-        total_time: seconds: the ``time_total_s`` of its last report; at the end the duration where there is none.
-        metrics: what it reported last, in the end its final metrics; None while there are none.
-        error: the text of its last failure, that of an attempt that is tried again included; or None.
-        reason: why it was not run, or None.
-        attempt: which execution of it this is, from 1.
-        first_attempt: the first one of this run: more than 1 where an earlier run has begun it.
-        gpus: the ``CUDA_VISIBLE_DEVICES`` that its worker has; "" where it has none, and before it starts.
-        threads: its worker's ``OMP_NUM_THREADS``, likewise.
-        judged: the value of its sweep's metric that it is judged by: the last finite one that it reported, else the last number; or None.
-        kept: the ``training_iteration`` of its newest checkpoint, and `judged` at that time; None without a checkpoint.
-        started: when this attempt began, in seconds since the epoch; None before it does.
-    """
-
-    trial: Trial
-    index: int
-    state: TrialState = TrialState.PENDING
-    location: str | None = None
-    iteration: float | None = None
-    total_time: float | None = None
-    metrics: dict[str, Any] | None = None
-    error: str | None = None
-    reason: str | None = None
-    attempt: int = 1
-    started: float | None = None
-    first_attempt: int = 1
-    gpus: str = ""
-    threads: str = ""
-    judged: float | None = None
-    kept: tuple[int, float | None] | None = None
-
-    @property
-    def states(self) -> tuple[TrialState, ...]:
-        """The state of each trial that it stands for: its own."""
-        return (self.state,)
-
-    @property
-    def is_judged(self) -> bool:
-        """Whether it has a finite value that it is judged by."""
-        return self.judged is not None and is_finite(self.judged)
-
-    def take_metrics(self, metrics: dict[str, Any] | None) -> None:
-        """Replace the metrics, and the iteration and the time that they tell; None leaves all as it is."""
-        if metrics is None:
-            return
-        self.metrics = metrics
-        self.iteration = metrics.get("training_iteration", self.iteration)
-        self.total_time = metrics.get("time_total_s", self.total_time)
-        if self.trial.sweep.metric is not None:
-            self.judged = last_value(self.judged, metric_value(metrics, self.trial.sweep.metric))
-
-    def take_report(self, report: TrialReported) -> None:
-        """Take in a report. An attempt that starts from the beginning is not judged by what earlier attempts reported."""
-        iteration = report.metrics.get("training_iteration", 0)
-        if self.iteration is None and self.kept is not None and iteration <= self.kept[0]:
-            self.judged = self.kept = None
-        self.take_metrics(report.metrics)
-        if report.checkpoint is not None:
-            self.kept = iteration, self.judged
 
 
 class Progress:
@@ -177,6 +107,11 @@ class Progress:
                 self._finish(event)
             case TrialRetried():
                 self._retry(event.failed)
+            case TrialInterrupted():
+                entry = self._entries[event.key]
+                entry.reason = event.reason
+                entry.take_metrics(event.metrics)
+                self._move(entry, TrialState.INTERRUPTED)
             case TrialNotRun():
                 entry = self._entries[event.key]
                 entry.reason = event.reason

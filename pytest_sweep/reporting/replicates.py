@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.judging import ENDED_WELL, mean_value
 from pytest_sweep.model.spread import Spread, is_number, merged
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.space import without
 
 

@@ -8,12 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.reporting.best import goal_of, judged_value
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.text import counted
 
 MOST_ROWS = 20
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
-ROW_ORDER = (TrialState.ERROR, TrialState.RUNNING, *ENDED_WELL, TrialState.PENDING, TrialState.NOT_RUN)
+ROW_ORDER = (
+    TrialState.ERROR,
+    TrialState.RUNNING,
+    *ENDED_WELL,
+    TrialState.INTERRUPTED,
+    TrialState.PENDING,
+    TrialState.NOT_RUN,
+)
 _COUNTED_LAST = (TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
 COUNT_ORDER = (
     *ENDED_WELL,
@@ -72,7 +80,8 @@ def status_rows(progress: Progress) -> list[TrialProgress]:
         *itertools.islice(progress.in_state(TrialState.RUNNING), running),
         *itertools.islice(_newest(progress), well),
     ]
-    waiting = itertools.chain(progress.in_state(TrialState.PENDING), progress.in_state(TrialState.NOT_RUN))
+    rest = (TrialState.INTERRUPTED, TrialState.PENDING, TrialState.NOT_RUN)
+    waiting = itertools.chain.from_iterable(progress.in_state(state) for state in rest)
     rows += itertools.islice(waiting, MOST_ROWS - len(rows))
     # In collection order within a state, so that rows keep their places from one block to the next.
     return sorted(rows, key=lambda entry: (ROW_ORDER.index(entry.state), entry.index))

@@ -12,8 +12,9 @@ from pytest_sweep.model import Resources, TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.reporting.columns import default_columns
+from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.failures import Reasons, failure_lines, short_reason
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.remaining import remaining_seconds, remaining_text
 from pytest_sweep.reporting.rows import COUNT_ORDER, counts_text, not_shown_line, status_rows
 from pytest_sweep.reporting.tables import ColumnsOf, tables
@@ -108,7 +109,7 @@ def summary_line(progress: Progress, elapsed: float, now: float, best: Sequence[
     parts = [f"sweep: {sum(done.values())}/{len(progress)} done{_in_brackets(counts_text(done, COUNT_ORDER))}"]
     parts += [
         f"{counts[state]} {state}"
-        for state in (TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
+        for state in (TrialState.RUNNING, TrialState.PENDING, TrialState.INTERRUPTED, TrialState.NOT_RUN)
         if state in counts
     ]
     parts += [f"running for {duration_text(elapsed)}", remaining_text(remaining_seconds(progress, now))]

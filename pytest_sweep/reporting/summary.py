@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
-from pytest_sweep.reporting.progress import Progress, TrialProgress, failed_of
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress, failed_of
 from pytest_sweep.reporting.replicates import complete, configurations
 from pytest_sweep.reporting.rows import final_rows, not_shown_line
 from pytest_sweep.reporting.tables import ColumnsOf, tables
@@ -55,9 +56,18 @@ def missing_metric_lines(progress: Progress) -> list[str]:
     ]
 
 
+def interrupted_line(progress: Progress) -> str:
+    """Return how many trials were begun and cut off, and why; empty where none was."""
+    return _reasons_line(progress, TrialState.INTERRUPTED, "cut off")
+
+
 def not_run_line(progress: Progress) -> str:
     """Return how many trials were not run, and why; empty where all were."""
-    reasons = collections.Counter(entry.reason for entry in progress.in_state(TrialState.NOT_RUN))
+    return _reasons_line(progress, TrialState.NOT_RUN, "not run")
+
+
+def _reasons_line(progress: Progress, state: TrialState, what: str) -> str:
+    reasons = collections.Counter(entry.reason for entry in progress.in_state(state))
     number = reasons.total()
     if not number:
         return ""
@@ -67,7 +77,7 @@ def not_run_line(progress: Progress) -> str:
     ]
     if len(reasons) > _MOST_REASONS:
         causes.append(f"and {counted(len(reasons) - _MOST_REASONS, 'other reason')}")
-    return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} not run: {', '.join(causes)}"
+    return f"{counted(number, 'trial')} {'was' if number == 1 else 'were'} {what}: {', '.join(causes)}"
 
 
 def flaky_line(progress: Progress, width: int | None = None) -> str:

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.reporting.columns import Column
-from pytest_sweep.reporting.progress import TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.text import cell_text, cut_end, cut_middle, text_width, wrapped
 
 _WIDEST_CELL = 30

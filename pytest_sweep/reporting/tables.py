@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from pytest_sweep.model import Sweep, TrialState
 from pytest_sweep.reporting.columns import Column, default_columns
-from pytest_sweep.reporting.progress import Progress, TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.rows import COUNT_ORDER, counts_text
 from pytest_sweep.reporting.table import trial_table
 from pytest_sweep.reporting.text import counted, cut_end

@@ -12,10 +12,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
+from pytest_sweep.model import TrialState
 from pytest_sweep.store import schema
 from pytest_sweep.store.database import NotBegunError, reading_engine, reporting_errors
 from pytest_sweep.store.folders import DATABASE
 from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+from pytest_sweep.store.running import is_running
+
+_OPEN = (TrialState.PENDING, TrialState.RUNNING)
 
 
 class _Report(NamedTuple):
@@ -75,7 +79,8 @@ class RunReader:
         if keys is not None:
             query = query.where(schema.trial.c.key.in_(listed(keys)))
         with self.reading() as connection:
-            return [self._trial(row) for row in connection.execute(query)]
+            found = [self._trial(row) for row in connection.execute(query)]
+        return self._with_cut_off(found)
 
     def attempts(self, trial_key: str) -> list[StoredAttempt]:
         """Return the attempts of a trial, the first one first."""
@@ -83,9 +88,17 @@ class RunReader:
         query = select(table).where(table.c.trial_key == trial_key).order_by(table.c.number)
         with self.reading() as connection:
             rows = connection.execute(query).all()
+        is_over = any(row.state == TrialState.RUNNING.value for row in rows) and not self._goes_on()
         return [
             StoredAttempt(
-                row.number, row.state, row.location, row.started, row.finished, row.duration, row.error, row.output
+                row.number,
+                schema.INTERRUPTED if is_over and row.state == TrialState.RUNNING.value else row.state,
+                row.location,
+                row.started,
+                row.finished,
+                row.duration,
+                row.error,
+                row.output,
             )
             for row in rows
         ]
@@ -131,6 +144,19 @@ class RunReader:
             connection.exec_driver_sql("BEGIN")
             yield connection
 
+    def _goes_on(self) -> bool:
+        return is_running(self.path, self.run().driver)
+
+    def _with_cut_off(self, trials: list[StoredTrial]) -> list[StoredTrial]:
+        """Return `trials` with what is known of those that were cut off: a driver that was killed could not say what became of them."""
+        if any(trial.state in _OPEN for trial in trials) and not self._goes_on():
+            trials = [_left_open(trial) if trial.state in _OPEN else trial for trial in trials]
+        bare = [trial.key for trial in trials if trial.state is TrialState.INTERRUPTED and trial.metrics is None]
+        if not bare:
+            return trials
+        last = {key: history[-1] for key, history in self.histories(bare).items() if history}
+        return [replace(trial, metrics=last[trial.key]) if trial.key in last else trial for trial in trials]
+
     def _trial(self, row: Sequence[Any]) -> StoredTrial:
         trial = StoredTrial(*row)
         return trial if trial.checkpoint is None else replace(trial, checkpoint=self._full_path(trial.checkpoint))
@@ -158,3 +184,8 @@ def _history(reports: Sequence[_Report], attempts: int) -> list[dict[str, Any]]:
         first = new[0].iteration if new else restored + 1
         kept = [report for report in kept if report.iteration < first] + new
     return [report.metrics for report in kept]
+
+
+def _left_open(trial: StoredTrial) -> StoredTrial:
+    state = TrialState.INTERRUPTED if trial.attempts else TrialState.NOT_RUN
+    return replace(trial, state=state, reason="the session was killed")

@@ -27,8 +27,8 @@ from pytest_sweep.space import stored
 SCHEMA_VERSION = 4
 """Kept in SQLite's ``PRAGMA user_version``. A change of the tables raises it, and adds a step to `store/migrations.py`."""
 
-INTERRUPTED = "INTERRUPTED"
-"""The state of an attempt that was cut off. Not a state of a trial: that one is NOT_RUN."""
+INTERRUPTED = TrialState.INTERRUPTED.value
+"""The state of an attempt that was cut off."""
 
 # Made once: `json.dumps` makes an encoder a call when it is given separators.
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

@@ -18,6 +18,7 @@ from pytest_sweep.model.events import (
     Accepted,
     CheckpointDamaged,
     TrialFinished,
+    TrialInterrupted,
     TrialNotRun,
     TrialReported,
     TrialRetried,
@@ -90,6 +91,8 @@ class Batch:
             self._trial(event.failed.key, state=TrialState.PENDING, attempts=event.failed.attempt)
         elif isinstance(event, CheckpointDamaged):
             self._damaged.append({"of": event.key, "damaged": self.stored_path(event.checkpoint)})
+        elif isinstance(event, TrialInterrupted):
+            self._interrupted(event)
         elif isinstance(event, TrialNotRun):
             self._trial(event.key, state=TrialState.NOT_RUN, reason=event.reason)
             self._cut_off.append({"of": event.key})
@@ -157,6 +160,17 @@ class Batch:
             self._sources[source["id"]] = source
             self._made_by.append({"of": event.key, "made_by": source["id"]})
 
+    def _interrupted(self, event: TrialInterrupted) -> None:
+        state = TrialState.INTERRUPTED
+        if event.duration is not None:
+            ended = {"finished": event.time, "duration": event.duration, "output": _joined(event.sections)}
+            self._attempt(event.key, event.attempt, state=state.value, **ended)
+            self._trial(event.key, finished=event.time, duration=event.duration, attempts=event.attempt)
+        self._trial(event.key, state=state, reason=event.reason)
+        if event.metrics is not None:
+            self._trial(event.key, metrics=event.metrics)
+        self._cut_off.append({"of": event.key})
+
     def _ended_attempt(self, event: TrialFinished) -> None:
         row = self._attempt(
             event.key,
@@ -165,7 +179,7 @@ class Batch:
             finished=event.time,
             duration=event.duration,
             error=event.error,
-            output=_captured(event.reports),
+            output=_captured(event.reports) if event.reports else _joined(event.sections),
         )
         # Where its start got lost, this is when it must have been.
         row.setdefault("started", event.time - event.duration)
@@ -181,7 +195,10 @@ class Batch:
 
 def _captured(reports: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the sections of pytest's last report, which has those of all phases, but the ends of long ones only."""
-    sections = reports[-1].get("sections", ()) if reports else ()
+    return _joined(reports[-1].get("sections", ()) if reports else ())
+
+
+def _joined(sections: Iterable[tuple[str, str]]) -> str | None:
     text = "".join(f"--- {name} ---\n{content}" for name, content in sections)
     if len(text) > MOST_OUTPUT:
         text = f"... the first {len(text) - MOST_OUTPUT} characters are cut\n{text[-MOST_OUTPUT:]}"

@@ -286,10 +286,10 @@ class ExecutorContract:
         session = run_session(folder, files, [*self.arguments, "--sweep-max-concurrent=1"])
         assert session.status == 7
         assert "enough of it" in session.output
-        assert [str(result.state) for result in session.trials.values()] == ["NOT_RUN"] * 3
+        assert [str(result.state) for result in session.trials.values()] == ["INTERRUPTED", "NOT_RUN", "NOT_RUN"]
 
     def test_fail_fast(self, tmp_path_factory: pytest.TempPathFactory) -> None:
-        """After -x what was not run is NOT_RUN, never confused with done."""
+        """After -x what was not run is NOT_RUN or, if it had begun, INTERRUPTED, never confused with done."""
         folder = tmp_path_factory.mktemp("failfast")
         files = {"pytest.ini": "[pytest]\n", "sweep_a.py": sample_project.FAILFAST}
         session = run_session(folder, files, [*self.arguments, "-x", "--sweep-max-concurrent=1"])
@@ -297,4 +297,4 @@ class ExecutorContract:
         assert session.status == 1
         assert states["ERROR"] == 1
         assert states["NOT_RUN"] > 0
-        assert states["ERROR"] + states["NOT_RUN"] + states["TERMINATED"] == 30
+        assert states["ERROR"] + states["INTERRUPTED"] + states["NOT_RUN"] + states["TERMINATED"] == 30

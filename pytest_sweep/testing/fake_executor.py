@@ -197,6 +197,13 @@ class FakeExecutor:
         happened, self._happened = list(self._happened), deque()
         return happened
 
+    def cut_off(self) -> Sequence[Event]:
+        """End the workers that have trials, and return what happened since the last call."""
+        for worker in list(self.workers.values()):
+            if worker.waiting and worker.is_alive:
+                self.kill(worker.id, "ended with the run")
+        return self.arrived()
+
     def shutdown(self, *, force: bool) -> None:
         """Forget the workers; without `force` there are none left."""
         assert force or not self.workers, f"{list(self.workers)} were not stopped"

@@ -1,6 +1,7 @@
-"""What can still be known of a worker when it is stuck or dead: a file beside it, written by faulthandler, read from outside.
+"""What can still be known of a worker when it is stuck or dead: a folder with its stacks, its last events and its output.
 
-faulthandler works in C, without Python's lock: it shows a trial that hangs in a C loop, and writes where a segmentation fault was.
+The stacks are written by faulthandler, which works in C, without Python's lock: it shows a trial that hangs in a C loop, and writes where a
+segmentation fault was. The events are the `spool`'s, the output is `captured`.
 Read by a process of the same machine: the driver for processes of its own, a helper on each node of a cluster. Knows no pytest.
 """
 
@@ -11,14 +12,18 @@ import contextlib
 import faulthandler
 import os
 import re
+import shutil
 import signal
 import socket
 from dataclasses import dataclass
+from glob import escape as glob_escape
 from pathlib import Path
 from typing import TextIO
 
 from pytest_sweep import clock
 from pytest_sweep.model.events import Death
+from pytest_sweep.wire.captured import Section, read_captured
+from pytest_sweep.wire.spool import Numbered, read_spool
 
 DUMP_SECONDS = 2.0
 """How long a process is given to show its stacks; it takes a tenth of a second, unless the machine is out of breath."""
@@ -42,6 +47,7 @@ _END_OF_USERS_CODE = (
     "_pytest/fixtures.py",
 )
 _MOST_STACK_CHARACTERS = 20_000
+_STACKS = "stacks"
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,15 @@ class Ending:
         cause: in words.
         kind: the sort of death.
         stacks: what its threads did, or "".
+        unheard: events that it had spooled, and that may not have arrived.
+        sections: the captured output of the trial that it ran.
     """
 
     cause: str
     kind: Death = Death.CRASH
     stacks: str = ""
+    unheard: tuple[Numbered, ...] = ()
+    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,11 +77,15 @@ class Found:
         stacks: what its threads did, or "".
         was_out_of_memory: whether the kernel names it as killed because memory ran out.
         memory_ran_out: whether the kernel has killed some process for that while it lived: this one, or another.
+        unheard: events that it had spooled, and that may not have arrived.
+        sections: the captured output of the trial that it ran.
     """
 
     stacks: str = ""
     was_out_of_memory: bool = False
     memory_ran_out: bool = False
+    unheard: tuple[Numbered, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     def killed(self, cause: str) -> Ending:
         """Return how it ended, where nobody else says why: `cause` is what is known."""
@@ -82,21 +96,38 @@ class Found:
         return Ending(cause, stacks=self.stacks)
 
 
-def last_words_path(folder: str, pid: int) -> Path:
-    """Return the file of the process `pid` of this machine; `folder` is the run's folder for temporary files."""
+def last_words_folder(folder: str, pid: int) -> Path:
+    """Return the folder of the process `pid` of this machine; `folder` is the run's folder for temporary files."""
     return Path(folder, f"{socket.gethostname()}-{pid}.lastwords")
+
+
+def make_last_words_folder(folder: str) -> Path:
+    """Make the folder of this process, and return it. What an earlier process of the same number has left there is deleted."""
+    own = last_words_folder(folder, os.getpid())
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return own
+
+
+def delete_last_words(folder: str) -> None:
+    """Delete what processes of this machine have left in the run's folder for temporary files, and nobody has asked for."""
+    for left in Path(folder).glob(f"{glob_escape(socket.gethostname())}-*.lastwords"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 class LastWords:
     """The process's side, a plugin of its session: opened once at its start, and never closed, since it is for its end.
 
-    A process that comes to its end deletes the file: nobody will ask what became of it. Else whoever ends the process does.
+    A process that comes to its end deletes the folder: nobody will ask what became of it. Else whoever ends the process does.
+
+    Args:
+        folder: the folder of this process, as `make_last_words_folder` has made it.
     """
 
-    def __init__(self, folder: str) -> None:
-        self._path = last_words_path(folder, os.getpid())
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: TextIO = self._path.open("w")
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pid = os.getpid()
+        self._file: TextIO = (folder / _STACKS).open("w")
         self._file.write(f"{oom_kills()}\n")
         self._file.flush()
         atexit.register(self._delete)
@@ -108,16 +139,16 @@ class LastWords:
         faulthandler.enable(file=self._file, all_threads=True)
 
     def _delete(self) -> None:
-        """Delete the file, which may stand on a machine that nobody else tidies up: last of all, for exit handlers may hang, too."""
-        with contextlib.suppress(
-            OSError
-        ):  # Windows keeps what is open: there the run's folder goes as a whole, some day.
-            self._path.unlink()
+        """Delete the folder, which may stand on a machine that nobody else tidies up: last of all, for exit handlers may hang, too."""
+        if os.getpid() == self._pid:  # A forked child may run exit handlers, too.
+            shutil.rmtree(
+                self._folder, ignore_errors=True
+            )  # Windows keeps what is open: the run's folder goes as a whole, some day.
 
 
 def request_stacks(folder: str, pid: int) -> None:
     """Have a process of this machine show the stacks of its threads, and wait until it has, `DUMP_SECONDS` at the most."""
-    path = last_words_path(folder, pid)
+    path = last_words_folder(folder, pid) / _STACKS
     with contextlib.suppress(OSError):
         before = path.stat().st_size
         os.kill(pid, _SIGNAL)
@@ -133,14 +164,15 @@ def request_stacks(folder: str, pid: int) -> None:
 
 def examine(folder: str, pid: int) -> Found:
     """Return what a process of this machine has left, and delete it."""
-    path = last_words_path(folder, pid)
+    left = last_words_folder(folder, pid)
     try:
-        first, _, stacks = path.read_text(errors="replace").partition("\n")
+        first, _, stacks = (left / _STACKS).read_text(errors="replace").partition("\n")
     except OSError:
         return Found()
-    path.unlink(missing_ok=True)
+    unheard, sections = read_spool(left), read_captured(left)
+    shutil.rmtree(left, ignore_errors=True)
     ran_out = first.isdigit() and oom_kills() > int(first)
-    return Found(readable(stacks), ran_out and _is_named_by_kernel(pid), ran_out)
+    return Found(readable(stacks), ran_out and _is_named_by_kernel(pid), ran_out, tuple(unheard), sections)
 
 
 def readable(stacks: str) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from pytest_sweep import clock
 from pytest_sweep.wire.messages import Packed, pack, warning
+from pytest_sweep.wire.spool import Numbered, Spool
 
-Numbered = tuple[int, Packed]
-"""An event as bytes and its number, which counts from 1 in each worker process."""
+__all__ = ["FLUSH_SECONDS", "MOST_BYTES", "Numbered", "Outbox", "OutboxFullError"]
 
 FLUSH_SECONDS = 0.1
 """How long events are gathered before they are sent: well under the second in which a report is to be seen."""
@@ -29,6 +29,8 @@ class Outbox:
     `put` does not wait for a network while fewer than `MOST_BYTES` wait. A sender thread calls `send` with what has gathered; what it has
     not taken when a call ends is taken by `take` and travels with the call's result. The receiver puts both together by the numbers.
 
+    With a spool (`keep_in`), an event survives the death of the process once `put` has returned.
+
     Args:
         send: delivers events; may take its time, may raise anything.
         on_beat: called by the sender thread every `FLUSH_SECONDS` while a call runs; may raise anything.
@@ -45,9 +47,14 @@ class Outbox:
         self._last = 0
         self._behind_since: float | None = None
         self._has_warned = False
+        self._spool: Spool | None = None
         self._in_call = threading.Event()
         self._sender = threading.Thread(target=self._run, name="sweep-outbox", daemon=True)
         self._sender.start()
+
+    def keep_in(self, spool: Spool) -> None:
+        """Write each event to `spool` before `put` returns, and drop it there when it has arrived."""
+        self._spool = spool
 
     def put(self, event: object) -> None:
         """Add an event, from any thread; wait where too much waits to be sent."""
@@ -64,7 +71,10 @@ class Outbox:
         return 0.0 if since is None else clock.monotonic() - since
 
     def begin_call(self) -> None:
-        """Let the sender thread work, until `take`."""
+        """Let the sender thread work, until `take`. What the last call has taken has arrived: the driver has had its result."""
+        with self._lock:
+            if self._spool is not None:
+                self._spool.arrived()
         self._in_call.set()
 
     def take(self) -> tuple[int, list[Numbered]]:
@@ -77,11 +87,16 @@ class Outbox:
             waiting, self._waiting, self._behind_since = self._waiting, [], None
             self._bytes = 0
             self._has_room.notify_all()
+            if self._spool is not None:
+                self._spool.turn()
             return self._last, waiting
 
     def _add(self, packed: Packed) -> None:
         self._last += 1
-        self._waiting.append((self._last, packed))
+        numbered = self._last, packed
+        if self._spool is not None:
+            self._spool.write(numbered)
+        self._waiting.append(numbered)
         self._bytes += len(packed[0])
         if self._behind_since is None:
             self._behind_since = clock.monotonic()
@@ -111,6 +126,8 @@ class Outbox:
         began = clock.monotonic()
         with self._lock:
             batch, self._waiting = self._waiting, []
+            if batch and self._spool is not None:
+                self._spool.turn()
         if not batch:
             return
         try:
@@ -124,6 +141,8 @@ class Outbox:
                 self._bytes -= sum(len(packed[0]) for _, packed in batch)
                 self._behind_since = began if self._waiting else None
                 self._has_room.notify_all()
+                if self._spool is not None:
+                    self._spool.arrived()
 
 
 _TOO_MUCH = warning(

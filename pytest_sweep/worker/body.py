@@ -27,7 +27,11 @@ def wrap_body(function: Callable[..., Any], trial: ActiveTrial, metric: str | No
         async def body(**arguments: Any) -> None:
             __tracebackhide__ = True
             trial.begin()
-            _finish(await awaited_by(trial, function, **arguments), trial, metric)
+            try:
+                returned = await awaited_by(trial, function, **arguments)
+            finally:
+                trial.end_forked()
+            _finish(returned, trial, metric)
 
     else:
 
@@ -35,9 +39,12 @@ def wrap_body(function: Callable[..., Any], trial: ActiveTrial, metric: str | No
         def body(**arguments: Any) -> None:
             __tracebackhide__ = True
             trial.begin()
-            returned = function(**arguments)
-            if inspect.isgenerator(returned):
-                returned = _drain(returned, trial)
+            try:
+                returned = function(**arguments)
+                if inspect.isgenerator(returned):
+                    returned = _drain(returned, trial)
+            finally:
+                trial.end_forked()
             _finish(returned, trial, metric)
 
     return body

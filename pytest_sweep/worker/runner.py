@@ -21,7 +21,7 @@ from pytest_sweep.items.parametrization import given_config
 from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state
 from pytest_sweep.items.shared import is_of_shared
 from pytest_sweep.model.code import Used
-from pytest_sweep.model.events import HookFailed, TrialFinished, TrialStarted, WarningRecorded
+from pytest_sweep.model.events import HookFailed, TrialFinished, TrialLeft, TrialStarted, WarningRecorded
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.space import own_containers, own_copy
@@ -96,10 +96,16 @@ class TrialRunner:
                 with given_config(item, own_containers(task.trial.config)):
                     # Its parent as the next item keeps the fixtures of wider scopes; the keeper tears them down in time.
                     self.run_protocol(item, item.parent)
-            except KeyboardInterrupt:
-                self._emit(self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial"))
+            except BaseException as error:
+                sections = tuple(private.captured_sections(item))
+                self._emit(TrialLeft(task.trial.key, task.attempt, sections, task.lease))
+                if isinstance(error, KeyboardInterrupt):
+                    self._emit(
+                        self._end(task, trial, began, TrialState.ERROR, "KeyboardInterrupt: raised in the trial")
+                    )
                 raise
             finally:
+                trial.end_forked()  # By a fixture or a hook; the body sees to its own.
                 self.wide.state.end()
                 self._sync_output()
                 self._task = self._trial = self._unrestored = None
@@ -132,10 +138,13 @@ class TrialRunner:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, pluggy.Result[None], None]:
         """Call the trial's teardown hook after its fixtures are torn down, and take note of what it has used."""
-        yield
+        outcome = yield
         if self._usage is not None and self._task is not None and isinstance(item, pytest.Function):
             self._used = self._usage.of(item, self._task.trial.sweep.id)
-        self._call_hook(item, "pytest_sweep_trial_teardown")
+        try:
+            self._call_hook(item, "pytest_sweep_trial_teardown")
+        except BaseException as error:  # It ends the session.
+            outcome.force_exception(error)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, pluggy.Result[None], None]:

@@ -17,13 +17,16 @@ from pytest_sweep.errors import ExecutorError
 from pytest_sweep.items.allure import AllureParameters
 from pytest_sweep.model.events import ExitKind, OutputWritten
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
-from pytest_sweep.wire.lastwords import LastWords
+from pytest_sweep.wire.captured import CapturedFiles
+from pytest_sweep.wire.lastwords import LastWords, make_last_words_folder
 from pytest_sweep.wire.outbox import Outbox
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec, enter
+from pytest_sweep.wire.spool import Spool
 from pytest_sweep.wire.task import PackedTask
 from pytest_sweep.worker.guests import Guests
 from pytest_sweep.worker.hosted import HostedPlugin, Order
+from pytest_sweep.worker.kept import KeptOutput
 from pytest_sweep.worker.lending import Lender
 from pytest_sweep.worker.logs import LogForwarder
 from pytest_sweep.worker.output import OutputPipe
@@ -49,6 +52,7 @@ class HostedSession:
     def __init__(self, spec: SessionSpec, worker: str, outbox: Outbox, location: str, lender: Lender) -> None:
         self._spec = spec = spec.localized()
         self._worker = worker
+        self._outbox = outbox
         self._emit = outbox.put
         self._location = location
         self._output = OutputPipe(self._show)
@@ -125,7 +129,10 @@ class HostedSession:
         try:
             guests = Guests(self._spec, self._worker, self._location, self._emit, self._output.sync)
             logs, setup_show = LogForwarder(self._emit, self._show), SetupShow(self._show)
-            plugins = [self._plugin, guests, logs, setup_show, AllureParameters(), LastWords(self._spec.basetemp)]
+            folder = make_last_words_folder(self._spec.basetemp)
+            self._outbox.keep_in(Spool(folder))
+            last_words, output = LastWords(folder), KeptOutput(CapturedFiles(folder))
+            plugins = [self._plugin, guests, logs, setup_show, AllureParameters(), last_words, output]
             self._status = int(pytest.main(list(self._spec.args), plugins=plugins))
         except Exception:  # A plugin that fails before the session can report it; the driver says what it was.
             self._plugin.problems.append(f"the worker's pytest session failed:\n{traceback.format_exc()}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -149,6 +151,16 @@ class ActiveTrial:
                 f"no trial is running in this process, which {self.name} has forked: report() and current_trial() work in the process of "
                 "the trial only. Send the metrics to it, through a queue or a pipe, and report them there"
             )
+
+    def end_forked(self) -> None:
+        """End this process, if the trial has forked it: it has left the body, and is not to run fixtures, hooks and further trials, too."""
+        if os.getpid() == self._pid:
+            return
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+        code = error.code if isinstance(error, SystemExit) else error is not None
+        os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
     def restore(self, scratch: Path) -> list[str]:
         """Find the checkpoint to go on from, and report what of it the driver has not heard; return what is wrong, a sentence each.

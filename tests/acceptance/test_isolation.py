@@ -225,7 +225,7 @@ def test_a_trial_that_ends_the_session(
     result = project.sweep(*executor)
     assert result.ret == status, output(result)
     first, *others = project.grid()
-    assert str(first.state) == ("NOT_RUN" if "exit" in how else "TERMINATED")
+    assert str(first.state) == ("INTERRUPTED" if "exit" in how else "TERMINATED")
     assert {str(other.state) for other in others} == {"NOT_RUN"}
     if executor[0].endswith("inline"):
         assert_says(result, says.replace("!!! ", " ").replace(" !!!", " "))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.promise.base import Inline
 from tests.promise.caching import Caching
 from tests.promise.debugging import DebuggingInline, Quitting
+from tests.promise.endings import Endings
 from tests.promise.fixtures import Fixtures
 from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
@@ -19,6 +20,10 @@ class TestSelectingInline(Inline, Selecting):
 
 class TestStoppingInline(Inline, StoppingInline):
     """Ending in this process."""
+
+
+class TestEndingsInline(Inline, Endings):
+    """What is kept in this process."""
 
 
 class TestSeeingInline(Inline, Seeing):

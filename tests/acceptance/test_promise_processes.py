@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.promise.base import InProcesses
 from tests.promise.caching import Caching
 from tests.promise.debugging import Debugging, Quitting
+from tests.promise.endings import HostedEndings
 from tests.promise.fixtures import Fixtures
 from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
@@ -21,6 +22,10 @@ class TestStoppingInProcesses(InProcesses, Stopping):
     """Ending in processes."""
 
     death = "killed by SIGKILL"
+
+
+class TestEndingsInProcesses(InProcesses, HostedEndings):
+    """What is kept of trials in processes."""
 
 
 class TestSeeingInProcesses(InProcesses, Seeing):

@@ -762,7 +762,7 @@ def test_what_an_interrupted_trial_had_reported(project: Project, executor: str)
     options = ("--sweep", f"--sweep-executor={executor}")
     assert project.plain(*options).ret == 7
     trial = project.only()
-    assert (str(trial.state), [attempt.state for attempt in trial.attempt_history]) == ("NOT_RUN", ["INTERRUPTED"])
+    assert (str(trial.state), [attempt.state for attempt in trial.attempt_history]) == ("INTERRUPTED", ["INTERRUPTED"])
     assert [report["step"] for report in trial.metrics_history] == [0, 1, 2]
     (project.path / "go_on").touch()
     assert project.plain(*options, "--sweep-resume").ret == 0

@@ -39,9 +39,11 @@ def test_it_is_an_interrupt(project: Project, start: Callable[..., Session], exe
     os.kill(session.process.pid, getattr(signal, name))
     assert session.wait() == 2
     assert f"interrupted by {name}" in session.output
-    assert "Number of trials: 4/30 (4 TERMINATED, 26 NOT_RUN)" in session.output
+    assert "Number of trials: 30 (4 TERMINATED, " in session.output
     states = [str(result.state) for result in session.results()["train"]]
-    assert (states.count("TERMINATED"), states.count("NOT_RUN")) == (4, 26)
+    assert states.count("TERMINATED") == 4
+    assert 1 <= states.count("INTERRUPTED") <= 2
+    assert states.count("INTERRUPTED") + states.count("NOT_RUN") == 26
     if executor == "processes":  # Inline they are the trial's own, as with any test.
         assert psutil.wait_procs(family, timeout=10)[1] == []
     else:
@@ -100,9 +102,11 @@ def test_two_signals_are_one_interrupt(
         os.kill(session.process.pid, getattr(signal, name))
         time.sleep(gap)  # It is what is tested.
     assert session.wait() == 2
-    assert "Number of trials: 0/5 (5 NOT_RUN)" in session.output
+    assert "Number of trials: 5 (" in session.output
     assert "Traceback" not in session.output
-    assert stored(session, "select distinct state from trial") == [("NOT_RUN",)]
+    states = stored(session, "select state from trial")
+    assert set(states) <= {("INTERRUPTED",), ("NOT_RUN",)}
+    assert states.count(("INTERRUPTED",)) <= 2
     assert stored(session, "select distinct state from attempt") in ([("INTERRUPTED",)], [])
     assert stored(session, "select exit_status from run") == [(2,)]
     assert psutil.wait_procs(family, timeout=10)[1] == []
@@ -163,5 +167,5 @@ def test_a_hook_that_hangs_at_the_end(project: Project, start: Callable[..., Ses
         time.sleep(1.2)  # Else it is the same.
         session.interrupt()
     assert session.wait() == 2
-    assert "Number of trials: 4/30 (4 TERMINATED, 26 NOT_RUN)" in session.output
+    assert "Number of trials: 30 (4 TERMINATED, " in session.output
     assert stored(session, "select exit_status from run") == [(2,)]

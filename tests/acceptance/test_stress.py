@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
-import time
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from tests.support.sessions import Session, kill, wait_for
 from .project import Project
 
 FULL = os.environ.get("SWEEP_STRESS") == "1"
-TRIALS, DRIVER_DEATHS, SECONDS_BETWEEN, SECONDS = (2000, 10, 10.0, 60.0) if FULL else (40, 1, 1.5, 4.0)
+TRIALS, DRIVER_DEATHS, WORKER_DEATHS = (2000, 10, 20) if FULL else (40, 1, 3)
+"""How many workers die in each session; the driver dies after all of them but the last time."""
 STEPS = 5
 
 TRAIN = f"""
@@ -42,14 +44,30 @@ def workers(session: Session) -> list[int]:
     return [process.pid for process in session.family() if process.pid != session.process.pid]
 
 
-def harass(session: Session, chance: random.Random, until: float, every: float) -> bool:
-    """Kill a random worker from time to time; return whether the session is still there at the end."""
-    while time.monotonic() < until:
+def progress(results: Path, known: set[Path]) -> int:
+    """Return how many reports the run has stored that is not among those `known`; 0 where it has not begun."""
+    for database in set(results.glob("*/run.db")) - known:
+        with contextlib.closing(sqlite3.connect(database)) as connection, contextlib.suppress(sqlite3.OperationalError):
+            return int(connection.execute("SELECT count(*) FROM report").fetchone()[0])
+    return 0
+
+
+def harass(session: Session, chance: random.Random, results: Path, known: set[Path]) -> bool:
+    """Kill random workers, each when the run has got on since the death before; return whether the session is still there at the end.
+
+    By the clock, a machine on which processes start slowly would never get on.
+    """
+    last = progress(results, known)
+    for _ in range(WORKER_DEATHS):
+        wait_for(
+            lambda last=last: session.process.poll() is not None or progress(results, known) > last,  # type: ignore[misc]
+            "a report of a trial",
+        )
         if session.process.poll() is not None:
             return False
+        last = progress(results, known)
         if family := workers(session):
             kill(chance.choice(family))
-        time.sleep(every)  # The rhythm of the deaths, not a wait for something.
     return session.process.poll() is None
 
 
@@ -59,15 +77,14 @@ def test_nothing_is_lost(project: Project, start: Callable[..., Session]) -> Non
     temporary = project.path / "tmp"
     temporary.mkdir()
     chance = random.Random(7)
-    deaths, every, began = 0, 1.0 if FULL else 0.5, time.monotonic()
+    deaths, results = 0, project.path / "sweep_results"
     options = ["-n", "2", "-q"]
     families: list[psutil.Process] = []
     while True:
+        known = set(results.glob("*/run.db"))
         session = start(*options, TMPDIR=str(temporary))
         options = ["-n", "2", "-q", "--sweep-resume"]
-        wait_for(lambda session=session: workers(session) or session.process.poll() is not None, "workers")  # type: ignore[misc]
-        harassed_until = max(time.monotonic() + SECONDS_BETWEEN, began + SECONDS if deaths == DRIVER_DEATHS else 0.0)
-        is_alive = harass(session, chance, harassed_until, every)
+        is_alive = harass(session, chance, results, known)
         families += session.family()
         if deaths == DRIVER_DEATHS or not is_alive:
             break
@@ -86,7 +103,7 @@ def test_nothing_is_lost(project: Project, start: Callable[..., Session]) -> Non
             trial.name
         )
     assert psutil.wait_procs(families, timeout=15)[1] == []
-    assert leftovers(project.path / "sweep_results", temporary) == []
+    assert leftovers(results, temporary) == []
 
 
 def leftovers(results: Path, temporary: Path) -> list[Path]:

@@ -136,4 +136,4 @@ class Quitting(Executor):
         assert "Quitting debugger" in done.text
         assert "== Status ==" in done.text
         # Inline the attempt itself is cut off.
-        assert done.states()[:2] == ["TERMINATED", "ERROR" if self.hosted else "NOT_RUN"]
+        assert done.states()[:2] == ["TERMINATED", "ERROR" if self.hosted else "INTERRUPTED"]

@@ -39,5 +39,5 @@ def test_a_lost_head(pytester: pytest.Pytester, start: Callable[..., Session]) -
     assert len(finished) > 10
     states = {result.name: str(result.state) for result in session.results()["train"]}
     assert {states[name] for name in finished} == {"TERMINATED"}
-    assert set(states.values()) == {"TERMINATED", "NOT_RUN"}
+    assert set(states.values()) <= {"TERMINATED", "INTERRUPTED", "NOT_RUN"}
     assert psutil.wait_procs(session.family(), timeout=10)[1] == []

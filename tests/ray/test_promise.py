@@ -7,6 +7,7 @@ import psutil
 from tests.promise.base import OnRay
 from tests.promise.caching import Caching
 from tests.promise.debugging import Debugging
+from tests.promise.endings import HostedEndings
 from tests.promise.fixtures import Fixtures
 from tests.promise.judging import Judging
 from tests.promise.seeing import Seeing
@@ -34,6 +35,13 @@ class TestStoppingOnRay(OnRay, Stopping):
         mortal = [process for process in session.family() if process.name().startswith(names)]
         assert len(mortal) >= 3
         return [*mortal, *noted_processes(session)]
+
+
+class TestEndingsOnRay(OnRay, HostedEndings):
+    """What is kept of trials on Ray."""
+
+    session_options = ("--sweep-num-cpus=1",)
+    session_environ = {"RAY_ADDRESS": ""}  # noqa: RUF012
 
 
 class TestSeeingOnRay(OnRay, Seeing):

@@ -22,7 +22,7 @@ class TestAttempts:
         happened: list[events.Event] = [
             events.TrialStarted(trial.key, 1, 100.0, "here"),
             events.TrialReported(trial.key, 1, {"loss": 0.5}),
-            ended(trial),
+            dataclasses.replace(ended(trial), metrics={"loss": 0.5}),
         ]
         assert not engine.controller.done
         assert records(engine.tell(*happened)) == happened
@@ -229,15 +229,20 @@ class TestCrashes:
 
 class TestEnding:
     def test_all_that_is_not_finished_is_not_run(self) -> None:
-        """At the end of a run, whatever runs or waits is NOT_RUN with the reason; what is finished stays so."""
+        """At the end of a run, what runs is interrupted and what waits is not run, with the reason; what is finished stays so."""
         engine, trials = Engine(), make_trials(4)
         engine.add(trials)
         engine.start("worker-1", "worker-2")
         engine.begin(trials[0])
         engine.finish(trials[1])
-        assert engine.tell(events.RunEnding("interrupted")) == [
-            commands.Record(events.TrialNotRun(trial.key, "interrupted")) for trial in (trials[0], trials[2], trials[3])
-        ]
+        engine.tell(events.TrialReported(trials[0].key, 1, {"a": 1}))
+        output = (("Captured stdout call", "so far"),)
+        dead = events.WorkerDied("worker-1", "killed", 0.0, sections=output)
+        cut_off, *others = records(engine.tell(events.RunEnding("interrupted", (dead,))))
+        assert isinstance(cut_off, events.TrialInterrupted)
+        assert (cut_off.key, cut_off.reason, cut_off.metrics) == (trials[0].key, "interrupted", {"a": 1})
+        assert cut_off.sections == output
+        assert others == [events.TrialNotRun(trial.key, "interrupted") for trial in trials[2:]]
         assert engine.controller.done
         assert engine.tell(events.RunEnding("again")) == []
 

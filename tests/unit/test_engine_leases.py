@@ -120,12 +120,12 @@ class TestGivenUp:
             engine, trials = self.given_up(backoff=backoff)
             engine.begin(trials[1])
             events_ = records(engine.finish(trials[1], TrialState.ERROR))
-            assert [type(event) for event in events_] == [events.TrialRetried, events.TrialNotRun]
+            assert [type(event) for event in events_] == [events.TrialRetried, events.TrialInterrupted]
             assert engine.controller.done
         engine, trials = self.given_up()
         engine.begin(trials[1])
         events_ = records(engine.tell(events.WorkerDied("worker-2", "killed", 100.0)))
-        assert [type(event) for event in events_] == [events.TrialRetried, events.TrialNotRun]
+        assert [type(event) for event in events_] == [events.TrialRetried, events.TrialInterrupted]
 
     def test_what_is_added(self) -> None:
         """Nor is one that is added later."""

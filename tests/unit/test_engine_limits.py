@@ -54,12 +54,13 @@ class TestRetries:
         assert only(commands.RunTrials, engine.tell(events.Tick(12.6 + 25.1))) == [run("worker-1", trial, attempt=3)]
 
     def test_the_end_of_a_run_while_it_waits(self) -> None:
-        """A trial that waits to be tried again when the run ends is not run."""
+        """A trial that waits to be tried again when the run ends is interrupted: it has begun."""
         (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, retries=1, backoff=10.0))
         engine = engine_of([trial])
         engine.begin(trial)
         engine.finish(trial, TrialState.ERROR)
-        assert records(engine.tell(events.RunEnding("interrupted"))) == [events.TrialNotRun(trial.key, "interrupted")]
+        (event,) = records(engine.tell(events.RunEnding("interrupted")))
+        assert event == events.TrialInterrupted(trial.key, 1, "interrupted")
         assert engine.tell(events.Tick(100.0)) == []
 
 
@@ -197,11 +198,16 @@ class TestBudget:
         engine.begin(trial)
         engine.tell(events.Tick(61.0))
         report = events.TrialReported(trial.key, 1, {"a": 1}, "checkpoints/1")
-        reason = events.TrialNotRun(trial.key, "the budget of 1 min is spent")
         assert engine.tell(report) == [commands.Record(report)]
-        assert engine.tell(events.Tick(61.2)) == [KILL, commands.Record(reason)]
+        assert engine.tell(events.Tick(61.2)) == [KILL]
+        died = dataclasses.replace(killed(), sections=(("Captured stdout call", "epoch 1"),))
+        stop, record = engine.tell(died)
+        assert stop == commands.StopWorker("worker-1")
+        (event,) = records([record])
+        assert isinstance(event, events.TrialInterrupted)
+        assert (event.attempt, event.reason, event.metrics) == (1, "the budget of 1 min is spent", {"a": 1})
+        assert event.sections == died.sections
         assert engine.controller.done
-        assert engine.tell(killed()) == [commands.StopWorker("worker-1")]
 
     def test_its_end_comes_with_its_checkpoint(self) -> None:
         """A trial whose end arrives together with its last checkpoint has ended."""
@@ -226,8 +232,10 @@ class TestBudget:
         for key in behind[:-1]:
             engine.tell(events.TrialReturned(key, 1))
         engine.tell(events.Tick(61.0), events.TrialReported(first, 1, {"a": 1}, "checkpoints/1"), events.Tick(61.2))
-        (event,) = records(engine.tell(killed()))
-        assert event == events.TrialNotRun(behind[-1], "the budget of 1 min is spent")
+        waited, cut_off = records(engine.tell(killed()))
+        assert waited == events.TrialNotRun(behind[-1], "the budget of 1 min is spent")
+        assert isinstance(cut_off, events.TrialInterrupted)
+        assert cut_off.key == first
 
     def test_without_checkpoint(self) -> None:
         """Who has neither ended nor kept a checkpoint when the grace is over is cut off."""
@@ -236,17 +244,20 @@ class TestBudget:
         engine.begin(trial)
         engine.tell(events.Tick(61.0), events.TrialReported(trial.key, 1, {"a": 1}))
         assert KILL in engine.tell(events.Tick(90.0))
+        engine.tell(events.TrialReported(trial.key, 1, {"a": 2}), killed())
         assert engine.controller.done
-        assert [type(event) for event in records(engine.given)][-1] is events.TrialNotRun
+        last = records(engine.given)[-1]
+        assert isinstance(last, events.TrialInterrupted)
+        assert last.metrics == {"a": 2}
 
     def test_a_failure_in_the_time_of_grace(self) -> None:
-        """A trial that fails when nothing new begins is to be tried again another time: its attempt is kept, it is not run."""
+        """A trial that fails when nothing new begins is to be tried again another time: its attempt is kept, it is interrupted."""
         (trial,) = make_trials(1, sweep=dataclasses.replace(SWEEP, retries=1, backoff=1.0))
         engine = engine_of([trial], self.POLICY)
         engine.begin(trial)
         engine.tell(events.Tick(61.0))
         happened = records(engine.finish(trial, TrialState.ERROR))
-        assert [type(event) for event in happened] == [events.TrialRetried, events.TrialNotRun]
+        assert [type(event) for event in happened] == [events.TrialRetried, events.TrialInterrupted]
 
 
 class TestSameFailures:

@@ -191,9 +191,9 @@ class EngineMachine(RuleBasedStateMachine):
         if isinstance(event, events.TrialStarted):
             assert self.begun.get(event.key, 0) < event.attempt, "an attempt was begun twice"
             self.begun[event.key] = event.attempt
-        elif isinstance(event, (events.TrialFinished, events.TrialNotRun)):
+        elif isinstance(event, (events.TrialFinished, events.TrialInterrupted, events.TrialNotRun)):
             self.finished[event.key] += 1
-            if isinstance(event, events.TrialNotRun) and "all failed with" in event.reason:
+            if not isinstance(event, events.TrialFinished) and "all failed with" in event.reason:
                 self.given_up.add(self.controller.trial(event.key).sweep.id)
         elif isinstance(event, events.NodeExcluded):
             self.excluded[event.address] += 1

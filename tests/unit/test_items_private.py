@@ -44,6 +44,8 @@ class _Witness:
             "pytest.Config": item.config,
             "pytest.Cache": item.config.cache,
             "terminal reporter": manager.get_plugin("terminalreporter"),
+            "capture manager": manager.get_plugin("capturemanager"),
+            "pytest.Item": item,
             "logging plugin": manager.get_plugin("logging-plugin"),
         }.items():
             self._look(owner, it)

@@ -84,7 +84,7 @@ class Driven:
     def exit(self) -> None:
         self._noted.append("exit")
 
-    def kill(self) -> None:
+    def kill(self, *, shows_stacks: bool = True) -> None:  # noqa: ARG002
         self._noted.append("kill")
 
     def drop(self) -> None:

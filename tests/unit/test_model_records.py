@@ -68,7 +68,12 @@ class TestStopRule:
 class TestTrialState:
     def test_finished(self) -> None:
         """What waits, runs or was not run has no result; everything else has one."""
-        assert [state.value for state in TrialState if not state.is_finished] == ["PENDING", "RUNNING", "NOT_RUN"]
+        assert [state.value for state in TrialState if not state.is_finished] == [
+            "PENDING",
+            "RUNNING",
+            "INTERRUPTED",
+            "NOT_RUN",
+        ]
 
     def test_as_text(self) -> None:
         """A state prints as its name and is found by it."""

@@ -29,7 +29,7 @@ from pytest_sweep.reporting import (
     status_block,
     summary_line,
 )
-from pytest_sweep.reporting.progress import TrialProgress
+from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.remaining import remaining_seconds, remaining_text
 from pytest_sweep.reporting.rows import fair_shares
 from pytest_sweep.reporting.text import text_width

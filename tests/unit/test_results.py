@@ -102,7 +102,7 @@ def test_sweeps_by_name_and_by_id(tmp_path: Path) -> None:
     assert ("tune" in results, OTHER.id in results, "nothing" in results) == (True, True, False)
     assert (results.run, results.path, len(results)) == (results.path.name, results.path, 2)
     assert repr(results).endswith(
-        "1 trial, 1 PENDING, min loss>\n  <ResultGrid test_other.py::TestTune::tune: 1 trial, 1 PENDING>>"
+        "1 trial, 1 NOT_RUN, min loss>\n  <ResultGrid test_other.py::TestTune::tune: 1 trial, 1 NOT_RUN>>"
     )
 
 

@@ -130,7 +130,7 @@ def test_what_failed_is_no_candidate(tmp_path: Path) -> None:
     assert grid.get_best_result(include_failed=True) is grid[0]
     with pytest.raises(NoResultsError, match=r"no trial of .* ended well \(1 SKIPPED, 1 ERROR\); include_failed=True"):
         grid[:2].get_best_result()
-    with pytest.raises(NoResultsError, match=r"no trial of .* ended \(2 PENDING, 1 RUNNING\)$"):
+    with pytest.raises(NoResultsError, match=r"no trial of .* ended \(2 NOT_RUN, 1 INTERRUPTED\)$"):
         grid[3:].get_best_result(include_failed=True)
 
 

@@ -76,7 +76,7 @@ class TestMerging:
     def test_a_trial_that_ended_nowhere(self, runs: list[Path]) -> None:
         """It is there too, as the newest run has it."""
         (result,) = load_results([runs[0], runs[1]])["tune"]
-        assert result.state is TrialState.PENDING
+        assert result.state is TrialState.NOT_RUN
 
     def test_names_paths_and_runs(self, runs: list[Path]) -> None:
         """Runs are named as one is: by name, path or Run; the order in which they are named does not count."""

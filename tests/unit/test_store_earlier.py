@@ -214,6 +214,7 @@ class TestRuns:
         without_row = make_store(tmp_path)
         with closing(sqlite3.connect(without_row.path / "run.db")) as connection, connection:
             connection.execute("DELETE FROM run")
+        without_row.close()
         (tmp_path / "9999-01-01_00-00-00_0000").mkdir()
         (tmp_path / "9999-01-01_00-00-00_0000" / "run.db").touch()
         assert last_run(tmp_path) == store.path

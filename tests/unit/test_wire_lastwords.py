@@ -14,9 +14,9 @@ from pytest_sweep.wire.lastwords import Ending, Found, examine, oom_kills, reada
 
 HANGS = """
     import sys
-    from pytest_sweep.wire.lastwords import LastWords
+    from pytest_sweep.wire.lastwords import LastWords, make_last_words_folder
 
-    box = LastWords(sys.argv[1])
+    box = LastWords(make_last_words_folder(sys.argv[1]))
     box.pytest_sessionstart()
 
     def user():

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_sweep import clock
 from pytest_sweep.executors.awake import AwakeClock
-from pytest_sweep.executors.phases import Limits
+from pytest_sweep.executors.phases import CUT_OFF_SECONDS, Limits
 from pytest_sweep.executors.processes.ports import NODE, BuilderProcessPort, ProcessPort, Starter
 from pytest_sweep.executors.shared import Builders
 from pytest_sweep.executors.workers import Workers
@@ -20,6 +20,7 @@ from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.model.trials import Task
+from pytest_sweep.wire.lastwords import delete_last_words
 from pytest_sweep.wire.spec import SessionSpec
 
 PREPARED = 4
@@ -120,6 +121,16 @@ class ProcessesExecutor:
         self._take_told()
         return self._take_happened()
 
+    def cut_off(self) -> Sequence[Event]:
+        """End the processes that run trials, and return what they have said by then."""
+        assert self._workers is not None
+        self._workers.cut_off(self._clock.look())
+        deadline = clock.monotonic() + CUT_OFF_SECONDS
+        while self._workers.has_dying and (rest := deadline - clock.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._told.get(timeout=rest)()
+        return self.arrived()
+
     def shutdown(self, *, force: bool) -> None:  # noqa: ARG002 - those that are stopped have ended
         """Begin to end all processes."""
         if self._builders is not None:
@@ -129,8 +140,10 @@ class ProcessesExecutor:
         self._starter.end_unused()
 
     def join(self) -> None:
-        """Wait until all processes have ended."""
+        """Wait until all processes have ended, and delete what they have left and nobody has read."""
         self._starter.join()
+        if self._spec is not None:
+            delete_last_words(self._spec.basetemp)
 
     def describe(self) -> str:
         """Return what the status block says of it."""

@@ -15,8 +15,8 @@ from pytest_sweep.executors.lifecycle import Slot
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.executors.shared import BuildOrder
 from pytest_sweep.executors.workers import Say, note
+from pytest_sweep.wire.inbox import Inbox
 from pytest_sweep.wire.lastwords import Ending
-from pytest_sweep.wire.messages import unpack
 from pytest_sweep.wire.spec import SessionSpec
 
 NODE = "processes"
@@ -97,6 +97,7 @@ class ProcessPort:
         self._tell = tell
         self._say = say
         self._process: WorkerProcess | None = None
+        self._inbox = Inbox()
         self._starting: Future[WorkerProcess] | None = None
 
     def sentence(self, cause: str) -> str:
@@ -135,10 +136,10 @@ class ProcessPort:
         if self._process is not None:
             self._starter.do(self._process.leave)
 
-    def kill(self) -> None:
+    def kill(self, *, shows_stacks: bool = True) -> None:
         """Kill it, after it has shown its stacks; one that is still being started as soon as it is there."""
         if self._process is not None:
-            self._starter.do(self._process.kill)
+            self._starter.do(partial(self._process.kill, shows_stacks=shows_stacks))
         elif self._starting is not None:
             birth = self.slot.birth
             self._drop_starting()
@@ -168,7 +169,8 @@ class ProcessPort:
         if error is not None:
             self.slot.on_gone(birth, Ending(f"a process could not be started: {error}"))
             return
-        process = self._process = future.result()
+        process, self._inbox = future.result(), Inbox()
+        self._process = process
         process.keeps_last_words_in(self._spec.basetemp)
         process.hear_by(lambda word, value: self._tell(partial(self._on_word, birth, process, word, value)))
 
@@ -186,6 +188,7 @@ class ProcessPort:
         else:
             if process.is_leaving:  # What it has started has a moment more; who waits for its end sees to that.
                 self._process = None
+            self._pass_on(value.unheard)
             self.slot.on_gone(birth, value)
 
     def _on_answer(self, birth: int, word: str, result: Any) -> None:
@@ -199,8 +202,7 @@ class ProcessPort:
             self.slot.on_answer(birth, result)
 
     def _pass_on(self, numbered: Any) -> None:
-        for _, packed in numbered:
-            event = unpack(packed)
+        for event in self._inbox.put(numbered):
             note(self.slot, event)
             self._say(event)
 

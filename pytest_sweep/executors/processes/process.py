@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,10 @@ class WorkerProcess:
             self._end_group(pid, grace=True)
             self._pid = None
 
-    def kill(self) -> None:
+    def kill(self, *, shows_stacks: bool = True) -> None:
         """Have the process show its stacks, then end it and all that it has started; ``gone`` is heard of."""
         pid = self._pid
-        if pid is not None and self._folder is not None:
+        if shows_stacks and pid is not None and self._folder is not None:
             request_stacks(self._folder, pid)
         if self._pid == pid:  # Else it has been ended meanwhile, and its number may be another's.
             self._end_group(pid)
@@ -140,6 +141,9 @@ class WorkerProcess:
         else:
             status = _status(pid)
         found = Found() if pid is None or self._folder is None else examine(self._folder, pid)
+        return replace(self._judged(pid, status, found), unheard=found.unheard, sections=found.sections)
+
+    def _judged(self, pid: int | None, status: int | None, found: Found) -> Ending:
         try:
             self._channel.waitclose(timeout=0)
         except execnet.RemoteError as error:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_sweep.wire.lastwords import last_words_folder
 from pytest_sweep.wire.location import own_location
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.worker.host import SessionHost
@@ -22,6 +25,7 @@ def serve(channel: Any) -> None:
             after any number of ``("events", bytes)``.
     """
     driver = os.getppid()
+    folders: list[str] = []
     if hasattr(os, "setpgid"):
         # A group of its own: Ctrl-C on the terminal is the driver's to judge, and what trials start ends with this process.
         os.setpgid(0, 0)
@@ -29,7 +33,7 @@ def serve(channel: Any) -> None:
 
     def end_with_driver() -> None:
         if os.getppid() != driver:
-            _end_group()
+            _end_group(folders)
 
     host: SessionHost | None = None
     try:
@@ -37,6 +41,7 @@ def serve(channel: Any) -> None:
             value = pickle.loads(content)
             if word == "start":
                 worker, spec, threads = value
+                folders.append(spec.basetemp)
                 host = SessionHost(
                     worker, spec, own_location(), threads, _sender(channel), end_with_driver, _FileLender()
                 )
@@ -44,7 +49,7 @@ def serve(channel: Any) -> None:
             channel.send(("answer", pickle.dumps((word, _answer(host, word, value)))))
     finally:
         if os.getppid() != driver:
-            _end_group()
+            _end_group(folders)
 
 
 def _answer(host: SessionHost, word: str, value: Any) -> Any:
@@ -72,8 +77,10 @@ def _sender(channel: Any) -> Any:
     return lambda messages: channel.send(("events", pickle.dumps(messages)))
 
 
-def _end_group() -> None:
-    """End this process and what its trials have started: nobody is left to do it."""
+def _end_group(folders: Sequence[str]) -> None:
+    """End this process and what its trials have started, and delete what it would leave behind: nobody is left to do it."""
+    for folder in folders:
+        shutil.rmtree(last_words_folder(folder, os.getpid()), ignore_errors=True)
     if hasattr(os, "killpg"):
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)

@@ -35,6 +35,7 @@ from pytest_sweep.executors.workers import Workers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.trials import Task, Trial
+from pytest_sweep.wire.lastwords import delete_last_words
 from pytest_sweep.wire.spec import SessionSpec
 
 if TYPE_CHECKING:  # Imports Ray.
@@ -71,6 +72,7 @@ class Conductor(threading.Thread):
         self._hint = ""
         self._is_open = False
         self._exiting: set[int] = set()
+        self._cut_off_done: Callable[[], None] | None = None
         self._is_forced = False
         self._ports: dict[str, WorkerRayPort] = {}
         self._handed: dict[str, list[Trial]] = {}
@@ -132,6 +134,8 @@ class Conductor(threading.Thread):
         for pid in () if self._is_forced else self._exiting:
             wait_for_end(pid, max(limit - clock.monotonic(), 0.0))
         self._cluster.leave()
+        if self._is_open:
+            delete_last_words(self._folder)
 
     def _do(self, message: Callable[[], None]) -> None:
         try:
@@ -174,7 +178,7 @@ class Conductor(threading.Thread):
         shipping = self._cluster.code
         spawner = self._spawner = self._spawn(spec if shipping is None else replace(spec, code=shipping.code))
         messages = self._messages = Messages(spawner.mailbox, self)
-        postmortem = self._postmortem = Postmortem(self, spawner)
+        postmortem = self._postmortem = Postmortem(self, spawner, spec.basetemp)
         tools = RayTools(self, spawner, self._groups, messages, postmortem, self._clock, self._hint, self._exiting)
         limits = self._options.limits
 
@@ -185,6 +189,7 @@ class Conductor(threading.Thread):
         self._workers = Workers(self.say, port_of, limits, reserves=True)
         self._builders = Builders(self.say, partial(BuilderRayPort, tools, set()), limits, reserves=True)
         messages.open()
+        self._folder = spec.basetemp
         self._is_open = True
 
     def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task]) -> None:
@@ -200,6 +205,13 @@ class Conductor(threading.Thread):
             if isinstance(command, commands.RunTrials):
                 self._handed[command.worker] = [task.trial for task in tasks]
             self._workers.execute(command, tasks, self._builders.offers(tasks), now)
+
+    def cut_off(self, done: Callable[[], None]) -> None:
+        """End the processes that run trials; call `done` when all that they had said has been passed on."""
+        if self._is_open:
+            self._workers.cut_off(self._clock.look())
+        self._cut_off_done = done
+        self._tell_cut_off()
 
     def leave(self, force: bool) -> None:
         """End all workers at once, or know that they have ended; then leave Ray, whatever it says to that."""
@@ -221,6 +233,12 @@ class Conductor(threading.Thread):
         self._workers.tick(now)
         self._builders.tick(now)
         self._messages.tick()
+        self._tell_cut_off()
+
+    def _tell_cut_off(self) -> None:
+        if self._cut_off_done is not None and not (self._is_open and self._workers.has_dying):
+            done, self._cut_off_done = self._cut_off_done, None
+            done()
 
     # Ray
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from pytest_sweep import clock
+from pytest_sweep.executors.phases import CUT_OFF_SECONDS
 from pytest_sweep.executors.ray.code.visibility import PROBE_SECONDS
 from pytest_sweep.executors.ray.conductor import Conductor
 from pytest_sweep.executors.ray.options import RayOptions
@@ -29,6 +32,9 @@ GRANTED = frozenset({
 
 WAIT_SECONDS = 0.5
 """How long this thread waits at a time."""
+
+POLL_SECONDS = 0.05
+"""Likewise, for what takes tenths of a second."""
 
 
 class RayExecutor:
@@ -118,6 +124,16 @@ class RayExecutor:
         while (event := self._conductor.take()) is not None:
             arrived.append(event)
         return arrived
+
+    def cut_off(self) -> Sequence[Event]:
+        """Have the conductor end the processes that run trials, and return what they have said by then."""
+        done = threading.Event()
+        self._conductor.tell(self._conductor.cut_off, done.set)
+        deadline = clock.monotonic() + CUT_OFF_SECONDS
+        said: list[Event] = []
+        while self._conductor.is_alive() and clock.monotonic() < deadline and not done.wait(POLL_SECONDS):
+            said += self.arrived()  # Else no more mail would be fetched, where there is much of it.
+        return [*said, *self.arrived()]
 
     def shutdown(self, *, force: bool) -> None:
         """Have the conductor leave Ray; with `force`, after ending every worker."""

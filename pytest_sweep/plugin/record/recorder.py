@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.private import add_suite_property
+from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.guests.others import Guests
@@ -21,9 +23,11 @@ from pytest_sweep.plugin.record.backup import Backup
 from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.replay import Replayer
 from pytest_sweep.plugin.record.retrying import RetryingStore
+from pytest_sweep.plugin.session.continuing import continuing_command
 from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.session.verdict import exit_status
+from pytest_sweep.plugin.show.interrupted import write_interrupted
 from pytest_sweep.plugin.show.stalls import Engine
 from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_summary
 from pytest_sweep.reporting import Progress, excluded_line, junit_suite_properties
@@ -142,13 +146,21 @@ class Recorder:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
         copying = None if self._backup is None else self._backup.trouble
         excluded = [excluded_line(address, cause) for address, cause in self._replayer.excluded.items()]
-        troubles = [*excluded, self._replayer.fatal, self._retrying.summary(), copying]
+        troubles = [*excluded, self._replayer.fatal, self._retrying.summary(), copying, self._continuing()]
+        write_interrupted(reporter, self._replayer.interrupted)
         write_summary(reporter, self._progress, self._status, self._hooks, troubles)
 
     def add_suite_properties(self) -> None:
         """Add the best of each sweep to the junit file, if one is written."""
         for name, value in junit_suite_properties(self._progress):
             add_suite_property(self._config, name, value)
+
+    def _continuing(self) -> str | None:
+        """Return how to go on with what is not done; None where everything is."""
+        if self._progress.counts().keys().isdisjoint((TrialState.INTERRUPTED, TrialState.NOT_RUN)):
+            return None
+        given = [str(argument) for argument in self._config.invocation_params.args]
+        return f"To continue: {continuing_command(given, self._run.name, sys.argv[0])}"
 
     def store_waiting(self) -> None:
         """Try once more to store what could not be stored."""

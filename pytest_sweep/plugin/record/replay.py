@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sweep.items.private import write_log_file
-from pytest_sweep.items.reports import CACHED, CAME_OUT, rebuild_warning
+from pytest_sweep.items.reports import CACHED, CAME_OUT, INTERRUPTED, rebuild_warning
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.record.failure import DriverFailure
@@ -36,6 +36,7 @@ class Replayer:
         failed_attempts: the errors of the attempts of each trial that were tried again, by key.
         failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
+        interrupted: the names of trials that were cut off, each with what was captured by then.
         excluded: why nodes are not used, by their addresses.
     """
 
@@ -52,6 +53,7 @@ class Replayer:
         self.failed_attempts: dict[str, list[str]] = {}
         self.failed_reports: Counter[str] = Counter()
         self.fatal: str | None = None
+        self.interrupted: list[tuple[str, tuple[tuple[str, str], ...]]] = []
         self.excluded: dict[str, str] = {}
         self._config = config
         self._items = items
@@ -70,6 +72,7 @@ class Replayer:
             events.TrialReported: self._show_report,
             events.TrialRetried: self._show_retry,
             events.TrialFinished: self._show_finish if self._turns is None else self._show_in_turn,
+            events.TrialInterrupted: self._show_interrupted,
             events.LateReport: self._show_late_report,
             events.TeardownTimedOut: self._show_teardown,
             events.NodeExcluded: self._show_excluded,
@@ -150,6 +153,7 @@ class Replayer:
         report = self._made_report(item, "rerun", error, failed.duration)
         if self._is_verbose:
             setattr(report, CAME_OUT, short_reason(error))
+        report.sections.extend(failed.sections)
         item.ihook.pytest_runtest_logreport(report=report)
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
@@ -210,6 +214,24 @@ class Replayer:
         result = Result.from_store(stored, RunReader(self._run_folder))
         self._hooks.call("pytest_sweep_trial_finish", item, trial=item.stash[TRIAL], result=result)
 
+    def _show_interrupted(self, event: events.TrialInterrupted) -> None:
+        """Show a trial that was cut off: to junit and others as one that was skipped, since nobody knows how it would have ended."""
+        item = self._items[event.key]
+        self.interrupted.append((item.name, event.sections))
+        trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        report = self._made_report(item, "skipped", None, event.duration or 0.0, when="setup")
+        report.longrepr = (str(item.path), (item.location[1] or 0) + 1, f"{TrialState.INTERRUPTED}: {event.reason}")
+        report.sections.extend(event.sections)
+        setattr(report, INTERRUPTED, True)
+        teardown = self._made_report(item, "passed", None, 0.0, when="teardown")
+        teardown.user_properties = [
+            *junit_properties(trial, TrialState.INTERRUPTED, event.metrics, self._run_name, failed)
+        ]
+        item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logreport(report=teardown)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
     def _show_late_report(self, event: events.LateReport) -> None:
         self._config.hook.pytest_runtest_logreport(report=self._rebuilt(event.report))
 
@@ -261,6 +283,7 @@ class Replayer:
         # The worker could not say more. The tear-down closes the case for junitxml.
         failure = _failure(item, event.error or "the trial failed")
         failed = self._made_report(item, "failed", failure, event.duration)
+        failed.sections.extend(event.sections)
         if event.key in self._taken:
             how = f"It failed in run {self._taken[event.key]}, and was not run again: that is what --sweep-retry-failed is for."
             failed.sections.append(("taken from an earlier run", how))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_sweep import clock
-from pytest_sweep.model.events import Accepted, SessionStarted
+from pytest_sweep.model.events import Accepted, SessionStarted, TrialInterrupted
 from pytest_sweep.plugin.session.signals import Interrupts
 
 if TYPE_CHECKING:  # Imports the database, for which the first trial need not wait.
@@ -56,8 +56,16 @@ class OnceNeeded:
     def show_rest(self) -> None:
         """Show what was stored before the session was interrupted."""
         while self._unshown:
-            with contextlib.suppress(pytest.Session.Failed, pytest.Session.Interrupted):  # It ends already.
+            # It ends already.
+            with contextlib.suppress(pytest.Session.Failed, pytest.Session.Interrupted, pytest.exit.Exception):
                 self._show(self._unshown[0])
+
+    def show_interrupted(self) -> None:
+        """Show which trials were cut off."""
+        while self._unshown:
+            event = self._unshown.popleft()
+            if isinstance(event, TrialInterrupted):
+                self._needed().show(event)
 
     def tick(self) -> None:
         """Raise a signal that is held; else tell how far the run is, if it is time."""

@@ -13,7 +13,7 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.items.reports import CACHED, CAME_OUT, LOCATION
+from pytest_sweep.items.reports import CACHED, CAME_OUT, INTERRUPTED, LOCATION
 from pytest_sweep.model.integers import digits
 from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import TRIAL, SweepCollector
@@ -156,6 +156,8 @@ class SweepRun:
             category, letter, word = "rerun", "R", ("RERUN", {"yellow": True})
         elif hasattr(report, CACHED):
             category, letter, word = "cached", "c", ("CACHED", {"green": True})
+        elif hasattr(report, INTERRUPTED):
+            category, letter, word = "interrupted", "I", ("INTERRUPTED", {"yellow": True})
         # Not in the short summary, whose lines are read by other tools.
         if word and not self._has_ended and config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0:
             text, markup = word if isinstance(word, tuple) else (word, {_COLORS.get(category, "yellow"): True})
@@ -180,9 +182,13 @@ class SweepRun:
             self._phase.add_suite_properties()
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Decide the exit status, after other plugins had their say, and store how the run ended."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Decide the exit status, after other plugins had their say, and store how the run ended; write the table if pytest will not."""
         if self._phase is not None:
+            reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None and exitstatus not in _WITH_SUMMARY:
+                reporter.ensure_newline()
+                self.pytest_terminal_summary(reporter)
             self._phase.store_waiting()
             ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
             if self._interrupts.is_waiting and session.exitstatus in ended:
@@ -267,6 +273,10 @@ def _beside(report: Any, *, is_failure: bool) -> str:
     came_out, location = getattr(report, CAME_OUT, ""), getattr(report, LOCATION, None)
     where = "" if location is None else f" ({location})"
     return f"{where}{' -' if is_failure else ''} {came_out}" if came_out else where
+
+
+_WITH_SUMMARY = frozenset(pytest.ExitCode) - {pytest.ExitCode.INTERNAL_ERROR}
+"""The exit statuses with which pytest asks for a summary; not with those of ``pytest.exit``."""
 
 
 def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:

@@ -228,6 +228,7 @@ class TrialPhase:
             self._open().persist([TrialNotRun(trial.key, ending) for trial in self._to_run])
         if self._is_interrupted:
             self._audience.show_rest()
+        self._audience.show_interrupted()
 
     def _spec(self) -> SessionSpec:
         # Not there where trials run in this session.

@@ -13,6 +13,9 @@ INCOMPLETE = 6
 """The exit status of a run whose budget was spent before all trials had run, or whose results are not all stored; none of pytest's own."""
 
 
+_NOT_DONE = (TrialState.INTERRUPTED, TrialState.NOT_RUN)
+
+
 def exit_status(
     status: int,
     failures: int,
@@ -32,7 +35,8 @@ def exit_status(
         cut_short: whether the budget was spent.
         unstored: whether something could not be stored.
     """
-    is_incomplete = unstored or (cut_short and bool(progress.counts().get(TrialState.NOT_RUN)))
+    counts = progress.counts()
+    is_incomplete = unstored or (cut_short and not counts.keys().isdisjoint(_NOT_DONE))
     if is_incomplete and status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return INCOMPLETE
     tolerated = sum(

@@ -30,6 +30,7 @@ from pytest_sweep.reporting import (
     failure_lines,
     final_table,
     flaky_line,
+    interrupted_line,
     missing_metric_lines,
     not_run_line,
     status_block,
@@ -68,6 +69,9 @@ class StatusPrinter:
     """Writes a status block from time to time: on a terminal only blocks, elsewhere lines with a block every ten.
 
     Where no block tells of it soon, a line says that nothing happens, and who waits for what.
+
+    Attributes:
+        exit: what the hook for columns has raised to end the session while the last table was written, or None.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class StatusPrinter:
         run: Run,
         engine: Engine | None,
     ) -> None:
+        self.exit: BaseException | None = None
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
         self._is_quiet = config.get_verbosity() < 0
         self._executor = executor
@@ -117,7 +122,16 @@ class StatusPrinter:
 
     def final_block(self, width: int) -> str:
         """Return the block that ends the run: all trials, the best of each sweep first."""
-        table = final_table(self._progress, width, self._columns_of())
+        columns_of = self._columns_of()
+
+        def columns_or_default(sweeps: Sequence[Sweep]) -> Sequence[Column]:
+            try:
+                return columns_of(sweeps)
+            except pytest.exit.Exception as wanted:  # The table is written all the same.
+                self.exit = wanted
+                return default_columns(self._progress, None, sweeps)
+
+        table = final_table(self._progress, width, columns_or_default)
         return "\n".join(filter(None, [status_header(self._progress, self._view()), table]))
 
     @property
@@ -172,12 +186,15 @@ def write_summary(
         reporter.write_line(line, red=True)
     for line in filter(None, [*tolerated_lines(progress), flaky_line(progress, width)]):
         reporter.write_line(line, yellow=True)
-    for line in filter(None, [*missing_metric_lines(progress), not_run_line(progress), *troubles]):
+    told = [*missing_metric_lines(progress), interrupted_line(progress), not_run_line(progress), *troubles]
+    for line in filter(None, told):
         reporter.write_line(line, red=True)
     for failure in hooks.failures:  # Asked for now: the table above has called a hook.
         times = "" if failure.count == 1 else f" ({failure.count} times)"
         reporter.write_line(f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
         reporter.write_line(failure.error)
+    if status.exit is not None:
+        raise status.exit
 
 
 def _hides_failures(reporter: pytest.TerminalReporter, progress: Progress, width: int) -> bool:

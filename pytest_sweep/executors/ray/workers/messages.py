@@ -77,10 +77,15 @@ class Messages:
         else:
             process.last, process.unfinished = result.last, then
 
-    def after_death(self, process: RayProcess, then: Callable[[], None]) -> None:
-        """Do `then` when what a process that is dead had said by then has been passed on."""
+    def after_death(self, process: RayProcess, spooled: Sequence[Numbered], then: Callable[[], None]) -> None:
+        """Do `then` when all that a dead process had said has been passed on: by mail, then what only its spool has."""
+
+        def after_mail() -> None:
+            self.pass_on(process, spooled)
+            then()
+
         # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
-        process.after_death, process.takes_to_wait = then, 2
+        process.after_death, process.takes_to_wait = after_mail, 2
 
     def _on_mail(self, messages: list[Message] | None, error: Exception | None) -> None:
         self._is_taking = False

@@ -164,8 +164,8 @@ class RayPort:
         process, birth = self._living()
         self._call(process.actor.leave.remote(), self._on_left, process, birth)
 
-    def kill(self) -> None:
-        """Have it show its stacks, then kill it."""
+    def kill(self, *, shows_stacks: bool = True) -> None:
+        """Have it show its stacks, if wanted, then kill it."""
         process, birth = self._living()
 
         def end() -> None:
@@ -173,7 +173,7 @@ class RayPort:
             # Nothing else may tell of its end, where no call is under way.
             self._die(process, birth, None)
 
-        if process.pid and any(node.id == process.home for node in self._tools.desk.nodes):
+        if shows_stacks and process.pid and any(node.id == process.home for node in self._tools.desk.nodes):
             self._tools.postmortem.request_stacks(process, end)
         else:  # Nobody there can be asked.
             end()
@@ -277,7 +277,8 @@ class RayPort:
             return
 
         def examined(ending: Ending) -> None:
-            self._tools.messages.after_death(process, partial(self.slot.on_gone, birth, ending))
+            then = partial(self.slot.on_gone, birth, ending)
+            self._tools.messages.after_death(process, ending.unheard, then)
 
         self._tools.postmortem.examine(process, error, examined)
 

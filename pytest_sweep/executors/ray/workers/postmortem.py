@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_sweep.executors.groups import end_group
 from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.workers.errors import brief, is_unavailable
 from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.model.events import Death
-from pytest_sweep.wire.lastwords import Ending, Found
+from pytest_sweep.wire.lastwords import Ending, Found, examine
 
 if TYPE_CHECKING:  # Imports Ray.
     from pytest_sweep.executors.ray.workers.spawn import Spawner
@@ -35,9 +37,11 @@ class Postmortem:
     Args:
         desk: the conductor.
         spawner: starts and ends helpers.
+        folder: the run's folder for temporary files on this machine.
     """
 
-    def __init__(self, desk: Desk, spawner: Spawner) -> None:
+    def __init__(self, desk: Desk, spawner: Spawner, folder: str) -> None:
+        self._folder = folder
         self._desk = desk
         self._spawner = spawner
         self._helpers: dict[str, Any] = {}
@@ -55,12 +59,20 @@ class Postmortem:
             if found is None and (is_unavailable(error) or not self._has_node(worker)):
                 then(NODE_LOST)
             else:
-                then(_ending(error, found or Found()))
+                known = found or Found()
+                then(replace(_ending(error, known), unheard=known.unheard, sections=known.sections))
 
         if "node has died" in str(error) or not self._has_node(worker):
             then(NODE_LOST)
+        elif worker.home == self._spawner.here:
+            # On this machine no helper is needed, whose process would have to be started.
+            threading.Thread(target=self._examine_here, args=(worker.pid, examined), daemon=True).start()
         else:
             self._ask(worker, "examine", examined)
+
+    def _examine_here(self, pid: int, then: Callable[[Found | None], None]) -> None:
+        end_group(pid)
+        self._desk.tell(then, examine(self._folder, pid))
 
     def leave(self) -> None:
         """End the helpers."""
