@@ -159,7 +159,7 @@ def test_against_statistics_and_numpy(groups: list[list[tuple[float | None, bool
         values = [value for value, good in group if good and value is not None]
         assert ("loss/mean" in record) == bool(values)
         if values:
-            assert record["loss/mean"] == statistics.fmean(values)
+            assert record["loss/mean"] == pytest.approx(statistics.fmean(values), rel=1e-15, abs=0)
         if len(values) > 1:
             assert record["loss/std"] == pytest.approx(statistics.stdev(values), rel=1e-12, abs=0)
             assert record["loss/std"] == pytest.approx(np.std(values, ddof=1), rel=1e-6, abs=1e-6)

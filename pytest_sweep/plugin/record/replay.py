@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sweep.items.private import write_log_file
-from pytest_sweep.items.reports import CACHED, CAME_OUT, INTERRUPTED, rebuild_warning
+from pytest_sweep.items.reports import CAME_OUT, rebuild_warning
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
-from pytest_sweep.plugin.record.failure import DriverFailure
 from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.record.reports import (
+    failure_of,
+    made_report,
+    reports_of_cached,
+    reports_of_interrupted,
+    reports_without_worker,
+)
 from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.plugin.record.turns import Turns
 from pytest_sweep.plugin.session.ending import raise_if_ended
@@ -150,7 +156,7 @@ class Replayer:
         error = failed.error or "the attempt failed"
         self.failed_attempts.setdefault(failed.key, []).append(error)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        report = self._made_report(item, "rerun", error, failed.duration)
+        report = made_report(item, "rerun", error, failed.duration)
         if self._is_verbose:
             setattr(report, CAME_OUT, short_reason(error))
         report.sections.extend(failed.sections)
@@ -220,16 +226,9 @@ class Replayer:
         self.interrupted.append((item.name, event.sections))
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        report = self._made_report(item, "skipped", None, event.duration or 0.0, when="setup")
-        report.longrepr = (str(item.path), (item.location[1] or 0) + 1, f"{TrialState.INTERRUPTED}: {event.reason}")
-        report.sections.extend(event.sections)
-        setattr(report, INTERRUPTED, True)
-        teardown = self._made_report(item, "passed", None, 0.0, when="teardown")
-        teardown.user_properties = [
-            *junit_properties(trial, TrialState.INTERRUPTED, event.metrics, self._run_name, failed)
-        ]
-        item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logreport(report=teardown)
+        properties = junit_properties(trial, TrialState.INTERRUPTED, event.metrics, self._run_name, failed)
+        for report in reports_of_interrupted(item, event, properties):
+            item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
     def _show_late_report(self, event: events.LateReport) -> None:
@@ -238,7 +237,7 @@ class Replayer:
     def _show_teardown(self, event: events.TeardownTimedOut) -> None:
         """Show that fixtures of a trial, which has ended, could not be torn down: an error of its tear-down, as a late report is."""
         item = self._items[event.key]
-        report = self._made_report(item, "failed", _failure(item, event.error), 0.0, when="teardown")
+        report = made_report(item, "failed", failure_of(item, event.error), 0.0, when="teardown")
         item.ihook.pytest_runtest_logreport(report=report)
 
     def _show_excluded(self, event: events.NodeExcluded) -> None:
@@ -275,30 +274,11 @@ class Replayer:
     def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
         if event.reports:
             return [self._rebuilt(data) for data in event.reports]
-        teardown = self._made_report(item, "passed", None, 0.0, when="teardown")
         if event.state is TrialState.CACHED:
-            cached = self._made_report(item, "passed", None, 0.0)
-            setattr(cached, CACHED, True)
-            return [cached, teardown]
-        # The worker could not say more. The tear-down closes the case for junitxml.
-        failure = _failure(item, event.error or "the trial failed")
-        failed = self._made_report(item, "failed", failure, event.duration)
-        failed.sections.extend(event.sections)
-        if event.key in self._taken:
-            how = f"It failed in run {self._taken[event.key]}, and was not run again: that is what --sweep-retry-failed is for."
-            failed.sections.append(("taken from an earlier run", how))
-        return [failed, teardown]
+            return reports_of_cached(item)
+        return reports_without_worker(item, event, self._taken.get(event.key))
 
     def _rebuilt(self, data: dict[str, Any]) -> pytest.TestReport:
         report = self._config.hook.pytest_report_from_serializable(config=self._config, data=dict(data))
         assert isinstance(report, pytest.TestReport)
         return report
-
-    def _made_report(
-        self, item: pytest.Item, outcome: Any, longrepr: Any, duration: float, when: Any = "call"
-    ) -> pytest.TestReport:
-        return pytest.TestReport(item.nodeid, item.location, {}, outcome, longrepr, when, duration=duration)
-
-
-def _failure(item: pytest.Item, error: str) -> DriverFailure:
-    return DriverFailure(error, str(item.path), item.location)
