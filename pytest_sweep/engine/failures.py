@@ -43,7 +43,7 @@ class Failures:
         elif is_stranded:
             died = replace(died, kind=Death.NODE_LOST)
         self._ledger.keep_output(worker, died)
-        batch, duration = list(worker.batch), max(now - worker.since, 0.0)
+        batch, duration = list(worker.batch), worker.ran_for(now, died.time)
         if worker.is_cut_off:
             return self._cut_off(worker, batch, now)
         if worker.teardown_timed_out:

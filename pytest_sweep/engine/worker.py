@@ -87,6 +87,7 @@ class Worker:
         batch: what it was handed and has not ended: keys and attempts, in order; the first of them runs.
         lease: the number of its last call.
         since: since when it does what it does: starts, idles, runs the first of its batch, tears down fixtures, or stops.
+        handed: when it was handed its batch.
         idled: for how many seconds it had had nothing to do when it was handed its batch.
         is_granted: whether the cluster has granted what it holds.
         is_stuck: whether that takes so long that another worker is to be started in its place.
@@ -110,6 +111,7 @@ class Worker:
     batch: dict[str, int] = field(default_factory=dict)
     lease: int = 0
     since: float = 0.0
+    handed: float = 0.0
     idled: float = 0.0
     is_granted: bool = True
     is_stuck: bool = False
@@ -123,6 +125,17 @@ class Worker:
     within: float | None = None
     heard: float = 0.0
     offset: float | None = None
+
+    def ran_for(self, now: float, died: float) -> float:
+        """Return how many seconds the first of its batch ran, on a worker that has died.
+
+        What a process had said of a start is heard after its death where its threads could not run, so that `since` is too late.
+
+        Args:
+            now: the time.
+            died: when it died, in seconds since the epoch.
+        """
+        return max(min(max(now - self.since, died - self.heard), now - self.handed), 0.0)
 
 
 @dataclass(slots=True)

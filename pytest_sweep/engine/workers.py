@@ -54,7 +54,8 @@ class Workers:
         worker.batch, worker.lease = batch, self._leases
         worker.idled = self.now - worker.since
         self.capacity.move(worker, WorkerState.BUSY)
-        worker.since, worker.timed_out, worker.moves, worker.is_cut_off = self.now, None, False, False
+        worker.since = worker.handed = self.now
+        worker.timed_out, worker.moves, worker.is_cut_off = None, False, False
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items()), worker.lease))
         return worker.lease
 

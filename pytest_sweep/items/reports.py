@@ -28,7 +28,7 @@ INTERRUPTED = "sweep_interrupted"
 MOST_OUTPUT = 1_000_000
 """How many characters of each section of its output a report keeps: it travels, and a trial may print a hundred megabytes."""
 
-MOST_ERROR = 100_000
+MOST_ERROR = 200_000
 """How many characters of each part of a traceback a report keeps, and of an error's text: a message may be thirty megabytes."""
 
 MOST_LAST_LINE = 10_000

@@ -138,9 +138,10 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
     found: dict[str, tuple[StoredTrial, RunReader]] = {}
     for folder in newest_first:
         reader = RunReader(folder)
+        trials = reader.trials()  # First: a run that has just begun may be written between the two.
         for sweep in reader.sweeps():
             sweeps.setdefault(sweep.id, sweep)
-        for trial in reader.trials():
+        for trial in trials:
             newer = found.get(trial.key)
             if newer is None or (trial.state.is_finished and not newer[0].state.is_finished):
                 found[trial.key] = trial, reader  # In the place of the newer one, if there is one.

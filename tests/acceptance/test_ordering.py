@@ -225,14 +225,14 @@ def test_asking_too_early_is_a_clear_failure(project: Project) -> None:
 
 
 def test_a_trial_that_judges_is_refused(project: Project) -> None:
-    """A sweep whose function takes sweep_results fails in words: its own results are not there yet."""
+    """A sweep whose function takes sweep_results is an error at collection: its own results are not there yet."""
     project.write("""
         @sweep(grid={"n": [1]})
         def train(n, sweep_results): ...
     """)
     result = project.sweep()
     assert result.ret != 0
-    assert "sweep_results was asked for before the trials have run" in output(result)
+    assert "a sweep cannot take sweep_results" in output(result)
 
 
 SCOPES = f"""{NOTING}
@@ -420,7 +420,7 @@ def test_results_as_a_data_frame(project: Project) -> None:
     pandas = pytest.importorskip("pandas")
     project.write("""
         @sweep(grid={"model": {"depth": [1, 2]}, "name": ["a"]})
-        def train(model):
+        def train(model, name):
             return {"loss": 1 / model["depth"]}
     """)
     project.sweep()

@@ -137,7 +137,7 @@ class TestTaking:
                 "*4 trials: 3 taken, 1 failed there",
                 "E  *ValueError: it is broken",
                 "It failed in run *, and was not run again: that is what --sweep-retry-failed is for.",
-                "train[[]n=4[]]: ValueError: it is broken",
+                "FAILED test_models.py::train[[]n=4[]] - ValueError: it is broken",
                 "*= 1 failed, 3 cached in *",
             ]
         )
@@ -297,7 +297,7 @@ class TestTaking:
         result = project.plain("--sweep", *nowhere, "--sweep-resume", "-k", "n=1 or n=2")
         assert result.ret == 0, output(result)
         assert "Number of trials: 2/2 (2 CACHED)" in output(result)
-        assert "| train[n=1] | CACHED" in output(result)
+        assert "| train[n=1] | 1 | CACHED" in output(result)
 
 
 class TestGoingOn:

@@ -258,7 +258,7 @@ def test_a_killed_writer_loses_nothing(tmp_path: Path, place: str) -> None:
     history = RunReader(folder).history(make_trial(1).key)
     assert len(history) >= len(seen)
     assert [row["training_iteration"] for row in history] == list(range(1, len(history) + 1))
-    assert RunReader(folder).trials()[0].state is TrialState.RUNNING
+    assert RunReader(folder).trials()[0].state is TrialState.INTERRUPTED
     assert RunReader(folder).run().finished is None
 
 

@@ -52,7 +52,7 @@ REPORT_FIELDS = (
 FIELDS = (*REPORT_FIELDS, "warnings", "junit", "summary", "counts")
 """What is compared of each item."""
 
-OURS = ("config.", "metric.", "sweep.")
+OURS = ("config.", "metric.", "params.", "sweep.")
 """How the properties begin that our plugin adds to those of an item."""
 
 SESSION = "the session"

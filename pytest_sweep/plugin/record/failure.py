@@ -50,11 +50,20 @@ class DriverFailure:
         """Write it to pytest's terminal."""
         for line in self._stacks.rstrip().splitlines():
             tw.line(line)
+        if self._is_told():
+            return
         if self._stacks.strip():
             tw.line()
         tw.line(f"E   {self.reprcrash.message}", bold=True, red=True)
         tw.line()
         tw.line(self._place)
 
+    def _is_told(self) -> bool:
+        """Return whether pytest has marked the cause already: in the traceback of an earlier run, which is stored as text."""
+        marked = (line[1:].strip() for line in self._stacks.splitlines() if line.startswith("E "))
+        return self.reprcrash.message in marked
+
     def __str__(self) -> str:
+        if self._is_told():
+            return self._stacks.strip("\n")
         return f"{self._stacks.rstrip()}\n\n{self.reprcrash.message}".lstrip("\n")
