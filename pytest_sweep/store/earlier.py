@@ -85,13 +85,16 @@ def last_run(results_dir: Path) -> Path:
 
 
 def origins(folder: Path) -> Iterator[tuple[Path, StoredRun]]:
-    """Iterate over the run in `folder`, the one that it went on from, and so on, as far as they are there."""
+    """Iterate over the run in `folder`, the one that it went on from, and so on, as far as they are beside each other.
+
+    A run's database may come from anyone: where it names a path instead of a run beside it, that is not followed.
+    """
     seen: set[Path] = set()
     while folder not in seen and (folder / DATABASE).is_file():
         run = RunReader(folder).run()
         yield folder, run
         seen.add(folder)
-        if run.resumed_from is None:
+        if run.resumed_from in (None, "..") or run.resumed_from != Path(run.resumed_from).name:
             return
         folder = folder.parent / run.resumed_from
 

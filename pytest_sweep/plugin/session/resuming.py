@@ -46,7 +46,7 @@ class Resumption:
         Raises:
             pytest.UsageError: a run cannot be read, or ``--sweep-resume-strict`` forbids what would be taken.
         """
-        plan = Plan(sources, resumed_from=self._runs[0] if self._runs else None)
+        plan = Plan(sources, resumed_from=self._runs[0] if self._runs else None, origins=tuple(self._runs))
         try:
             if self._runs:
                 self._resume(plan, trials)
