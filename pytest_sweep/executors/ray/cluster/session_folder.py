@@ -135,7 +135,7 @@ def _named_parent(folder: Path) -> tuple[Path, str]:
 
 def _candidates() -> Iterator[Path]:
     yield Path(tempfile.gettempdir()).absolute()
-    yield from (Path("/tmp"), Path("/var/tmp"))
+    yield from (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - to make a folder with a random name and mode 0700 in
     if runtime := os.environ.get(
         "XDG_RUNTIME_DIR"
     ):  # Last, because it is in memory, where spilled objects have no place.
