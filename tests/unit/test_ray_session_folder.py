@@ -125,6 +125,7 @@ def test_a_named_folder_that_is_too_long(short: Path, monkeypatch: pytest.Monkey
         ExecutorError, match=r"RAY_TMPDIR cannot be used: the path .* is \d+ bytes too long for Ray's sockets"
     ):
         SessionFolder()
+    assert list(short.iterdir()) == []
 
 
 def test_a_named_folder_that_is_a_file(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:

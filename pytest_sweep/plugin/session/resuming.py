@@ -134,7 +134,7 @@ def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) ->
         return options, Resumption(options, (), verbosity)
     try:
         folder = _folder(options)
-        runs = list(origins(folder))
+        runs = list(origins(folder, beside=True))
     except SweepError as error:
         raise pytest.UsageError(f"--sweep-resume: {error}") from error
     seed = runs[0][1].seed

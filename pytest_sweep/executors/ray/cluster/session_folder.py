@@ -123,13 +123,14 @@ def _find_parent() -> tuple[Path, str]:
 
 
 def _named_parent(folder: Path) -> tuple[Path, str]:
+    too_long = _why_too_long(folder)
+    if too_long is not None:
+        raise ExecutorError(f"RAY_TMPDIR cannot be used: {too_long}")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         threat = why_untrusted(folder)
     except OSError as error:
         raise ExecutorError(f"RAY_TMPDIR={folder} cannot be used ({error.strerror or error})") from error
-    if (reason := _why_unusable(folder)) is not None:
-        raise ExecutorError(f"RAY_TMPDIR cannot be used: {reason}")
     return folder, "" if threat is None else f"RAY_TMPDIR={folder} {_UNSAFE.format(threat)}"
 
 
@@ -145,6 +146,10 @@ def _candidates() -> Iterator[Path]:
 def _why_unusable(folder: Path) -> str | None:
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{folder} is not writable" if folder.is_dir() else f"{folder} does not exist"
+    return _why_too_long(folder)
+
+
+def _why_too_long(folder: Path) -> str | None:
     longest = f"{folder}/{PREFIX}12345678/{SESSION}{LONGEST_SOCKET}"
     excess = len(os.fsencode(longest)) - SOCKET_LIMIT
     return f"the path {folder} is {excess} bytes too long for Ray's sockets" if excess > 0 else None
