@@ -16,9 +16,7 @@ def is_within(address: str, places: Iterable[str]) -> bool:
         address: a path or a URL.
         places: paths and URLs.
     """
-    location = address.rpartition("/")[0]
-    # The folder, too, since what is half done in it is deleted: a link in it may lead to where the checkpoint should be.
-    return any(_is_below(location, place) and _is_below(address, place) for place in places)
+    return any(_is_below(address, place) for place in places)
 
 
 def is_real(folder: str, below: str) -> bool:
@@ -32,7 +30,8 @@ def _is_below(address: str, place: str) -> bool:
         if path is None or root is None:
             is_url = path is None and root is None
             return is_url and address.startswith(f"{place.rstrip('/')}/") and ".." not in address.split("/")
-        real, base = os.path.realpath(path), os.path.realpath(root)
-        return os.path.commonpath([real, base]) == base and real != base
+        base = os.path.realpath(root)
+        # Of its folder, too, since what is half done there is deleted: a link in it may lead to where the checkpoint should be.
+        return all(os.path.commonpath([os.path.realpath(real), base]) == base for real in (path, path.parent))
     except (ValueError, OSError, SweepError):  # No path of this machine, such as one with a null byte.
         return False
