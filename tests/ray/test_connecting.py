@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -36,15 +38,17 @@ def interrupt(session: Session) -> None:
 
 @pytest.mark.parametrize("process", ["gcs_server", "raylet", "agent"])
 def test_while_ray_starts(pytester: pytest.Pytester, start: Callable[..., Session], process: str) -> None:
-    """A Ray that is being started for the run is ended with all its processes, however far it is."""
+    """A Ray that is being started for the run is ended with all its processes, however far it is, and its folder is deleted."""
     pytester.makepyfile(SWEEP)
-    session = start(RAY_ADDRESS="")
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        session = start(RAY_ADDRESS="", RAY_TMPDIR=short)
 
-    def has_started() -> bool:
-        return any(process in " ".join(_command(child)) for child in session.family())
+        def has_started() -> bool:
+            return any(process in " ".join(_command(child)) for child in session.family())
 
-    wait_for(has_started, process)
-    interrupt(session)
+        wait_for(has_started, process)
+        interrupt(session)
+        assert list(Path(short).iterdir()) == []
 
 
 def test_while_a_head_is_silent(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:

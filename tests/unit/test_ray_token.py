@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -132,11 +132,12 @@ def test_what_is_no_file_is_refused(home: Path, kind: str) -> None:
     """A folder, a pipe and a link to nothing are refused at once."""
     (home / ".ray").mkdir(mode=0o700)
     token = home / ".ray" / "auth_token"
-    {
+    make: dict[str, Callable[[], object]] = {
         "folder": token.mkdir,
         "fifo": lambda: os.mkfifo(token),
         "link": lambda: token.symlink_to(home / "nothing"),
-    }[kind]()
+    }
+    make[kind]()
     with pytest.raises(ExecutorError, match="is not a regular file"):
         ensure_token()
 
