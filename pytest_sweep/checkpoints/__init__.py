@@ -6,6 +6,7 @@ from pytest_sweep.checkpoints.files import folders_with, get_file, put_file
 from pytest_sweep.checkpoints.keeping import Keeping
 from pytest_sweep.checkpoints.manifest import Name, Recent
 from pytest_sweep.checkpoints.places import check_place, local_path, place_of
+from pytest_sweep.checkpoints.reach import is_real, is_within
 from pytest_sweep.checkpoints.trial import Restored, TrialCheckpoints
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "check_place",
     "folders_with",
     "get_file",
+    "is_real",
+    "is_within",
     "local_path",
     "place_of",
     "put_file",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -35,7 +37,13 @@ class DiskPlace:
 
     def read_manifest(self, name: str) -> bytes:
         """Return its text."""
-        return self._manifest(name).read_bytes()
+        try:
+            with open_regular(self._manifest(name)) as file:
+                return file.read()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise DamagedError(f"its manifest cannot be read ({error.strerror or error})") from error
 
     def put(self, source: Path, name: str) -> Contents:
         """Copy under a temporary name, and rename."""
@@ -68,7 +76,16 @@ class DiskPlace:
     def fetch(self, manifest: Manifest, scratch: Path) -> Path:  # noqa: ARG002 - it is here already
         """Read all files once, to check them where they lie."""
         folder = self._folder / str(manifest.name)
+        real = os.path.realpath(folder)
+        if real != os.path.join(os.path.realpath(self._folder), str(manifest.name)):  # noqa: PTH118 - beside realpath
+            raise DamagedError("it is a link, which checkpoints never are")
         for file in manifest.contents.files:
+            try:
+                # The checkpoint has copies of files, and no links: one leads to something else.
+                if os.path.realpath(folder / file.path) != os.path.join(real, *file.path.split("/")):  # noqa: PTH118
+                    raise DamagedError(f"{file.path} is a link, which files of checkpoints never are")
+            except ValueError as error:
+                raise DamagedError(f"{file.path!r} cannot be the name of a file ({error})") from error
             check_file(folder / file.path, file)
         return folder
 
@@ -89,10 +106,28 @@ class DiskPlace:
         return self._folder / f"{name}{SUFFIX}"
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read it; a link, and a pipe, which may have no end, are not opened.
+
+    Raises:
+        OSError: it is not there, cannot be read, or is something else.
+    """
+    # A pipe would be waited for, and a link be followed. Windows has neither flag.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 def check_file(path: Path, wanted: FileRecord) -> None:
     """Raise DamagedError unless the file at `path` is the one that is `wanted`."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = copied(file, None, wanted.path)
     except (FileNotFoundError, NotADirectoryError):
         raise DamagedError(f"{wanted.path} is missing") from None
@@ -155,7 +190,7 @@ def _raise(error: OSError) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         # An attempt that lives on behind a cut link may rename it just now.
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)

@@ -115,4 +115,6 @@ class RemotePlace:
                 found = copied(reading, writing, wanted.path)
         except FileNotFoundError:
             raise DamagedError(f"{wanted.path} is missing") from None
+        except ValueError as error:  # Of a name that no file system here can have.
+            raise DamagedError(f"{wanted.path!r} cannot be read ({error})") from error
         compare(found, wanted)

@@ -104,7 +104,7 @@ def _spec(name: str, search: Sequence[str] | None) -> importlib.machinery.Module
             continue
         try:
             spec = find(name, search, None)
-        except Exception:  # A finder of somebody else's, which is its own affair.
+        except Exception:  # noqa: S112 - a finder of somebody else's, which is its own affair
             continue
         if isinstance(spec, importlib.machinery.ModuleSpec):
             return spec

@@ -87,16 +87,25 @@ def last_run(results_dir: Path) -> Path:
     raise no_runs(results_dir)
 
 
-def origins(folder: Path) -> Iterator[tuple[Path, StoredRun]]:
-    """Iterate over the run in `folder`, the one that it went on from, and so on, as far as they are there."""
+def origins(folder: Path, *, beside: bool = False) -> Iterator[tuple[Path, StoredRun]]:
+    """Iterate over the run in `folder`, the one that it went on from, and so on, as far as they are there.
+
+    Args:
+        folder: the run's folder.
+        beside: whether only runs in the same folder for results count. A database may come from anyone, and name any path.
+    """
     seen: set[Path] = set()
     while folder not in seen and (folder / DATABASE).is_file():
         run = RunReader(folder).run()
         yield folder, run
         seen.add(folder)
-        if run.resumed_from is None:
+        if run.resumed_from is None or (beside and not _is_name(run.resumed_from)):
             return
         folder = folder.parent / run.resumed_from
+
+
+def _is_name(run: str) -> bool:
+    return run == Path(run).name != ".."
 
 
 def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:

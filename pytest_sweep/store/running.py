@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
+import stat
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from pytest_sweep.errors import StoreError
 
@@ -15,6 +18,9 @@ if sys.platform != "win32":
     import fcntl
 
 FILE = "running"
+
+LONGEST = 1000
+"""How many bytes of the file are read."""
 
 
 class RunLock:
@@ -79,7 +85,7 @@ def who_runs(folder: Path) -> str | None:
         StoreError: the folder cannot be read.
     """
     try:
-        file = (folder / FILE).open("rb")
+        file = _opened(folder / FILE)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -89,7 +95,17 @@ def who_runs(folder: Path) -> str | None:
             try:
                 fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError):  # POSIX allows either.
-                return file.read().decode(errors="replace")
+                return file.read(LONGEST).decode(errors="replace")
             except OSError:  # A file system without locks.
                 return None
     return None
+
+
+def _opened(path: Path) -> BinaryIO:
+    # The folder may come from anyone: a pipe would be waited for, and a link be followed. Windows has neither flag.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"{FILE} is not a regular file")
+    return os.fdopen(descriptor, "rb")

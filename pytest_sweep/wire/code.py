@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import tempfile
 from dataclasses import dataclass
+
+from pytest_sweep.permissions import is_private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,4 @@ def scratch_folder(run: str, token: str) -> str:
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)  # noqa: PTH102
     # A link, or a folder that somebody else may write to: this process gets a folder of its own.
-    return folder if _is_private(folder) else tempfile.mkdtemp(prefix=f"pytest-sweep-{run}-")
-
-
-def _is_private(folder: str) -> bool:
-    status = os.lstat(folder)
-    if not hasattr(os, "getuid"):  # Windows, where everyone has a folder for temporary files of their own.
-        return stat.S_ISDIR(status.st_mode)
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+    return folder if is_private_folder(folder) else tempfile.mkdtemp(prefix=f"pytest-sweep-{run}-")

@@ -16,6 +16,7 @@ from typing import Any
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model.code import KnownCode
 from pytest_sweep.model.trials import Task
+from pytest_sweep.permissions import is_private_folder
 from pytest_sweep.wire.code import Code, Copy, scratch_folder
 from pytest_sweep.wire.shadowing import use_same
 
@@ -64,7 +65,7 @@ class SessionSpec:
         if code.sign is None:
             return self
         scratch = "" if os.path.isdir(self.results) else scratch_folder(self.run, self.token)  # noqa: PTH112
-        spec = replace(self, scratch=scratch)
+        spec = replace(self, scratch=scratch, basetemp=self._local_basetemp(scratch))
         if code.is_seen() or not code.copied:
             return spec
         copy = Copy(code.copied, os.getcwd())  # noqa: PTH109 - where Ray starts a process that has a copy
@@ -79,6 +80,12 @@ class SessionSpec:
             sys_path=tuple(entry for entry in imported if os.path.isdir(entry)),  # noqa: PTH112
             code=Code(root, is_copy=True),
         )
+
+    def _local_basetemp(self, scratch: str) -> str:
+        # The driver's name is known to all. Where it does not exist, another user of this machine could make it first.
+        if os.path.lexists(self.basetemp) and is_private_folder(self.basetemp):
+            return self.basetemp
+        return str(Path(scratch or scratch_folder(self.run, self.token), "tmp"))
 
     def placed(self, task: Task) -> Task:
         """Return a task whose trial keeps its files on this machine, where it does not see the folder of the run."""

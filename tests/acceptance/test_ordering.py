@@ -232,7 +232,7 @@ def test_a_trial_that_judges_is_refused(project: Project) -> None:
     """)
     result = project.sweep()
     assert result.ret != 0
-    assert "a sweep cannot take sweep_results" in output(result)
+    assert "a trial cannot wait for them" in output(result)
 
 
 SCOPES = f"""{NOTING}

@@ -53,7 +53,7 @@ def test_the_block_says_what_trials_wait_for(project: Project, monkeypatch: pyte
     result = project.plain("--sweep", "--sweep-executor=processes", "--sweep-num-cpus=1", "--sweep-status-interval=1.5")
     text = output(result)
     assert "Waiting: 2 trials for other trials to end" in text
-    assert "| train[n=2] | PENDING | other trials to end |" in text
+    assert "| train[n=2] | 2 | PENDING | other trials to end |" in text
 
 
 def test_threads_that_were_granted(project: Project) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -36,17 +38,19 @@ def interrupt(session: Session) -> None:
 
 @pytest.mark.parametrize("process", ["gcs_server", "raylet", "agent"])
 def test_while_ray_starts(pytester: pytest.Pytester, start: Callable[..., Session], process: str) -> None:
-    """People are told that Ray starts; it is ended with all its processes, however far it is."""
+    """People are told that Ray starts; an interrupt ends it with all its processes, however far it is, and deletes its folder."""
     pytester.makepyfile(SWEEP)
-    session = start(RAY_ADDRESS="")
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        session = start(RAY_ADDRESS="", RAY_TMPDIR=short)
 
-    def has_started() -> bool:
-        return any(process in " ".join(_command(child)) for child in session.family())
+        def has_started() -> bool:
+            return any(process in " ".join(_command(child)) for child in session.family())
 
-    wait_for(lambda: "Starting Ray..." in session.output, "the line")
-    wait_for(has_started, process)
-    interrupt(session)
-    assert session.output.count("Starting Ray...") == 1
+        wait_for(lambda: "Starting Ray..." in session.output, "the line")
+        wait_for(has_started, process)
+        interrupt(session)
+        assert session.output.count("Starting Ray...") == 1
+        assert list(Path(short).iterdir()) == []
 
 
 def test_while_a_head_is_silent(pytester: pytest.Pytester, start: Callable[..., Session]) -> None:

@@ -98,6 +98,13 @@ def spec_of(root: Path, code: Code) -> SessionSpec:
     )
 
 
+def private(root: Path) -> Path:
+    """Return a folder that only this user may enter."""
+    folder = root / "private"
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
 class TestLocalized:
     def test_on_the_machine_of_the_driver(self, root: Path) -> None:
         """Without a sign all workers are where the driver is, and nothing is looked for."""
@@ -109,8 +116,28 @@ class TestLocalized:
         """There everything stays as it is, though there is a copy, too."""
         (root / "sweep_results" / "2026").mkdir(parents=True)
         (root / "sign").touch()
-        spec = spec_of(root, Code(str(root), Sign(str(root / "sign")), str(root)))
+        spec = dataclasses.replace(
+            spec_of(root, Code(str(root), Sign(str(root / "sign")), str(root))), basetemp=str(private(root))
+        )
         assert spec.localized() == spec
+
+    @pytest.mark.parametrize("kind", ["missing", "open to all", "link"])
+    def test_where_only_the_temporary_folder_is_missing(self, root: Path, kind: str) -> None:
+        """Nor is the driver's folder for temporary files used where another user may have made it, or could: its name is known to all."""
+        (root / "sweep_results" / "2026").mkdir(parents=True)
+        (root / "sign").touch()
+        basetemp = root / "tmp"
+        if kind == "open to all":
+            basetemp.mkdir()
+            basetemp.chmod(0o777)
+        elif kind == "link":
+            basetemp.symlink_to(private(root))
+        spec = dataclasses.replace(
+            spec_of(root, Code(str(root), Sign(str(root / "sign")), str(root))), basetemp=str(basetemp)
+        )
+        found = spec.localized()
+        assert found.basetemp == f"{scratch_folder('2026', spec.token)}/tmp"
+        assert dataclasses.replace(found, basetemp=spec.basetemp) == spec
 
     def test_in_a_copy(self, root: Path, copy: Path) -> None:
         """There paths are those of the copy: of the import path only what is in the rootdir, and files go to a folder of this machine."""

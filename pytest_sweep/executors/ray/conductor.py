@@ -111,6 +111,7 @@ class Conductor(threading.Thread):
         """Leave no process behind of a Ray that is being started for the run."""
         if self._options.address is None and self._is_starting:
             end_processes()
+            self._cluster.remove_folder()
 
     # In this thread
 
@@ -146,7 +147,6 @@ class Conductor(threading.Thread):
     def _connect(self) -> None:
         self._hint = authentication.turn_on(self._options.address)
         ray = import_ray()
-        self._is_starting = not ray.is_initialized()
         from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
         from pytest_sweep.executors.ray.cluster.connect import Cluster
@@ -156,7 +156,10 @@ class Conductor(threading.Thread):
         self._spawn = Spawner
         self._groups = Reservations(placement_group, remove_placement_group, placement_group_table, self.when_done)
         self._cluster = Cluster(self._options, self._groups.owns)
+        self._is_starting = not ray.is_initialized()
         self._cluster.connect()
+        for text in self._cluster.warnings:
+            self._warn(text)
         self.nodes = self._cluster.nodes()
         self.future_nodes = self._cluster.future_nodes()
         self.note = "" if self._cluster.code is None else self._cluster.code.note

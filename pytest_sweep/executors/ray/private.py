@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import inspect
 import json
 import math
@@ -30,7 +29,7 @@ from pytest_sweep.executors.ray.cluster.usage import ClusterUsage, PendingGroup,
 
 NAMES: Mapping[str, str] = MappingProxyType(
     {
-        "ray._private.parameter.RayParams": "start a local Ray without processes that a run does not need",
+        "ray._private.parameter.RayParams": "start a local Ray without processes that a run does not need, on the loopback interface only",
         "ray._private.state.state": "know which node types an autoscaler could add",
         "ray._private.state.state._connect_and_get_accessor": "give back placement groups that a dead trial has left behind",
         "ray.core.generated.gcs_pb2.PlacementGroupTableData": "give back placement groups that a dead trial has left behind",
@@ -193,11 +192,11 @@ def check_alive(address: str, seconds: float) -> None:
 
 @contextlib.contextmanager
 def extra_parameters(arguments: Mapping[str, Any]) -> Iterator[None]:
-    """Have Ray's parameters made with `arguments`; a version that does not know one of them starts what it likes."""
+    """Have Ray's parameters made with `arguments`, whatever ``ray.init`` says; one that a version does not know is left out."""
     original = parameter.RayParams
     known = inspect.signature(original).parameters
     fixed = {name: value for name, value in arguments.items() if name in known}
-    parameter.RayParams = functools.partial(original, **fixed)  # type: ignore[assignment,misc]
+    parameter.RayParams = lambda *args, **given: original(*args, **{**given, **fixed})  # type: ignore[assignment,misc]
     try:
         yield
     finally:

@@ -24,12 +24,13 @@ from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.replay import Replayer
 from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.plugin.session.continuing import continuing_command
-from pytest_sweep.plugin.session.plan import Plan
+from pytest_sweep.plugin.session.plan import Plan, out_of_reach
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.session.verdict import exit_status
 from pytest_sweep.plugin.show.interrupted import write_interrupted
 from pytest_sweep.plugin.show.stalls import Engine
 from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_summary
+from pytest_sweep.plugin.show.warned import warn
 from pytest_sweep.reporting import Progress, excluded_line, junit_suite_properties
 from pytest_sweep.results import SweepResults, load_results
 from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
@@ -86,7 +87,10 @@ class Recorder:
         store.add_trials(trials, plan.sources)
         plan.copy_into(store)
         plan.tidy(trial for trial in trials if trial.key not in plan.taken)
-        self._taken, begun = ends(store.path, plan.taken), starts(store.path, plan.continued)
+        self._taken, stored = ends(store.path, plan.taken), starts(store.path, plan.continued)
+        begun = plan.within_reach(stored, options.storage)
+        if text := out_of_reach(stored, begun, {trial.key: trial.name for trial in trials}):
+            warn(config, text)
         self.attempts = {key: start.attempt for key, start in begun.items()}
         self._retrying = RetryingStore(store, self._tell)
         self._backup = self._backup_to(options)

@@ -49,7 +49,7 @@ class Resumption:
         Raises:
             pytest.UsageError: a run cannot be read, or ``--sweep-resume-strict`` forbids what would be taken.
         """
-        plan = Plan(sources, resumed_from=self._runs[0] if self._runs else None)
+        plan = Plan(sources, resumed_from=self._runs[0] if self._runs else None, origins=tuple(self._runs))
         try:
             if self._runs:
                 self._resume(plan, trials)
@@ -153,7 +153,7 @@ def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) ->
         return options, Resumption(options, (), verbosity)
     try:
         folder = _folder(options)
-        runs = list(origins(folder))
+        runs = list(origins(folder, beside=True))
     except SweepError as error:
         raise pytest.UsageError(f"--sweep-resume: {error}") from error
     seed = runs[0][1].seed

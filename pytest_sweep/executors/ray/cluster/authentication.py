@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.executors.ray.cluster.token import check_token, ensure_token, has_token
 
 WANTED = (
     "put the cluster's token into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH, or set RAY_AUTH_TOKEN, and "
@@ -21,27 +21,31 @@ HINT = "; tokens are used because there is one on this machine: if the cluster h
 def turn_on(address: str | None) -> str:
     """Set ``RAY_AUTH_MODE=token``, unless it is set: for a Ray of our own always, for a cluster if there is a token for it.
 
-    Ray listens on all interfaces, whatever address it is given, and runs what it is sent. Newer versions do this themselves for a
-    local Ray; none does for an explicit address, and a cluster that wants a token then answers with an internal error.
+    Ray runs what it is sent. Newer versions turn tokens on themselves for a local Ray; none does for an explicit address, and a cluster
+    that wants a token then answers with an internal error. A Ray of our own gets a token that only this user can read. Any other is
+    refused, but for a file that ``RAY_AUTH_TOKEN_PATH`` names for a cluster: containers mount such files for all their users.
 
     Args:
-        address: of the cluster to join; None for a Ray of our own, which makes a token where there is none.
+        address: of the cluster to join; None for a Ray of our own, for which a token is made where there is none.
 
     Returns:
         what to add to the message where no worker starts; empty where tokens were asked for, or have no part in it.
 
     Raises:
-        ExecutorError: tokens are turned on and there is none, for which Ray would end this process.
+        ExecutorError: others may know the token, it cannot be made, or tokens are turned on for a cluster and there is none, for which
+            Ray would end this process.
     """
     mode = os.environ.get("RAY_AUTH_MODE")
-    if mode is None and (address is None or _has_token()):
-        os.environ["RAY_AUTH_MODE"] = "token"
-        return "" if address is None else HINT
-    if mode == "token" and address is not None and not _has_token():
+    if mode not in (None, "token"):
+        return ""
+    if address is None:
+        ensure_token()
+    elif has_token():
+        if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
+            check_token(for_cluster=True)
+    elif mode == "token":
         raise ExecutorError(f"the Ray cluster at {address} wants a token that we do not have: {WANTED}")
-    return ""
-
-
-def _has_token() -> bool:
-    path = os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token"
-    return bool(os.environ.get("RAY_AUTH_TOKEN")) or Path(path).is_file()
+    else:
+        return ""
+    os.environ["RAY_AUTH_MODE"] = "token"
+    return "" if mode or address is None else HINT

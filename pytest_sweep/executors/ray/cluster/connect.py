@@ -17,6 +17,7 @@ from pytest_sweep.executors.ray.cluster.local import start_local
 from pytest_sweep.executors.ray.cluster.nested import NestedRequests, NestedWait, has_foreign_groups
 from pytest_sweep.executors.ray.cluster.probe import NobodyThereError, probe
 from pytest_sweep.executors.ray.cluster.runtime_env import check_environment, try_environment
+from pytest_sweep.executors.ray.cluster.session_folder import SessionFolder
 from pytest_sweep.executors.ray.cluster.usage import ForeignUse, to_resources
 from pytest_sweep.executors.ray.code.shipping import CodeShipping
 from pytest_sweep.executors.ray.options import RayOptions
@@ -43,6 +44,7 @@ class Cluster:
     Attributes:
         nested_waits: what the last look at the nodes has found that trials wait for in vain.
         code: sees to it that workers have the driver's code; None where they are on this machine.
+        warnings: what users are to be told once it is connected.
     """
 
     def __init__(self, options: RayOptions, is_ours: Callable[[str], bool]) -> None:
@@ -52,6 +54,8 @@ class Cluster:
         self._is_planned = is_ours
         self.nested_waits: list[NestedWait] = []
         self._is_ours = False
+        self._folder: SessionFolder | None = None
+        self.warnings: list[str] = []
         self.code = None if options.address is None or options.code is None else CodeShipping(options.code)
 
     def connect(self) -> None:
@@ -74,18 +78,23 @@ class Cluster:
                 self._equip(wanted)
             if wanted:
                 try_environment()
-        except BaseException:
+        except BaseException as error:
             if self._is_ours:
                 ray.shutdown()  # Half of a Ray that stays behind ends this process a minute later.
             if self.code is not None:
                 self.code.close()
+            if self._folder is not None and isinstance(error, Exception) and not isinstance(error, ExecutorError):
+                raise ExecutorError(f"Ray did not start: {error}; its logs are in {self._folder.keep()}") from error
+            self.remove_folder()
             raise
         if self._is_ours:
             private.silence_raylet()  # A death is in the trial's report.
 
     def _init(self, address: str | None, environment: Mapping[str, Any]) -> None:
         if address is None:
-            start_local(self._options, environment)
+            self._folder = SessionFolder()
+            self.warnings += filter(None, [self._folder.warning])
+            start_local(self._options, environment, self._folder.path)
         else:
             self._join(address, environment)
 
@@ -115,6 +124,12 @@ class Cluster:
             self.code.close()
         if self._is_ours and ray.is_initialized():
             ray.shutdown()
+        self.remove_folder()
+
+    def remove_folder(self) -> None:
+        """Delete what the local Ray has left; called by any thread once its processes have ended."""
+        if self._folder is not None:
+            self._folder.remove()
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes that are alive, with what others hold on them, but for those whose deadline to be drained is as good as over."""
