@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Protocol
 
 from pytest_sweep import clock
@@ -63,11 +62,11 @@ class Loop:
         executor: runs.
         audience: stores and shows.
         policy: the engine's settings.
-        make_task: what a worker needs to run the trial of this key for this attempt.
+        make_task: what a worker needs to run the trial of this key for this attempt, under this lease.
     """
 
     def __init__(
-        self, executor: Executor, audience: Audience, policy: Policy, make_task: Callable[[str, int], Task]
+        self, executor: Executor, audience: Audience, policy: Policy, make_task: Callable[[str, int, int], Task]
     ) -> None:
         self._controller = Controller(policy, executor.future_nodes(), can_kill=executor.can_kill)
         self._executor = executor
@@ -199,4 +198,4 @@ class Loop:
     def _tasks(self, command: commands.ExecutorCommand) -> Sequence[Task]:
         if not isinstance(command, commands.RunTrials):
             return ()
-        return [replace(self._make_task(key, attempt), lease=command.lease) for key, attempt in command.trials]
+        return [self._make_task(key, attempt, command.lease) for key, attempt in command.trials]

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_sweep.model.record import Record
 from pytest_sweep.model.resources import shown
 
 STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
@@ -16,7 +17,7 @@ MOST_WORKERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Record):
     """What a trial asks for besides amounts.
 
     Attributes:

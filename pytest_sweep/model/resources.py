@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from pytest_sweep.model.record import Record
 from pytest_sweep.sizes import parse_size
 
 LEAST = 1e-4
@@ -19,7 +20,7 @@ _MANY = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Record):
     """What one trial holds while it runs, or what a node has.
 
     Attributes:

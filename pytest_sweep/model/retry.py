@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.model.record import Record
 
 LONGEST_BACKOFF = 3600.0
 """However often a trial has failed, it waits no longer than this, in seconds."""
@@ -21,7 +22,7 @@ def type_names(kind: type[BaseException]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class RetryOn:
+class RetryOn(Record):
     """The failures after which a trial is tried again: those that meet any of these; all failures where there is none of them.
 
     Attributes:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.model.code import Used
+from pytest_sweep.model.record import Record
 from pytest_sweep.model.trials import TrialState
 
 
 @dataclass(frozen=True, slots=True)
-class TrialStarted:
+class TrialStarted(Record):
     """A worker has begun an attempt.
 
     Attributes:
@@ -31,7 +32,7 @@ class TrialStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialReported:
+class TrialReported(Record):
     """A running trial has reported `metrics`, which include Tune's automatic ones.
 
     `checkpoint` is the path or URL of a complete checkpoint that was reported with them, or None; `kept` are those that the trial
@@ -47,7 +48,7 @@ class TrialReported:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialFinished:
+class TrialFinished(Record):
     """An attempt has ended.
 
     Attributes:

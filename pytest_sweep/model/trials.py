@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_sweep.model.parameters import Parameters
 from pytest_sweep.model.placement import Placement
+from pytest_sweep.model.record import Record
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.shared import SharedFixture
@@ -54,7 +55,7 @@ _UNFINISHED = (TrialState.PENDING, TrialState.RUNNING, TrialState.INTERRUPTED, T
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Record):
     """A decorated function, as everything but pytest knows it.
 
     Attributes:
@@ -101,7 +102,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Record):
     """One collected item: a sweep at one configuration.
 
     Attributes:
@@ -185,7 +186,7 @@ def name_without_replicate(name: str, replicate: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Task(Record):
     """What a worker is handed to run a trial once.
 
     Attributes:

@@ -69,6 +69,8 @@ def safe_repr(value: object) -> str:
 
 
 def _display(value: object) -> Any:
+    if type(value) in _AS_THEY_ARE:
+        return value
     if not isinstance(value, type):
         value = plain_scalar(value)
     if value is None:
@@ -77,6 +79,9 @@ def _display(value: object) -> Any:
         if isinstance(value, kinds):
             return form(value)
     return brief_repr(value)
+
+
+_AS_THEY_ARE = frozenset({str, float, bool, type(None)})
 
 
 def _int(value: int) -> int | str:

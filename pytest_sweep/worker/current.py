@@ -12,7 +12,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
 
@@ -104,21 +104,9 @@ def _threads_owned() -> Iterator[None]:
         yield
         return
 
-    @functools.wraps(start)
-    def start_owned(self: threading.Thread) -> None:
-        vars(self)[_OWNER] = _process.starter()
-        start(self)
-
-    @functools.wraps(submit)  # type: ignore[arg-type]
-    def submit_owned(self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        trial = _process.starter()
-        if trial is None:
-            return submit(self, fn, *args, **kwargs)
-        return submit(self, called_by, trial, fn, *args, **kwargs)
-
-    setattr(start_owned, _OWNER, True)
+    start_owned, submit_owned = _owning(start, submit)
     threading.Thread.start = start_owned  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_owned  # type: ignore[method-assign, assignment]
+    ThreadPoolExecutor.submit = submit_owned  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -126,6 +114,26 @@ def _threads_owned() -> Iterator[None]:
             threading.Thread.start = start  # type: ignore[method-assign]
         if ThreadPoolExecutor.submit is submit_owned:
             ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+
+
+@functools.lru_cache(maxsize=1)  # They are the same for nearly all trials of a process.
+def _owning(start: Callable[..., Any], submit: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return what takes the place of ``Thread.start`` and ``ThreadPoolExecutor.submit``, and calls these."""
+
+    @functools.wraps(start)
+    def start_owned(self: threading.Thread) -> None:
+        vars(self)[_OWNER] = _process.starter()
+        start(self)
+
+    @functools.wraps(submit)
+    def submit_owned(self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        trial = _process.starter()
+        if trial is None:
+            return submit(self, fn, *args, **kwargs)
+        return submit(self, called_by, trial, fn, *args, **kwargs)
+
+    setattr(start_owned, _OWNER, True)
+    return start_owned, submit_owned
 
 
 def current_trial() -> ActiveTrial:

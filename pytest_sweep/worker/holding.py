@@ -79,7 +79,7 @@ class _Held:
 def _protocol(item: pytest.Item) -> Callable[..., Any]:
     """Return what calls ``pytest_runtest_protocol`` of all plugins but pytest-rerunfailures."""
     manager, caller = item.config.pluginmanager, item.ihook.pytest_runtest_protocol
-    reruns = [plugin for plugin in manager.get_plugins() if getattr(plugin, "__name__", "") == _RERUNS]
+    reruns = [impl.plugin for impl in caller.get_hookimpls() if getattr(impl.plugin, "__name__", "") == _RERUNS]
     if not reruns:
         return caller
     meant = [impl.plugin for impl in caller.get_hookimpls()]

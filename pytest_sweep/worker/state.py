@@ -33,13 +33,13 @@ _SIGNALS = tuple(
 
 @dataclass(slots=True)
 class _State:
-    """A state of the process. Handlers of signals are None where Python has not set them."""
+    """A state of the process. Handlers of signals are in the order of `_SIGNALS`, None where Python has not set them."""
 
     argv: list[str]
     argv_content: list[str]
     folder: str | None
     environ: dict[Any, Any]
-    handlers: dict[int, Any]
+    handlers: tuple[Any, ...]
 
 
 class ProcessState:
@@ -114,7 +114,10 @@ class ProcessState:
         if after.folder != before.folder:
             start.folder = after.folder
         _transfer(before.environ, after.environ, start.environ)
-        _transfer(before.handlers, after.handlers, start.handlers)
+        start.handlers = tuple(
+            now if now != was else handler
+            for was, now, handler in zip(before.handlers, after.handlers, start.handlers, strict=True)
+        )
         if self._keeps_filters and warnings.filters != filters:
             self._filters = list(warnings.filters)
         if (now := random.getstate()) != numbers:
@@ -128,8 +131,7 @@ def _state() -> _State:
     folder = None
     with contextlib.suppress(OSError):  # It may have been deleted.
         folder = os.getcwd()  # noqa: PTH109 - once a trial
-    handlers = {number: _signal_handler(number) for number in _SIGNALS}
-    return _State(sys.argv, list(sys.argv), folder, dict(_environ), handlers)
+    return _State(sys.argv, list(sys.argv), folder, dict(_environ), tuple(map(_signal_handler, _SIGNALS)))
 
 
 def _restore(start: _State) -> None:
@@ -144,7 +146,7 @@ def _restore(start: _State) -> None:
             os.chdir(start.folder)
     if _environ != start.environ:
         _restore_environ(start.environ)
-    if {number: _signal_handler(number) for number in _SIGNALS} != start.handlers:
+    if tuple(map(_signal_handler, _SIGNALS)) != start.handlers:
         _restore_handlers(start.handlers)
 
 
@@ -160,10 +162,10 @@ def _restore_environ(wanted: Mapping[Any, Any]) -> None:
             os.environ[decode(name)] = decode(value)
 
 
-def _restore_handlers(wanted: Mapping[int, Any]) -> None:
+def _restore_handlers(wanted: tuple[Any, ...]) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
-    for number, handler in wanted.items():
+    for number, handler in zip(_SIGNALS, wanted, strict=True):
         if handler is None or _signal_handler(number) == handler:
             continue
         if number == getattr(signal, "SIGALRM", None):

@@ -76,8 +76,8 @@ class Session:
         port: Executor = self.fake  # So that mypy holds the fake to the protocol.
         self.loop = Loop(port, self.audience, policy or Policy(), self.task)
 
-    def task(self, key: str, attempt: int) -> Task:
-        return Task(self.trials[key], attempt, f"/results/{key}")
+    def task(self, key: str, attempt: int, lease: int) -> Task:
+        return Task(self.trials[key], attempt, f"/results/{key}", lease=lease)
 
     def run(self) -> None:
         self.loop.run(list(self.trials.values()))

@@ -38,8 +38,8 @@ class TaskMaker:
         self._storage = storage
         self._keep_checkpoints = keep_checkpoints
 
-    def make(self, key: str, attempt: int) -> Task:
-        """Return the task of an attempt of the trial `key`."""
+    def make(self, key: str, attempt: int, lease: int = 0) -> Task:
+        """Return the task of an attempt of the trial `key`, which a worker is handed under `lease`."""
         trial = self._trials[key]
         checkpoint, iteration = self.checkpoints.get(key, (None, 0))
         folder = os.path.join(self.run.path, trial.path_name)  # noqa: PTH118 - ten times as fast, once a trial
@@ -52,6 +52,7 @@ class TaskMaker:
             checkpoints=self._location(trial) or os.path.join(folder, "checkpoints"),  # noqa: PTH118 - likewise
             keep_checkpoints=trial.sweep.keep_checkpoints or self._keep_checkpoints,
             reported=self.reported.get(key, (0, 0)),
+            lease=lease,
         )
         if self.remembers:
             self.remembered[key] = task
