@@ -114,7 +114,14 @@ def _plain_value(value: object, name: str) -> Any:
         return _plain_dict(value, f"{name}.")
     if isinstance(value, (list, tuple)):
         return [_plain_value(part, f"{name}[{index}]") for index, part in enumerate(value)]
-    if isinstance(shape := getattr(value, "shape", None), tuple) and callable(tolist := getattr(value, "tolist", None)):
+    if getattr(value, "shape", None) == () and getattr(getattr(value, "dtype", None), "kind", "") == "f":
+        number: Any = value
+        return float(number)  # numpy's longdouble is its own item: Python has no number like it.
+    if (
+        (shape := getattr(value, "shape", None))
+        and isinstance(shape, tuple)
+        and callable(tolist := getattr(value, "tolist", None))
+    ):
         return _plain_value(_listed(tolist, shape, name), name)
     raise MetricsError(
         f"metric {name!r} is {_shown(value)}: report numbers, strings, booleans, None, or lists and dicts of them"

@@ -6,6 +6,7 @@ that no two kinds of value share a form.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import enum
 import fractions
@@ -14,7 +15,7 @@ import hashlib
 import json
 import pathlib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
@@ -107,9 +108,34 @@ def _compound_form(value: Any, path: set[int]) -> Any:
     if type(plain) is not type(value):
         return _form(plain, path)
     if dataclasses.is_dataclass(value):
-        fields = {field.name: _form(getattr(value, field.name, None), path) for field in dataclasses.fields(value)}
-        return ["dataclass", identity_name(type(value)), fields]
+        return _dataclass_form(value, path)
     return _object_form(value, path)
+
+
+def _dataclass_form(value: Any, path: set[int]) -> list[Any]:
+    """Return class and fields, and what tells two values besides: other attributes, what a container holds, a class without a name."""
+    kind = type(value)
+    fields = {field.name: _form(getattr(value, field.name, None), path) for field in dataclasses.fields(value)}
+    form = ["dataclass", identity_name(kind), fields]
+    if more := {name: _form(entry, path) for name, entry in _other_attributes(value, fields)}:
+        form.append(more)
+    if isinstance(value, _HOLDERS):
+        form.append(_object_form(value, path))
+    return form if is_named(kind) else [*form, _class_form(kind, path)]
+
+
+def _other_attributes(value: object, fields: Container[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of a dataclass that are no fields, but for what a cached property keeps, which follows from them."""
+    for name, entry in getattr(value, "__dict__", {}).items():
+        if name not in fields and not isinstance(getattr(type(value), name, None), functools.cached_property):
+            yield name, entry
+
+
+def _enum_form(value: enum.Enum, path: set[int]) -> list[Any]:
+    kind = type(value)
+    form = ["enum", identity_name(kind), enum_name(value)]
+    # Enums that a function makes share their name.
+    return form if is_named(kind) else [*form, _form(value.value, path)]
 
 
 def _float_form(value: float) -> list[Any]:
@@ -183,12 +209,13 @@ def _object_form(value: Any, path: set[int]) -> list[Any]:
         inner = getattr(value, "__wrapped__", None)
         return form if inner is None or checked(f"{module}:{reduced}", value) else [*form, _form(inner, path)]
     function, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+    is_ordered = isinstance(value, collections.OrderedDict)  # Two of them with another order are not equal.
     parts = (
         function,
         arguments,
         state,
         None if items is None else list(items),
-        None if pairs is None else dict(pairs),
+        None if pairs is None else [list(pair) for pair in pairs] if is_ordered else dict(pairs),
     )
     return ["object", identity_name(type(value)), [_form(part, path) for part in parts]]
 
@@ -200,6 +227,8 @@ def _repr_form(value: object) -> list[Any]:
         raise _UnidentifiableError(f"an object of class {name} shows only its address in memory, and cannot be pickled")
     return ["repr", identity_name(type(value)), text]
 
+
+_HOLDERS = (str, bytes, int, float, complex, list, tuple, dict, set, frozenset)
 
 _SCALARS: dict[type, Callable[[Any], Any]] = {
     bool: lambda value: ["bool", value],
@@ -223,7 +252,7 @@ _KINDS: tuple[tuple[type, Callable[[Any, set[int]], Any]], ...] = (
     (Choice, _choice_form),
     (type, _class_form),
     (Secret, lambda value, _: ["secret", value.name]),
-    (enum.Enum, lambda value, _: ["enum", identity_name(type(value)), enum_name(value)]),
+    (enum.Enum, _enum_form),
     (pathlib.PurePath, lambda value, _: ["path", value.as_posix()]),
     # Not as it would pickle, which differs between versions of Python.
     (fractions.Fraction, lambda value, _: ["fraction", str(value)]),

@@ -32,9 +32,13 @@ def enum_name(member: enum.Enum) -> str:
     """Return the name of an enum's member; that of combined flags is ``READ|WRITE``, or their value where not all bits have a name."""
     if member.name:
         return member.name
+    if not isinstance(member, enum.Flag):
+        return str(member.value)
     # Before Python 3.11, combined flags have no name.
-    names = flag_names(member) if isinstance(member, enum.Flag) else []
-    return "|".join(names) or str(member.value)
+    names, rest = flag_names(member), member.value
+    for name in names:
+        rest &= ~type(member).__members__[name].value
+    return "|".join([*names, str(rest)] if rest or not names else names)
 
 
 def flag_names(flag: enum.Flag) -> list[str]:

@@ -138,12 +138,13 @@ def _member(form: _Content) -> Any:
     missing = [name for name in names if name not in members]
     if missing:
         raise UnresolvedError(f"{form['class']!r} has no member {missing[0]!r} any more")
-    if len(names) == 1:
+    rest = form.get("rest", 0)
+    if len(names) == 1 and not rest:
         return members[names[0]]
     own = {vars(base).get("_missing_") for base in kind.__mro__ if base.__module__ != "enum"}
     if not issubclass(kind, enum.Flag) or type(kind).__module__ != "enum" or own != {None}:
         raise UnresolvedError(f"{form['class']!r} combines its members in a way of its own")
-    return kind(functools.reduce(lambda one, two: one | two, (members[name]._value_ for name in names), 0))
+    return kind(functools.reduce(lambda one, two: one | two, (members[name]._value_ for name in names), rest))
 
 
 def _instance(form: _Content) -> Any:

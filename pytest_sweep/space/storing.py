@@ -116,7 +116,14 @@ def _enum(value: enum.Enum) -> Any:
     members = type(value).__members__
     if path is None or not all(name in members for name in names):
         return _text(value)
-    return {TYPE: "enum", VALUE: names, "class": path, "text": enum_name(value)}
+    form: dict[str, Any] = {TYPE: "enum", VALUE: names, "class": path, "text": enum_name(value)}
+    if isinstance(value, enum.Flag):
+        rest = value.value
+        for name in names:
+            rest &= ~members[name].value
+        if rest:  # Bits without a name, which an IntFlag keeps.
+            form["rest"] = rest
+    return form
 
 
 def _referenced(kind: str) -> Callable[[Any], Any]:

@@ -137,6 +137,8 @@ KINDS: dict[str, Any] = {
     "flags": Access.READ | Access.RUN,
     "no flags": Access(0),
     "int flags": Bits.ONE | Bits.TWO,
+    "int flags without a name": Bits(8) | Bits.ONE,
+    "no int flags": Bits(0),
     "path": pathlib.Path("data/train.csv"),
     "pure path": pathlib.PurePosixPath("/data/x"),
     "windows path": pathlib.PureWindowsPath("C:\\data\\x"),

@@ -175,6 +175,11 @@ def test_what_an_array_holds_is_checked() -> None:
         plain_metrics({"when": np.array(["2026-01-01T00:00"], dtype="datetime64[s]")})
 
 
+def test_long_doubles() -> None:
+    """A longdouble of numpy, whose item is itself, becomes a float, alone and in arrays."""
+    assert plain_metrics({"a": np.longdouble(0.5), "b": np.array([0.5], dtype=np.longdouble)}) == {"a": 0.5, "b": [0.5]}
+
+
 def test_flat_names_that_collide() -> None:
     """A nested metric does not replace a plain one of the same flat name: it gets a prefix."""
     assert flattened({"a": {"b": 1, "c": {}}, "a/b": 2}) == {"a/b": 2, "a/c": {}, "metrics/a/b": 1}

@@ -223,6 +223,71 @@ DISTINCT = [
 ]  # fmt: skip
 
 
+@dataclasses.dataclass
+class Net:
+    """Keeps something that is no field."""
+
+    widths: dataclasses.InitVar[list[int]]
+
+    def __post_init__(self, widths: list[int]) -> None:
+        self.layers = [width * 2 for width in widths]
+
+    @functools.cached_property
+    def size(self) -> int:
+        """Is kept, too, but follows from the rest."""
+        return sum(self.layers)
+
+
+@dataclasses.dataclass
+class Labelled(list[int]):
+    """Holds more than its fields."""
+
+    label: str = ""
+
+
+def labelled(*values: int) -> Labelled:
+    """Return one that holds these values."""
+    made = Labelled()
+    made.extend(values)
+    return made
+
+
+def local_dataclass(value: int) -> object:
+    """Return an instance of a class whose method closes over `value`."""
+
+    @dataclasses.dataclass
+    class Local:
+        x: int = 1
+
+        def value(self) -> int:
+            return value
+
+    return Local()
+
+
+def test_what_is_no_field_counts() -> None:
+    """Dataclasses differ by attributes that are no fields, by what they hold, and by a class that a function makes."""
+    assert identity_text(Net([1])) != identity_text(Net([2]))
+    read = Net([1])
+    assert read.size == 2
+    assert identity_text(read) == identity_text(Net([1]))
+    assert identity_text(labelled(1)) != identity_text(labelled(2))
+    assert identity_text(local_dataclass(1)) != identity_text(local_dataclass(2))
+
+
+def test_enums_that_a_function_makes() -> None:
+    """Their members differ by their values: the enums have one name."""
+    one, two = (enum.Enum("Size", {"BIG": value}).BIG for value in (1, 2))  # type: ignore[attr-defined]
+    assert identity_text(one) != identity_text(two)
+
+
+def test_ordered_dicts() -> None:
+    """The order counts where Python's equality counts it."""
+    one, two = collections.OrderedDict(a=1, b=2), collections.OrderedDict(b=2, a=1)
+    assert identity_text(one) != identity_text(two)
+    assert identity_text(one) == identity_text(one.copy())
+
+
 def test_different_things_have_different_identities() -> None:
     """Types, nesting, classes and contents are all part of an identity."""
     texts = [identity_text(value) for value in DISTINCT]
