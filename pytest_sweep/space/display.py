@@ -35,9 +35,9 @@ def enum_name(member: enum.Enum) -> str:
     if not isinstance(member, enum.Flag):
         return str(member.value)
     # Before Python 3.11, combined flags have no name.
-    names, rest = flag_names(member), member.value
-    for name in names:
-        rest &= ~type(member).__members__[name].value
+    bits = _bits(type(member))
+    names = [name for name, bit in bits.items() if bit & member.value]
+    rest = member.value & ~sum(bits[name] for name in names)
     return "|".join([*names, str(rest)] if rest or not names else names)
 
 
@@ -46,11 +46,17 @@ def flag_names(flag: enum.Flag) -> list[str]:
     members = type(flag).__members__
     if flag.name is not None and flag.name in members:
         return [flag.name]
-    # Those of a single bit. Aliases are in `__members__`, too.
-    single = {name: one.value for name, one in members.items() if one.value and not one.value & (one.value - 1)}
-    names = [name for name, bits in single.items() if bits & flag.value and members[name].name == name]
+    single = _bits(type(flag))
+    names = [name for name, bit in single.items() if bit & flag.value]
     covered = sum(single[name] for name in names)
     return names if covered == flag.value else []
+
+
+def _bits(kind: type[enum.Flag]) -> dict[str, int]:
+    """Return the members of a single bit, in the order of their definition. Aliases are in `__members__`, too."""
+    members = kind.__members__
+    single = {name: one.value for name, one in members.items() if one.value and not one.value & (one.value - 1)}
+    return {name: bit for name, bit in single.items() if members[name].name == name}
 
 
 def shown(value: object) -> str:
