@@ -15,6 +15,7 @@ import psutil
 
 from pytest_sweep import clock
 from pytest_sweep.executors.phases import CUT_OFF_SECONDS
+from pytest_sweep.executors.ray.cluster.importing import let_loggers_be_listed
 from pytest_sweep.executors.ray.code.visibility import PROBE_SECONDS
 from pytest_sweep.executors.ray.conductor import Conductor
 from pytest_sweep.executors.ray.options import RayOptions
@@ -60,6 +61,7 @@ class RayExecutor:
         """Begin to start Ray, or to join the cluster, in the background."""
         if not self._started:
             self._started = True
+            let_loggers_be_listed()
             self._conductor.start()
 
     def starting(self) -> str:
