@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -137,7 +137,10 @@ class Result:
 
     @property
     def metrics_history(self) -> list[dict[str, Any]]:
-        """All reports of the trial in order, a dict each; empty where it reported nothing. Read anew at every access.
+        """All reports of the trial in order, a dict each; empty where it has no metrics. Read anew at every access.
+
+        What the function returned completes the last report, as in `metrics`; where it reported nothing, it is the only entry. A
+        ``training_iteration`` of its own that was returned makes an entry of its own.
 
         Where a trial was tried again, each iteration is there once: an attempt that was restored from a checkpoint goes on
         counting, and what came after that checkpoint in the failed attempt is left out.
@@ -145,7 +148,7 @@ class Result:
         Raises:
             StoreError: the run's database cannot be read any more.
         """
-        return self._reader.history(self.key)
+        return histories([self])[0]
 
     @property
     def metrics_dataframe(self) -> pd.DataFrame:
@@ -258,13 +261,31 @@ def path_or_url(address: str) -> Path | str:
     return address if "://" in address else Path(address)
 
 
-def histories(results: list[Result]) -> list[list[dict[str, Any]]]:
-    """Return the `metrics_history` of each of `results`, in their order; each run is opened once."""
+def histories(results: Sequence[Result]) -> list[list[dict[str, Any]]]:
+    """Return the `metrics_history` of each of `results`, in their order; each run is opened once.
+
+    Raises:
+        StoreError: the database of a run cannot be read.
+    """
     by_reader: dict[RunReader, list[str]] = {}
     for result in results:
         by_reader.setdefault(result._reader, []).append(result.key)
     found = {reader: reader.histories(keys) for reader, keys in by_reader.items()}
-    return [found[result._reader][result.key] for result in results]
+    return [_completed(result, found[result._reader][result.key]) for result in results]
+
+
+def _completed(result: Result, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the reports of a result, the last one completed by what the function returned."""
+    # A result that stands for several has the mean of their metrics: the reports are those of one.
+    own = next((one for one in result.replicates if one.key == result.key), result)
+    if not own.metrics:
+        return reports
+    if not reports:
+        return [dict(own.metrics)]
+    last = reports[-1]
+    if own.metrics.get("training_iteration", last.get("training_iteration")) != last.get("training_iteration"):
+        return [*reports, dict(own.metrics)]
+    return [*reports[:-1], {**last, **own.metrics}]
 
 
 def _last_line(text: str) -> str:

@@ -50,6 +50,35 @@ def test_a_row_a_trial(curves: ResultGrid) -> None:
     assert list(frame.columns)[:5] == ["trial_id", "name", "state", "seed", "replicate"]
 
 
+def test_the_history_has_what_was_returned(curves: ResultGrid) -> None:
+    """In `metrics_history` and `metrics_dataframe` the last report is completed by what the body returned, as in all reports."""
+    history = curves[0].metrics_history
+    assert history == [
+        {"loss": 0.5, "training_iteration": 1},
+        {"loss": 0.25, "training_iteration": 2, "size": 7},
+    ]
+    assert history[-1] == curves[0].metrics
+    assert curves[0].metrics_dataframe["size"].tolist()[1:] == [7]
+    assert curves[2].metrics_history == []
+
+
+def test_the_history_of_a_trial_that_only_returned(tmp_path: Path) -> None:
+    """Where nothing was reported, the returned metrics are the only entry of the history."""
+    trial = make_trial(1)
+    (result,) = grid_of(tmp_path, [trial], [finished(trial, metrics={"loss": 3, "training_iteration": 1})])
+    assert result.metrics_history == [{"loss": 3, "training_iteration": 1}]
+    assert result.metrics_dataframe.to_dict("records") == result.metrics_history
+
+
+def test_the_history_of_the_best_of_replicates(curves: ResultGrid) -> None:
+    """The best result has the mean as its metric, and the history of its best replicate, without the mean."""
+    best = curves.get_best_result("loss", "min")
+    assert best.metrics is not None
+    assert best.metrics["loss"] == 0.5
+    assert best.metrics_history == curves[0].metrics_history
+    assert [report["loss"] for report in best.metrics_history] == [0.5, 0.25]
+
+
 def test_all_reports(curves: ResultGrid) -> None:
     """With all_reports there is a row for each report, the last one completed by what the body returned."""
     frame = curves.get_dataframe(all_reports=True)
