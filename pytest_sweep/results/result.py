@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_nan, is_number
 from pytest_sweep.model.trials import name_without_replicate
-from pytest_sweep.space import is_restored, restored
+from pytest_sweep.space import restored
 from pytest_sweep.space.display import safe_repr
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
@@ -27,6 +27,8 @@ class QueryError(SweepError, ValueError):
 @dataclass(frozen=True, eq=False)
 class Result:
     """What is stored of one trial. The names are Ray Tune's (``ray.tune.Result``) where Tune has one.
+
+    Each access to `metrics`, `config` and `params` returns a copy: changing it changes neither this result nor what others say of it.
 
     It can be copied, pickled and sent to other processes. Its histories and checkpoints are read from the folder of the run, if that
     is there.
@@ -234,26 +236,29 @@ class Result:
         return "Result(\n" + "".join(f"  {line},\n" for line in lines) + ")"
 
 
-class _Restored:
-    """A field of a `Result` of which the stored form is kept: the values are made when they are asked for."""
+class _Copied:
+    """A field of a `Result` that is stored once: each access makes a copy, so that changing one changes no result."""
 
-    def __init__(self, name: str) -> None:
-        self._values, self._stored = f"_restored_{name}", f"_stored_{name}"
+    def __init__(self, name: str, copy: Callable[[Any], Any]) -> None:
+        self._stored, self._copy = f"_stored_{name}", copy
 
-    def __get__(self, result: Result, owner: type) -> dict[str, Any]:
-        own = result.__dict__
-        known: dict[str, Any] | None = own.get(self._values)
-        if known is None or not is_restored(known):  # A module that was missing may have been imported since.
-            known = own[self._values] = restored(own[self._stored])
-        return known
+    def __get__(self, result: Result, owner: type) -> Any:
+        return self._copy(result.__dict__[self._stored])
 
-    def __set__(self, result: Result, stored: Mapping[str, Any]) -> None:
+    def __set__(self, result: Result, stored: Mapping[str, Any] | None) -> None:
         result.__dict__[self._stored] = stored
 
 
+def _plain_copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain_copy(part) for name, part in value.items()}
+    return [_plain_copy(part) for part in value] if isinstance(value, list) else value
+
+
 # Not in the class, where a dataclass would take them for the default values of fields.
-Result.config = _Restored("config")  # type: ignore[assignment]
-Result.params = _Restored("params")  # type: ignore[assignment]
+Result.metrics = _Copied("metrics", _plain_copy)  # type: ignore[assignment]
+Result.config = _Copied("config", restored)  # type: ignore[assignment]
+Result.params = _Copied("params", restored)  # type: ignore[assignment]
 
 
 def path_or_url(address: str) -> Path | str:
@@ -277,15 +282,14 @@ def histories(results: Sequence[Result]) -> list[list[dict[str, Any]]]:
 def _completed(result: Result, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the reports of a result, the last one completed by what the function returned."""
     # A result that stands for several has the mean of their metrics: the reports are those of one.
-    own = next((one for one in result.replicates if one.key == result.key), result)
-    if not own.metrics:
+    final = next((one for one in result.replicates if one.key == result.key), result).metrics
+    if not final:
         return reports
-    if not reports:
-        return [dict(own.metrics)]
-    last = reports[-1]
-    if own.metrics.get("training_iteration", last.get("training_iteration")) != last.get("training_iteration"):
-        return [*reports, dict(own.metrics)]
-    return [*reports[:-1], {**last, **own.metrics}]
+    last = reports[-1] if reports else {}
+    count = last.get("training_iteration")
+    if not reports or final.get("training_iteration", count) != count:
+        return [*reports, final]
+    return [*reports[:-1], {**last, **final}]
 
 
 def _last_line(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,23 @@ def test_the_history_of_the_best_of_replicates(curves: ResultGrid) -> None:
     assert best.metrics["loss"] == 0.5
     assert best.metrics_history == curves[0].metrics_history
     assert [report["loss"] for report in best.metrics_history] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("field", ["config", "params", "metrics"])
+def test_changing_what_a_result_gives_changes_nothing(tmp_path: Path, field: str) -> None:
+    """Whoever changes the configuration, parameters or metrics of a result, also within them, changes a copy."""
+    content: dict[str, Any] = {"loss": 1, "layers": [1, {"units": [2]}]}
+    trial = replace(make_trial(1, **content), params=dict(content))
+    grid = grid_of(tmp_path, [trial], [finished(trial, metrics=dict(content))])
+    frame, best = grid.get_dataframe(), grid.get_best_result("loss", "min")
+    for result in (grid[0], best, best.replicates[0]):
+        changed = getattr(result, field)
+        changed["layers"][1]["units"].append(3)
+        changed["layers"].append(4)
+        del changed["loss"]
+        assert content.items() <= getattr(result, field).items()
+    assert grid.get_dataframe().to_dict("records") == frame.to_dict("records")
+    assert grid.get_best_result("loss", "min").metrics == best.metrics
 
 
 def test_all_reports(curves: ResultGrid) -> None:
