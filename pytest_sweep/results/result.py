@@ -53,7 +53,7 @@ class Result:
             without what the sweep averages over; its own key where it has no replicates.
         started: when the last attempt began, in seconds since the epoch; None where the trial was not run.
         finished: when it ended; None where it has not.
-        location: ``ip:pid`` of the process that ran it, or None.
+        location: the process that ran it, or None: ``ip:pid`` on Ray, ``host:pid`` in processes of this machine and inline.
         reason: why the trial was not run, or None.
         params: the values that stacked ``parametrize`` marks and parametrized fixtures gave it, by argument, restored like `config`; empty
             where there are none, and for results of version 0.1.0.
