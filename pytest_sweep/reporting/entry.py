@@ -20,7 +20,7 @@ class TrialProgress:
         trial: the trial.
         index: its place in collection order, from 0.
         state: what became of it so far.
-        location: ``ip:pid`` of the worker that runs or ran it; None before it starts.
+        location: the worker that runs or ran it: ``ip:pid`` on Ray, else ``host:pid``; None before it starts.
         iteration: the ``training_iteration`` of its last report, or None.
         total_time: seconds: the ``time_total_s`` of its last report; at the end the duration where there is none.
         metrics: what it reported last, in the end its final metrics; None while there are none.

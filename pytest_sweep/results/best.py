@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from pytest_sweep.model.judging import FAILED, Goal, mean_value
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import Spread, is_finite, is_number, merged
-from pytest_sweep.results.curves import reports_of
-from pytest_sweep.results.result import Result
+from pytest_sweep.results.result import Result, histories
 from pytest_sweep.space import without
 
 
@@ -51,7 +50,7 @@ def values_of(results: Sequence[Result], goal: Goal) -> list[float | None]:
             values[index] = final
         else:
             unread.append(index)
-    curves = reports_of([results[index] for index in unread])
+    curves = histories([results[index] for index in unread])
     for index, reports in zip(unread, curves, strict=True):
         values[index] = goal.value([metric_value(report, goal.metric) for report in reports])
     return [values[index] for index in range(len(results))]

@@ -7,8 +7,7 @@ from typing import Any
 
 from pytest_sweep.model.judging import Goal
 from pytest_sweep.model.metrics import METRIC_PREFIX, flattened, free_name, metric_value
-from pytest_sweep.results.curves import reports_of
-from pytest_sweep.results.result import Result
+from pytest_sweep.results.result import Result, histories
 
 Row = dict[str, Any]
 
@@ -23,7 +22,7 @@ def report_rows(results: Sequence[Result]) -> list[Row]:
     return _rows(
         [
             (_trial(result), [flattened(report) for report in reports] or [{}], _parameters(result))
-            for result, reports in zip(results, reports_of(results), strict=True)
+            for result, reports in zip(results, histories(results), strict=True)
         ]
     )
 
@@ -31,7 +30,7 @@ def report_rows(results: Sequence[Result]) -> list[Row]:
 def best_report_rows(results: Sequence[Result], goal: Goal) -> list[Row]:
     """Return a row for each result, with the metrics of the report that is best, or of the last one if none qualifies."""
     parts = []
-    for result, reports in zip(results, reports_of(results), strict=True):
+    for result, reports in zip(results, histories(results), strict=True):
         best = goal.best([goal.value([metric_value(report, goal.metric)]) for report in reports])
         chosen = reports[-1:] if best is None else [reports[best]]
         parts.append((_trial(result), [flattened(report) for report in chosen] or [{}], _parameters(result)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_nan, is_number
 from pytest_sweep.model.trials import name_without_replicate
-from pytest_sweep.space import is_restored, restored
+from pytest_sweep.space import restored
 from pytest_sweep.space.display import safe_repr
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
@@ -27,6 +27,8 @@ class QueryError(SweepError, ValueError):
 @dataclass(frozen=True, eq=False)
 class Result:
     """What is stored of one trial. The names are Ray Tune's (``ray.tune.Result``) where Tune has one.
+
+    Each access to `metrics`, `config` and `params` returns a copy: changing it changes neither this result nor what others say of it.
 
     It can be copied, pickled and sent to other processes. Its histories and checkpoints are read from the folder of the run, if that
     is there.
@@ -51,7 +53,7 @@ class Result:
             without what the sweep averages over; its own key where it has no replicates.
         started: when the last attempt began, in seconds since the epoch; None where the trial was not run.
         finished: when it ended; None where it has not.
-        location: ``ip:pid`` of the process that ran it, or None.
+        location: the process that ran it, or None: ``ip:pid`` on Ray, ``host:pid`` in processes of this machine and inline.
         reason: why the trial was not run, or None.
         params: the values that stacked ``parametrize`` marks and parametrized fixtures gave it, by argument, restored like `config`; empty
             where there are none, and for results of version 0.1.0.
@@ -137,7 +139,10 @@ class Result:
 
     @property
     def metrics_history(self) -> list[dict[str, Any]]:
-        """All reports of the trial in order, a dict each; empty where it reported nothing. Read anew at every access.
+        """All reports of the trial in order, a dict each; empty where it has no metrics. Read anew at every access.
+
+        What the function returned completes the last report, as in `metrics`; where it reported nothing, it is the only entry. A
+        ``training_iteration`` of its own that was returned makes an entry of its own.
 
         Where a trial was tried again, each iteration is there once: an attempt that was restored from a checkpoint goes on
         counting, and what came after that checkpoint in the failed attempt is left out.
@@ -145,7 +150,7 @@ class Result:
         Raises:
             StoreError: the run's database cannot be read any more.
         """
-        return self._reader.history(self.key)
+        return histories([self])[0]
 
     @property
     def metrics_dataframe(self) -> pd.DataFrame:
@@ -231,26 +236,29 @@ class Result:
         return "Result(\n" + "".join(f"  {line},\n" for line in lines) + ")"
 
 
-class _Restored:
-    """A field of a `Result` of which the stored form is kept: the values are made when they are asked for."""
+class _Copied:
+    """A field of a `Result` that is stored once: each access makes a copy, so that changing one changes no result."""
 
-    def __init__(self, name: str) -> None:
-        self._values, self._stored = f"_restored_{name}", f"_stored_{name}"
+    def __init__(self, name: str, copy: Callable[[Any], Any]) -> None:
+        self._stored, self._copy = f"_stored_{name}", copy
 
-    def __get__(self, result: Result, owner: type) -> dict[str, Any]:
-        own = result.__dict__
-        known: dict[str, Any] | None = own.get(self._values)
-        if known is None or not is_restored(known):  # A module that was missing may have been imported since.
-            known = own[self._values] = restored(own[self._stored])
-        return known
+    def __get__(self, result: Result, owner: type) -> Any:
+        return self._copy(result.__dict__[self._stored])
 
-    def __set__(self, result: Result, stored: Mapping[str, Any]) -> None:
+    def __set__(self, result: Result, stored: Mapping[str, Any] | None) -> None:
         result.__dict__[self._stored] = stored
 
 
+def _plain_copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain_copy(part) for name, part in value.items()}
+    return [_plain_copy(part) for part in value] if isinstance(value, list) else value
+
+
 # Not in the class, where a dataclass would take them for the default values of fields.
-Result.config = _Restored("config")  # type: ignore[assignment]
-Result.params = _Restored("params")  # type: ignore[assignment]
+Result.metrics = _Copied("metrics", _plain_copy)  # type: ignore[assignment]
+Result.config = _Copied("config", restored)  # type: ignore[assignment]
+Result.params = _Copied("params", restored)  # type: ignore[assignment]
 
 
 def path_or_url(address: str) -> Path | str:
@@ -258,13 +266,30 @@ def path_or_url(address: str) -> Path | str:
     return address if "://" in address else Path(address)
 
 
-def histories(results: list[Result]) -> list[list[dict[str, Any]]]:
-    """Return the `metrics_history` of each of `results`, in their order; each run is opened once."""
+def histories(results: Sequence[Result]) -> list[list[dict[str, Any]]]:
+    """Return the `metrics_history` of each of `results`, in their order; each run is opened once.
+
+    Raises:
+        StoreError: the database of a run cannot be read.
+    """
     by_reader: dict[RunReader, list[str]] = {}
     for result in results:
         by_reader.setdefault(result._reader, []).append(result.key)
     found = {reader: reader.histories(keys) for reader, keys in by_reader.items()}
-    return [found[result._reader][result.key] for result in results]
+    return [_completed(result, found[result._reader][result.key]) for result in results]
+
+
+def _completed(result: Result, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the reports of a result, the last one completed by what the function returned."""
+    # A result that stands for several has the mean of their metrics: the reports are those of one.
+    final = next((one for one in result.replicates if one.key == result.key), result).metrics
+    if not final:
+        return reports
+    last = reports[-1] if reports else {}
+    count = last.get("training_iteration")
+    if not reports or final.get("training_iteration", count) != count:
+        return [*reports, final]
+    return [*reports[:-1], {**last, **final}]
 
 
 def _last_line(text: str) -> str:

@@ -15,7 +15,7 @@ from pytest_sweep.space.naming import label_of, value_text
 from pytest_sweep.space.nesting import flat_items, flatten, without
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
-from pytest_sweep.space.restoring import Unrestored, is_restored, restored
+from pytest_sweep.space.restoring import Unrestored, restored
 from pytest_sweep.space.storing import stored
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "flatten",
     "grid",
     "identity_text",
-    "is_restored",
     "label_of",
     "own_containers",
     "own_copy",

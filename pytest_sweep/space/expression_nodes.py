@@ -17,9 +17,7 @@ from pytest_sweep.space.expression_values import (
     PLAIN,
     Constants,
     calculated,
-    contains,
     found_at,
-    lacks,
     shown_value,
     where,
 )
@@ -160,19 +158,18 @@ class Builder:
             if isinstance(kind, (ast.Is, ast.IsNot)) and not (_is_single(before) or _is_single(right)):
                 raise self._refused(node, "`is` with other than None, True and False (write `==`)")
             value = self._within(right) if isinstance(kind, (ast.In, ast.NotIn)) else self.build(right)
-            links.append((COMPARISONS[type(kind)], value, before, right))
+            links.append((kind, COMPARISONS[type(kind)], value, before, right))
             before = right
 
         def comparison(config: Mapping[str, Any]) -> bool:
             one = first(config)
-            for operation, value, left, right in links:
+            for kind, operation, value, left, right in links:
                 other = value(config)
                 try:
                     if not operation(one, other):
                         return False
                 except Exception as error:  # Whatever the comparison of somebody's own class raises.
-                    within = operation in (contains, lacks)
-                    raise self._incomparable(node, (left, one), (right, other), is_within=within) from error
+                    raise self._incomparable(node, kind, (left, one), (right, other), error) from error
                 one = other
             return True
 
@@ -203,11 +200,19 @@ class Builder:
         return arithmetic
 
     def _incomparable(
-        self, node: ast.expr, one: tuple[ast.expr, Any], other: tuple[ast.expr, Any], *, is_within: bool
+        self,
+        node: ast.expr,
+        kind: ast.cmpop,
+        one: tuple[ast.expr, Any],
+        other: tuple[ast.expr, Any],
+        error: Exception,
     ) -> SpaceError:
+        is_within = isinstance(kind, (ast.In, ast.NotIn))
         hint = "numbers are ordered with numbers and strings with strings; for other values there are == and !="
         if is_within:
             hint = "on the right of `in` stand several values, such as `(1, 2)`, or a string for a string"
+        elif isinstance(kind, (ast.Eq, ast.NotEq)):
+            hint = f"their own comparison failed with {type(error).__name__}: {error}"
         for (part, value), (_, against) in ((one, other), (other, one)):
             is_odd = value is None or (isinstance(value, str) and isinstance(against, numbers.Number))
             if is_odd and _names(part):

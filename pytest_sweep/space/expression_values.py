@@ -52,7 +52,24 @@ def _equal(one: Any, other: Any) -> bool:
     elif isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
         # Who writes a condition need not know which.
         return len(one) == len(other) and all(a is b or _equal(a, b) for a, b in zip(one, other, strict=True))
+    if _is_array(one) or _is_array(other):
+        # Its own == would compare each of its values with the other side.
+        has_several = all(isinstance(value, (tuple, list)) or _is_array(value) for value in (one, other))
+        return has_several and _equal(_listed(one), _listed(other))
     return bool(one == other)
+
+
+def _is_array(value: Any) -> bool:
+    return (
+        type(value) not in PLAIN
+        and isinstance(shape := getattr(value, "shape", None), tuple)
+        and shape != ()
+        and callable(getattr(value, "tolist", None))
+    )
+
+
+def _listed(value: Any) -> Any:
+    return value.tolist() if _is_array(value) else value
 
 
 def contains(one: Any, other: Any) -> bool:
@@ -64,6 +81,7 @@ def contains(one: Any, other: Any) -> bool:
         one, other = (readable(one) if isinstance(other, str) else one), text
     if isinstance(other, str):
         return one in other
+    other = _listed(other)
     if not isinstance(other, (tuple, list, AbstractSet, Mapping)):
         raise TypeError("not a container")
     return any(one is item or _equal(one, item) for item in other)

@@ -75,15 +75,6 @@ def restored(form: Any) -> Any:
         return Unrestored(_text_of(form), f"{type(error).__name__}: {error}")
 
 
-def is_restored(value: Any) -> bool:
-    """Say whether nothing in `value` is an `Unrestored`."""
-    if isinstance(value, dict):
-        return all(map(is_restored, value.values()))
-    if isinstance(value, (list, tuple)):
-        return all(map(is_restored, value))
-    return not isinstance(value, Unrestored)
-
-
 def _text_of(form: _Content) -> str:
     text = form.get("text", form.get(VALUE))
     return text.replace(":", ".") if isinstance(text, str) and "text" not in form else str(text)

@@ -6,7 +6,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _MOST_IN_0_1_0 = 11
@@ -19,12 +19,16 @@ _GIT_SECONDS = 5.0
 def package_versions() -> dict[str, str]:
     """Return the versions of ``python``, of the ``platform`` and of all installed packages, by their normalized names.
 
-    Where a package is installed twice, the one that Python would import counts.
+    Where a package is installed twice, the one that Python would import counts. Copies that an installed package brings for itself do
+    not count: ``ray`` and ``setuptools`` put theirs on the search path when they are imported.
     """
+    installed = {Path(folder).absolute(): list(_installed_in(folder)) for folder in dict.fromkeys(sys.path)}
+    homes = [folder for folder, packages in installed.items() if packages]
     found: dict[str, str] = {}
-    for folder in dict.fromkeys(sys.path):
-        for name, version in _installed_in(folder):
-            found.setdefault(name, version)
+    for folder, packages in installed.items():
+        if packages and not _is_in_a_package(folder, homes):
+            for name, version in packages:
+                found.setdefault(name, version)
     return {"python": platform.python_version(), "platform": platform.platform()} | dict(sorted(found.items()))
 
 
@@ -62,6 +66,14 @@ def _installed_in(folder: str) -> Iterator[tuple[str, str]]:
         match = _DISTRIBUTION.fullmatch(name) if name.endswith("-info") else None
         if match is not None:
             yield re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"]
+
+
+def _is_in_a_package(folder: Path, homes: Iterable[Path]) -> bool:
+    """Say whether `folder` lies in a package that is installed in one of `homes`."""
+    return any(
+        home in folder.parents and (home / folder.relative_to(home).parts[0] / "__init__.py").is_file()
+        for home in homes
+    )
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

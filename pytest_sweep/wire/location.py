@@ -7,5 +7,5 @@ import socket
 
 
 def own_location(machine: str | None = None) -> str:
-    """Return ``ip:pid`` of this process; `machine` is the address of its machine, None takes the machine's name."""
+    """Return ``ip:pid`` of this process if `machine` is the address of its machine, or ``host:pid`` if it is None."""
     return f"{machine or socket.gethostname()}:{os.getpid()}"

@@ -555,6 +555,18 @@ class TestOtherCode:
         assert "results of other" not in text
         assert "result of other" not in text
 
+    def test_failures_are_no_cached_results(self, project: Project) -> None:
+        """Of what other code has made, failures that are taken are counted as such."""
+        project.write(MIXED)
+        project.sweep()
+        project.write(MIXED.replace("n + 1", "n + 2"))
+        text = output(project.sweep("--sweep-resume"))
+        assert (
+            "3 cached results and 1 failure of train were made by other code: test_models.py::train has changed" in text
+        )
+        text = output(project.sweep("--sweep-resume", "-k", "n=4"))
+        assert "1 failure of train was made by other code: test_models.py::train has changed" in text
+
     def test_a_grown_space_is_no_other_code(self, ran: Project) -> None:
         """What is tried is a matter of keys: it may be written in the decorator without making other code."""
         ran.write(CODE.replace('"n": [1, 2]}', '"n": [1, 2,\n     3]}, num_samples=1'))
@@ -666,6 +678,15 @@ class TestOtherCode:
             project.sweep("--sweep-cache")
             assert [line[0] for line in notes(project)] == ["3", "4"]
             project.sweep("--sweep-resume")
+
+    def test_cache_says_what_has_failed_or_was_skipped(self, project: Project) -> None:
+        """Why failures and skips are run again is said in sentences, with their run."""
+        project.write(MIXED)
+        project.sweep()
+        text = output(project.sweep("--sweep-cache"))
+        run = project.runs()[0].name
+        assert f"cache: 1 of 4 trials run, after being skipped in run {run} (made " in text
+        assert f"cache: 1 of 4 trials run, after failing in run {run} (made " in text
 
     def test_cache_passes_over_what_it_cannot_read(self, ran: Project) -> None:
         """A damaged run hides no other, and is named."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,52 @@ def test_a_row_a_trial(curves: ResultGrid) -> None:
     assert list(frame["config/lr"]) == [1, 1, 2]
     assert frame["params/fold"][2] == 0
     assert list(frame.columns)[:5] == ["trial_id", "name", "state", "seed", "replicate"]
+
+
+def test_the_history_has_what_was_returned(curves: ResultGrid) -> None:
+    """In `metrics_history` and `metrics_dataframe` the last report is completed by what the body returned, as in all reports."""
+    history = curves[0].metrics_history
+    assert history == [
+        {"loss": 0.5, "training_iteration": 1},
+        {"loss": 0.25, "training_iteration": 2, "size": 7},
+    ]
+    assert history[-1] == curves[0].metrics
+    assert curves[0].metrics_dataframe["size"].tolist()[1:] == [7]
+    assert curves[2].metrics_history == []
+
+
+def test_the_history_of_a_trial_that_only_returned(tmp_path: Path) -> None:
+    """Where nothing was reported, the returned metrics are the only entry of the history."""
+    trial = make_trial(1)
+    (result,) = grid_of(tmp_path, [trial], [finished(trial, metrics={"loss": 3, "training_iteration": 1})])
+    assert result.metrics_history == [{"loss": 3, "training_iteration": 1}]
+    assert result.metrics_dataframe.to_dict("records") == result.metrics_history
+
+
+def test_the_history_of_the_best_of_replicates(curves: ResultGrid) -> None:
+    """The best result has the mean as its metric, and the history of its best replicate, without the mean."""
+    best = curves.get_best_result("loss", "min")
+    assert best.metrics is not None
+    assert best.metrics["loss"] == 0.5
+    assert best.metrics_history == curves[0].metrics_history
+    assert [report["loss"] for report in best.metrics_history] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("field", ["config", "params", "metrics"])
+def test_changing_what_a_result_gives_changes_nothing(tmp_path: Path, field: str) -> None:
+    """Whoever changes the configuration, parameters or metrics of a result, also within them, changes a copy."""
+    content: dict[str, Any] = {"loss": 1, "layers": [1, {"units": [2]}]}
+    trial = replace(make_trial(1, **content), params=dict(content))
+    grid = grid_of(tmp_path, [trial], [finished(trial, metrics=dict(content))])
+    frame, best = grid.get_dataframe(), grid.get_best_result("loss", "min")
+    for result in (grid[0], best, best.replicates[0]):
+        changed = getattr(result, field)
+        changed["layers"][1]["units"].append(3)
+        changed["layers"].append(4)
+        del changed["loss"]
+        assert content.items() <= getattr(result, field).items()
+    assert grid.get_dataframe().to_dict("records") == frame.to_dict("records")
+    assert grid.get_best_result("loss", "min").metrics == best.metrics
 
 
 def test_all_reports(curves: ResultGrid) -> None:

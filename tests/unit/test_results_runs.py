@@ -149,6 +149,33 @@ class TestVersions:
         found = package_versions()
         assert (found["some-package"], found["old"]) == ("1.0", "3")
 
+    def test_copies_within_a_package_do_not_count(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What an installed package brings for itself is not of the environment, as when Ray puts it first on the search path."""
+        site = tmp_path / "project" / "venv" / "site-packages"
+        vendored = site / "big" / "thirdparty_files"
+        for folder in (site / "own-1.0.dist-info", vendored / "own-0.1.dist-info", vendored / "copied-2.0.dist-info"):
+            folder.mkdir(parents=True)
+        for package in (site / "big", tmp_path / "project"):
+            (package / "__init__.py").touch()
+        monkeypatch.setattr(sys, "path", [str(tmp_path), str(site)])
+        before = package_versions()
+        monkeypatch.setattr(sys, "path", [str(vendored), str(tmp_path), str(site)])
+        assert package_versions() == before
+        assert before["own"] == "1.0"
+
+    def test_folders_beside_the_packages_count(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A folder that is no package, and that a .pth file has put on the search path, is of the environment wherever it lies."""
+        site = tmp_path / "site-packages"
+        for folder in (
+            site / "own-1.0.dist-info",
+            site / "more" / "extra-2.0.dist-info",
+            tmp_path / "lib" / "editable-3.0.dist-info",
+        ):
+            folder.mkdir(parents=True)
+        monkeypatch.setattr(sys, "path", [str(site), str(site / "more"), str(tmp_path / "lib")])
+        found = package_versions()
+        assert (found["own"], found["extra"], found["editable"]) == ("1.0", "2.0", "3.0")
+
     def test_changes(self) -> None:
         """What changed, came and went is said; what 0.1.0 did not store is not."""
         many = {f"p{number}": "1" for number in range(12)}

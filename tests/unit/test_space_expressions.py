@@ -424,6 +424,46 @@ def test_a_lone_name_is_a_boolean(value: object, example: str) -> None:
     assert sentence.endswith(f"({type(value).__name__}) is no condition: write a comparison: `x.y {example}`")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("v == '1'", False),
+        ("v != '1'", True),
+        ("v == 1", False),
+        ("v == None", False),
+        ("v == [1, 1]", True),
+        ("v == (1, 1)", True),
+        ("[1, 1, 1] == v", False),
+        ("v == w", True),
+        ("v in ('1', [1, 1])", True),
+        ("v in ('1', 1)", False),
+        ("1 in v", True),
+        ("'1' not in v", True),
+    ],
+)
+def test_an_array_equals_a_list_of_its_values(text: str, *, expected: bool) -> None:
+    """An array is equal to a list, a tuple or an array of the same values, and to nothing else: no text, and no number."""
+    assert holds(text, v=np.array([1, 1]), w=np.array([1.0, 1.0])) is expected
+
+
+def test_an_equality_that_fails() -> None:
+    """Where == of a class raises, the sentence says what it raised, and does not propose ==."""
+
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("it is odd")
+
+        def __hash__(self) -> int:
+            return 1
+
+        def __repr__(self) -> str:
+            return "Odd()"
+
+    assert said("x == 1", x=Odd()) == (
+        "where 'x == 1': cannot compare x=Odd() (Odd) with 1 (int); their own comparison failed with RuntimeError: it is odd"
+    )
+
+
 def test_arrays_have_no_truth() -> None:
     """Values that do not compare to one True or False are an error of the condition, not a traceback."""
     array = np.arange(3)

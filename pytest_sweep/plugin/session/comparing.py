@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_sweep.model import Trial
+from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import Outcome
 
@@ -18,12 +18,13 @@ _NEW = "run, of which there is no earlier result"
 
 
 class OtherCode:
-    """Counts taken results that other code has made, by sweep and by what has changed."""
+    """Counts taken results and failures that other code has made, by sweep and by what has changed."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
         self._changes: dict[tuple[str, Source], list[str]] = {}
         self._counts: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
         self._found: dict[str, dict[str, None]] = defaultdict(dict)
         self._names: dict[str, str] = {}
 
@@ -39,6 +40,7 @@ class OtherCode:
         changes = self.changes(trial.sweep.id, outcome)
         if changes:
             self._counts[trial.sweep.id] += 1
+            self._failures[trial.sweep.id] += outcome.state is TrialState.ERROR
             self._found[trial.sweep.id] |= dict.fromkeys(changes)
             self._names[trial.sweep.id] = trial.sweep.name
 
@@ -46,10 +48,13 @@ class OtherCode:
         """Yield a sentence for each sweep with such results."""
         for sweep, count in self._counts.items():
             changes = list(self._found[sweep])
-            results, were = ("cached result", "was") if count == 1 else ("cached results", "were")
+            failures = self._failures[sweep]
+            kinds = ((count - failures, "cached result"), (failures, "failure"))
+            results = " and ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in kinds if number)
+            were = "was" if count == 1 else "were"
             why = listed(changes)
             verb = f"{were} made by other code" if not why.endswith("known") else f"{were} perhaps made by other code"
-            yield f"{count} {results} of {self._names[sweep]} {verb}: {why}"
+            yield f"{results} of {self._names[sweep]} {verb}: {why}"
 
 
 @dataclass
@@ -93,7 +98,9 @@ class CacheComparison:
         changes = self._told.changes(trial.sweep.id, outcome)
         if not changes and outcome.seed == trial.seed:
             return False
-        reason = f"run, because {listed(changes)} since" if changes else "run, with another seed than in"
+        why = listed(changes)
+        link = "for" if why.endswith("known") else "since"
+        reason = f"run, because {why} {link}" if changes else "run, with another seed than in"
         self._reasons.setdefault(trial.key, (reason, outcome))
         return True
 
@@ -102,8 +109,8 @@ class CacheComparison:
         if is_taken:
             self._taken[trial.key] = outcome
         else:
-            what = "was skipped" if outcome.was_skipped else "failed"
-            self._reasons[trial.key] = f"run, which {what} in", outcome
+            what = "being skipped" if outcome.was_skipped else "failing"
+            self._reasons[trial.key] = f"run, after {what} in", outcome
 
     def lines(self, made_in: Mapping[str, Path], *, now: float, verbose: bool = False) -> list[str]:
         """Return what is said of it: a line for each run that results are taken from, and for each reason that others are not.
