@@ -280,16 +280,25 @@ def histories(results: Sequence[Result]) -> list[list[dict[str, Any]]]:
 
 
 def _completed(result: Result, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the reports of a result, the last one completed by what the function returned."""
+    """Return the reports of a result, the last one completed by what the function returned.
+
+    What would replace a value that was reported is an entry of its own, as in Tune: neither value is lost.
+    """
     # A result that stands for several has the mean of their metrics: the reports are those of one.
     final = next((one for one in result.replicates if one.key == result.key), result).metrics
     if not final:
         return reports
     last = reports[-1] if reports else {}
     count = last.get("training_iteration")
-    if not reports or final.get("training_iteration", count) != count:
+    if not reports or final.get("training_iteration", count) != count or _replaces(final, last):
         return [*reports, final]
     return [*reports[:-1], {**last, **final}]
+
+
+def _replaces(final: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
+    """Return whether `final` has another value for a metric of `last`; NaN is no other value than NaN."""
+    both = ((value, last[name]) for name, value in final.items() if name in last)
+    return any(one != other and not (is_nan(one) and is_nan(other)) for one, other in both)
 
 
 def _last_line(text: str) -> str:

@@ -63,6 +63,20 @@ def test_the_history_has_what_was_returned(curves: ResultGrid) -> None:
     assert curves[2].metrics_history == []
 
 
+def test_what_was_returned_hides_no_report(tmp_path: Path) -> None:
+    """A returned value of a metric that was reported is an entry of its own: the report stays, and counts among all."""
+    trial = make_trial(1)
+    events: list[Accepted] = [
+        reported(trial, 1, loss=0.5, other=math.nan),
+        reported(trial, 2, loss=0.05, other=math.nan),
+        finished(trial, metrics={"loss": 0.9, "other": math.nan, "training_iteration": 2}),
+    ]
+    grid = grid_of(tmp_path, [trial], events)
+    assert [report["loss"] for report in grid[0].metrics_history] == [0.5, 0.05, 0.9]
+    assert list(grid.get_dataframe(all_reports=True)["loss"]) == [0.5, 0.05, 0.9]
+    assert list(grid.get_dataframe("loss", "min")["loss"]) == [0.05]
+
+
 def test_the_history_of_a_trial_that_only_returned(tmp_path: Path) -> None:
     """Where nothing was reported, the returned metrics are the only entry of the history."""
     trial = make_trial(1)
