@@ -65,8 +65,9 @@ class Progress:
                 self._tallies[trial.sweep.id] = Tally()
                 self._sweep_names.setdefault(trial.sweep.name, set()).add(trial.sweep.id)
             self._tallies[trial.sweep.id].counts[TrialState.PENDING] += 1
-            if self._by_digits.setdefault(trial.key[:_DIGITS], trial.key) != trial.key:
-                self._crowded.add(trial.key[:_DIGITS])
+            for key in {trial.key, trial.group_key}:
+                if self._by_digits.setdefault(key[:_DIGITS], key) != key:
+                    self._crowded.add(key[:_DIGITS])
 
     def go_on(self, attempts: Mapping[str, int]) -> None:
         """Take note of the attempts with which trials go on that an earlier run has begun, by their keys."""

@@ -10,7 +10,7 @@ from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress, failed_of
-from pytest_sweep.reporting.replicates import complete, configurations
+from pytest_sweep.reporting.replicates import ConfigurationProgress, complete, configurations
 from pytest_sweep.reporting.rows import final_rows, not_shown_line
 from pytest_sweep.reporting.tables import ColumnsOf, tables
 from pytest_sweep.reporting.text import cell_text, counted, text_width
@@ -122,7 +122,8 @@ def _hint(progress: Progress, entries: Sequence[TrialProgress], drawn: str) -> s
     for entry in entries:
         digits = progress.short_label(entry.trial)
         if digits in drawn and progress.label(entry.trial) not in drawn:
-            return f"A name that does not fit is shown as the first digits of its trial's key; -k {digits} selects that trial."
+            what = "configuration" if isinstance(entry, ConfigurationProgress) else "trial"
+            return f"A name that does not fit is shown as the first digits of its {what}'s key; -k {digits} selects that {what}."
     return ""
 
 
