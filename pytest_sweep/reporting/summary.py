@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
+from pytest_sweep.reporting.columns import varying_params
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress, failed_of
 from pytest_sweep.reporting.replicates import ConfigurationProgress, complete, configurations
@@ -135,7 +136,7 @@ def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -
     line = f"Best trial of {name}: {progress.label(entry.trial)} with {sweep.metric}={value} ({sweep.mode})"
     if entry.iteration is not None:
         line += f" after {counted(entry.iteration, 'iteration')}"
-    return line + _varying(entry.trial)
+    return line + _varying(progress, entry.trial)
 
 
 def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
@@ -149,12 +150,15 @@ def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress |
     goal = f"{sweep.mode}, mean of {of}" if count > 1 else f"{sweep.mode}, {of}"
     label = progress.label(entry.trial)
     line = f"Best configuration of {name}: {label} with {sweep.metric}={cell_text(value)} ({goal})"
-    return line + _varying(entry.trial)
+    return line + _varying(progress, entry.trial)
 
 
-def _varying(trial: Trial) -> str:
+def _varying(progress: Progress, trial: Trial) -> str:
     config = flatten(trial.config)
-    shown = ", ".join(f"{key}={_parameter_text(config[key])}" for key in trial.sweep.varying if key in config)
+    values = {key: config[key] for key in trial.sweep.varying if key in config}
+    for name, value in varying_params(progress, trial).items():
+        values.setdefault(name, value)
+    shown = ", ".join(f"{key}={_parameter_text(value)}" for key, value in values.items())
     return f"; config: {shown}" if shown else ""
 
 
