@@ -76,6 +76,27 @@ def test_the_final_table_counts_what_it_leaves_out() -> None:
     assert final_table(Progress([])) == ""
 
 
+@pytest.mark.parametrize(("failed", "shown"), [(1, 1), (5, 5), (9, 5)])
+def test_rows_are_kept_for_what_failed(failed: int, shown: int) -> None:
+    """However many trials ended well, up to five of the rows are for those that failed, below the best ones."""
+    some = trials(30)
+    progress = Progress(some)
+    for number, one in enumerate(some):
+        end(progress, one, {"loss": number}, TrialState.ERROR if number >= 30 - failed else TrialState.TERMINATED)
+    rows = names(final_table(progress))
+    best = [f"train[lr={number}]" for number in range(20 - shown)]
+    assert rows == [*best, *(f"train[lr={number}]" for number in range(30 - failed, 30 - failed + shown))]
+
+
+def test_the_failed_trial_of_one_of_many_sweeps_is_shown() -> None:
+    """Where more sweeps than there are rows share the table, the trial that failed is still there."""
+    some = [one for number in range(30) for one in trials(2, f"train{number}")]
+    progress = Progress(some)
+    for one in some:
+        end(progress, one, {"loss": 1}, TrialState.ERROR if one is some[-1] else TrialState.TERMINATED)
+    assert "train29[lr=1]" in final_table(progress)
+
+
 def test_the_best_trial_is_told_with_its_configuration() -> None:
     """Each sweep that has a metric gets a line, with name, value, mode, iterations and what varies."""
     some, other = trials(3), trials(2, "forest", "score", "max")
