@@ -84,7 +84,7 @@ def _reasons_line(progress: Progress, state: TrialState, what: str) -> str:
 def flaky_line(progress: Progress, width: int | None = None) -> str:
     """Return how many trials passed only at a later attempt, and the first of them; empty if none did.
 
-    Where the line is wider than `width`, digits of keys stand for the names.
+    Where the line is wider than `width`, digits of keys stand for names that take more than half of it.
     """
     passed = (entry for state in (TrialState.TERMINATED, TrialState.STOPPED) for entry in progress.in_state(state))
     flaky = sorted((entry for entry in passed if entry.attempt > entry.first_attempt), key=lambda entry: entry.index)
@@ -97,7 +97,14 @@ def flaky_line(progress: Progress, width: int | None = None) -> str:
         return f"{counted(len(flaky), 'flaky trial')}, passed at a later attempt: {named}{more}"
 
     whole = line(progress.label)
-    return whole if width is None or text_width(whole) <= width else line(progress.short_name)
+    if width is None or text_width(whole) <= width:
+        return whole
+    return line(lambda trial: _fitting(progress, trial, width // 2))
+
+
+def _fitting(progress: Progress, trial: Trial, width: int) -> str:
+    label = progress.label(trial)
+    return label if text_width(label) <= width else progress.short_name(trial)
 
 
 def tolerated_lines(progress: Progress) -> list[str]:
