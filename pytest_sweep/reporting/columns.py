@@ -5,14 +5,15 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pytest_sweep.model import Sweep, TrialState
+from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.rows import ENDED_WELL, counts_text
-from pytest_sweep.space import flatten
+from pytest_sweep.space import flatten, restored
 
 _MOST_METRICS = 4
 _STATUS_ORDER = (*ENDED_WELL, *(state for state in TrialState if state not in ENDED_WELL))
@@ -54,6 +55,7 @@ def default_columns(
 ) -> list[Column]:
     """Return the columns that fit these trials: name, parameters that vary, status, loc, iteration, time and up to 4 metrics.
 
+    Parameters are those of the configuration, then those of stacked ``parametrize`` and parametrized fixtures.
     Where trials ask for GPUs, or for other than one CPU, also what was granted.
 
     Args:
@@ -65,7 +67,7 @@ def default_columns(
     judged = {sweep.metric for sweep in sweeps}
     return [
         Column("Trial name", lambda entry: progress.label(entry.trial), 100, _short_name(progress, sweeps)),
-        *(Column(key, _parameter(key), 85) for key in dict.fromkeys(key for sweep in sweeps for key in sweep.varying)),
+        *(Column(key, _parameter(key), 85) for key in _varying(progress, sweeps)),
         Column("status", status_text, 90),
         *([] if waiting is None else [Column("waits for", _wait(waiting), 43)]),
         Column("loc", lambda entry: entry.location, 40),
@@ -114,8 +116,25 @@ def _grant_columns() -> list[Column]:
     ]
 
 
+def varying_params(progress: Progress, trial: Trial) -> dict[str, Any]:
+    """Return those values of stacked ``parametrize`` and parametrized fixtures that vary within the trial's sweep."""
+    names = progress.tally_of(trial.sweep).varying
+    return {name: restored(trial.params[name]) for name in names if name in trial.params}
+
+
+def _varying(progress: Progress, sweeps: Sequence[Sweep]) -> list[str]:
+    keys = [key for sweep in sweeps for key in sweep.varying]
+    return list(dict.fromkeys([*keys, *(name for sweep in sweeps for name in progress.tally_of(sweep).varying)]))
+
+
 def _parameter(key: str) -> Callable[[TrialProgress], object]:
-    return lambda entry: flatten(entry.trial.config).get(key)
+    def value(entry: TrialProgress) -> object:
+        config = flatten(entry.trial.config)
+        if key in config or key not in entry.trial.params:
+            return config.get(key)
+        return restored(entry.trial.params[key])
+
+    return value
 
 
 def _metric(name: str) -> Callable[[TrialProgress], object]:

@@ -64,9 +64,13 @@ class Progress:
                 self._sweeps[trial.sweep.id] = (trial.sweep, entry)
                 self._tallies[trial.sweep.id] = Tally()
                 self._sweep_names.setdefault(trial.sweep.name, set()).add(trial.sweep.id)
-            self._tallies[trial.sweep.id].counts[TrialState.PENDING] += 1
-            if self._by_digits.setdefault(trial.key[:_DIGITS], trial.key) != trial.key:
-                self._crowded.add(trial.key[:_DIGITS])
+            tally = self._tallies[trial.sweep.id]
+            tally.counts[TrialState.PENDING] += 1
+            if trial.params:
+                tally.note_params(trial)
+            for key in {trial.key, trial.group_key}:
+                if self._by_digits.setdefault(key[:_DIGITS], key) != key:
+                    self._crowded.add(key[:_DIGITS])
 
     def go_on(self, attempts: Mapping[str, int]) -> None:
         """Take note of the attempts with which trials go on that an earlier run has begun, by their keys."""

@@ -21,8 +21,8 @@ class ConfigurationProgress(TrialProgress):
     A column made for trials shows something sensible of it: `iteration`, `total_time`, `judged` and the numbers among `metrics` are
     means over those that ended well (`Spread`), other metrics are there where all agree. `state` is that of the first that ended
     well, else of the first that failed, else of the first; `attempt` the highest, `started` the earliest, `error` and `reason` the
-    first there is; `gpus` and `threads` are those that all agree on; `location` is None. `trial` is the first one, with the name of
-    the configuration, and without the parameters that the sweep averages over.
+    first there is; `gpus` and `threads` are those that all agree on; `location` is None. `trial` is the first one, with the name and the
+    key of the configuration, and without the parameters that the sweep averages over.
 
     Attributes:
         replicates: the trials, in collection order.
@@ -91,7 +91,7 @@ def _configuration(trial: Trial) -> Trial:
     if name == trial.name and not over:
         return trial
     config = without(trial.config, over) if over else trial.config
-    return replace(trial, name=name, id=f"{trial.id[: -len(trial.name)]}{name}", config=config)
+    return replace(trial, key=trial.group_key, name=name, id=f"{trial.id[: -len(trial.name)]}{name}", config=config)
 
 
 def _same(texts: Iterable[str]) -> str:

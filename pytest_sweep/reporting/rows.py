@@ -13,6 +13,7 @@ from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.text import counted
 
 MOST_ROWS = 20
+_ROWS_FOR_FAILED = MOST_ROWS // 4
 ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, TrialState.SKIPPED)
 ROW_ORDER = (
     TrialState.ERROR,
@@ -94,15 +95,28 @@ def _newest(progress: Progress) -> Iterator[TrialProgress]:
 def final_rows(entries: Iterable[TrialProgress]) -> list[TrialProgress]:
     """Return up to 20 of `entries` to be shown at the end: grouped by sweep, which share the rows fairly.
 
-    A sweep with a metric shows its best trials first; without one, and below them, those that failed, then collection order.
+    A sweep with a metric shows its best trials first; without one, and below them, those that failed, then collection order. A quarter
+    of the rows is kept for those with a failure.
     """
     of_sweep: dict[str, list[TrialProgress]] = {}
     for entry in entries:
         of_sweep.setdefault(entry.trial.sweep.id, []).append(entry)
     groups = list(of_sweep.values())
-    shares = fair_shares([len(group) for group in groups], MOST_ROWS)
-    chosen = [heapq.nsmallest(share, group, key=_final_order) for group, share in zip(groups, shares, strict=True)]
+    failed = [[entry for entry in group if TrialState.ERROR in entry.states] for group in groups]
+    kept = fair_shares([len(group) for group in failed], _ROWS_FOR_FAILED)
+    shares = fair_shares([len(group) - few for group, few in zip(groups, kept, strict=True)], MOST_ROWS - sum(kept))
+    chosen = [_chosen(*one) for one in zip(groups, failed, kept, shares, strict=True)]
     return list(itertools.chain.from_iterable(chosen))
+
+
+def _chosen(
+    group: Sequence[TrialProgress], failed: Sequence[TrialProgress], kept: int, share: int
+) -> list[TrialProgress]:
+    """Return the first `kept` of those that failed and the first `share` of the others, in the order in which they are shown."""
+    first = heapq.nsmallest(kept, failed, key=_final_order)
+    places = {entry.index for entry in first}
+    rest = heapq.nsmallest(share, (entry for entry in group if entry.index not in places), key=_final_order)
+    return sorted([*first, *rest], key=_final_order)
 
 
 def _final_order(entry: TrialProgress) -> tuple[int, float, int]:

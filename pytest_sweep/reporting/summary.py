@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
+from pytest_sweep.reporting.columns import varying_params
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress, failed_of
-from pytest_sweep.reporting.replicates import complete, configurations
+from pytest_sweep.reporting.replicates import ConfigurationProgress, complete, configurations
 from pytest_sweep.reporting.rows import final_rows, not_shown_line
 from pytest_sweep.reporting.tables import ColumnsOf, tables
 from pytest_sweep.reporting.text import cell_text, counted, text_width
@@ -83,7 +84,7 @@ def _reasons_line(progress: Progress, state: TrialState, what: str) -> str:
 def flaky_line(progress: Progress, width: int | None = None) -> str:
     """Return how many trials passed only at a later attempt, and the first of them; empty if none did.
 
-    Where the line is wider than `width`, digits of keys stand for the names.
+    Where the line is wider than `width`, digits of keys stand for names that take more than half of it.
     """
     passed = (entry for state in (TrialState.TERMINATED, TrialState.STOPPED) for entry in progress.in_state(state))
     flaky = sorted((entry for entry in passed if entry.attempt > entry.first_attempt), key=lambda entry: entry.index)
@@ -96,7 +97,14 @@ def flaky_line(progress: Progress, width: int | None = None) -> str:
         return f"{counted(len(flaky), 'flaky trial')}, passed at a later attempt: {named}{more}"
 
     whole = line(progress.label)
-    return whole if width is None or text_width(whole) <= width else line(progress.short_name)
+    if width is None or text_width(whole) <= width:
+        return whole
+    return line(lambda trial: _fitting(progress, trial, width // 2))
+
+
+def _fitting(progress: Progress, trial: Trial, width: int) -> str:
+    label = progress.label(trial)
+    return label if text_width(label) <= width else progress.short_name(trial)
 
 
 def tolerated_lines(progress: Progress) -> list[str]:
@@ -122,7 +130,8 @@ def _hint(progress: Progress, entries: Sequence[TrialProgress], drawn: str) -> s
     for entry in entries:
         digits = progress.short_label(entry.trial)
         if digits in drawn and progress.label(entry.trial) not in drawn:
-            return f"A name that does not fit is shown as the first digits of its trial's key; -k {digits} selects that trial."
+            what = "configuration" if isinstance(entry, ConfigurationProgress) else "trial"
+            return f"A name that does not fit is shown as the first digits of its {what}'s key; -k {digits} selects that {what}."
     return ""
 
 
@@ -134,7 +143,7 @@ def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -
     line = f"Best trial of {name}: {progress.label(entry.trial)} with {sweep.metric}={value} ({sweep.mode})"
     if entry.iteration is not None:
         line += f" after {counted(entry.iteration, 'iteration')}"
-    return line + _varying(entry.trial)
+    return line + _varying(progress, entry.trial)
 
 
 def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
@@ -148,12 +157,15 @@ def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress |
     goal = f"{sweep.mode}, mean of {of}" if count > 1 else f"{sweep.mode}, {of}"
     label = progress.label(entry.trial)
     line = f"Best configuration of {name}: {label} with {sweep.metric}={cell_text(value)} ({goal})"
-    return line + _varying(entry.trial)
+    return line + _varying(progress, entry.trial)
 
 
-def _varying(trial: Trial) -> str:
+def _varying(progress: Progress, trial: Trial) -> str:
     config = flatten(trial.config)
-    shown = ", ".join(f"{key}={_parameter_text(config[key])}" for key in trial.sweep.varying if key in config)
+    values = {key: config[key] for key in trial.sweep.varying if key in config}
+    for name, value in varying_params(progress, trial).items():
+        values.setdefault(name, value)
+    shown = ", ".join(f"{key}={_parameter_text(value)}" for key, value in values.items())
     return f"; config: {shown}" if shown else ""
 
 

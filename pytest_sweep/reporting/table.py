@@ -11,7 +11,7 @@ from tabulate import tabulate
 from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.reporting.columns import Column
 from pytest_sweep.reporting.entry import TrialProgress
-from pytest_sweep.reporting.text import cell_text, cut_end, cut_middle, text_width, wrapped
+from pytest_sweep.reporting.text import DEVIATION, cell_text, cut_end, cut_middle, text_width, wrapped
 
 _WIDEST_CELL = 30
 _FRAME = 3  # the bar and the two spaces of each column; one more bar ends the line
@@ -19,6 +19,8 @@ _MINOR = 61
 """Columns with a lower priority go before the name gets its short form."""
 _MAJOR = 80
 """Columns with a lower priority go before headers are broken within words."""
+_JUDGED = 88
+"""Numbers of columns of this priority or a higher one are never cut: two that begin alike could not be told apart."""
 _NARROW_CELLS = (12, 5)
 """To what cells are cut, one after the other, before columns of a high priority go. ``TERM…`` still tells which state it is."""
 _NARROW_HEADER = 4
@@ -47,7 +49,14 @@ class _Texts:
         return "right" if self.numeric else "left"
 
     def cut(self, width: int) -> _Texts:
+        if self.numeric and self.column.priority >= _JUDGED:
+            return self
         return replace(self, cells=tuple(cut_end(cell, width) for cell in self.cells))
+
+    def without_deviations(self) -> _Texts:
+        if not self.numeric:
+            return self
+        return replace(self, cells=tuple(cell.partition(DEVIATION)[0] for cell in self.cells))
 
     def cut_middle(self, width: int) -> _Texts:
         header = tuple(cut_end(line, width) for line in self.header)
@@ -64,7 +73,8 @@ def trial_table(entries: Sequence[TrialProgress], columns: Sequence[Column], wid
     """Return the table of these trials, no line of it wider than `width`; empty where there are no trials.
 
     Where it is too wide, this is done until it fits: columns up to priority 60 go; headers take several lines; the name gets its short
-    form; columns below 80 go; words of headers are broken and cells cut; the others go, those of a low priority first.
+    form; columns below 80 go; words of headers are broken; standard deviations go, cells are cut; the others go, those of a low priority
+    first. Numbers that a sweep is judged by are never cut.
     """
     texts = [text for text in (_texts(column, column.value, entries) for column in columns) if any(text.cells)]
     if not texts:
@@ -132,8 +142,8 @@ def _eased(texts: Sequence[_Texts], wider: Sequence[_Texts], width: int) -> list
 def _squeezed(texts: list[_Texts], width: int) -> list[_Texts]:
     name = max(texts, key=lambda text: text.column.priority)
     others = [text for text in texts if text is not name]
-    for most in (_WIDEST_CELL, *_NARROW_CELLS):
-        others = [text.cut(most).with_header() for text in others]
+    for step, most in enumerate((_WIDEST_CELL, _WIDEST_CELL, *_NARROW_CELLS)):
+        others = [(text.without_deviations() if step else text).cut(most).with_header() for text in others]
         while _total(others) + name.width + _FRAME > width and (widest := _widest_header(others)) is not None:
             others[widest] = others[widest].with_header(others[widest].width - 1)
         if _total(others) + name.width + _FRAME <= width:

@@ -52,7 +52,8 @@ def _groups(progress: Progress) -> list[list[Sweep]]:
     groups: dict[object, list[Sweep]] = {}
     for sweep in progress.sweeps():
         reported = None if sweep.metric is not None else frozenset(progress.tally_of(sweep).metric_names)
-        kind = (frozenset(sweep.varying), sweep.metric, sweep.metric and sweep.mode, reported)
+        varying = frozenset((*sweep.varying, *progress.tally_of(sweep).varying))
+        kind = (varying, sweep.metric, sweep.metric and sweep.mode, reported)
         groups.setdefault(kind, []).append(sweep)
     return list(groups.values())
 

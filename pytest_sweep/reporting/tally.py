@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
-from pytest_sweep.model import TrialState
+from pytest_sweep.model import Trial, TrialState
 
 
 @dataclass(slots=True)
@@ -50,8 +51,19 @@ class Tally:
         counts: how many of its trials are in each state.
         metric_names: the names of the metrics that its trials have reported and that fit into a cell, in order.
         lengths: how long its trials took.
+        params: the first value of each stacked ``parametrize`` argument and parametrized fixture, in the form in which it is stored.
+        varying: the names among those that take more than one value, and that the sweep does not average over, in order.
     """
 
     counts: Counter[TrialState] = field(default_factory=Counter)
     metric_names: dict[str, None] = field(default_factory=dict)
     lengths: Lengths = field(default_factory=Lengths)
+    params: dict[str, Any] = field(default_factory=dict)
+    varying: dict[str, None] = field(default_factory=dict)
+
+    def note_params(self, trial: Trial) -> None:
+        """Take note of what parametrizes a trial besides its sweep."""
+        for name, form in trial.params.items():
+            varies = name not in self.varying and self.params.setdefault(name, form) != form
+            if varies and name not in trial.sweep.average_over:
+                self.varying[name] = None

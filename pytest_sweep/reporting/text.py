@@ -10,6 +10,9 @@ from wcwidth import wcwidth
 from pytest_sweep.model.spread import Spread
 from pytest_sweep.space import displayable
 
+DEVIATION = " ± "
+"""What stands between a mean and its standard deviation."""
+
 _ELLIPSIS = "…"
 
 
@@ -21,7 +24,7 @@ def cell_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, Spread) and value.std is not None and not math.isnan(value.std):
-        return f"{value:.6g} ± {value.std:.2g}"
+        return f"{value:.6g}{DEVIATION}{value.std:.2g}"
     if isinstance(value, float):
         return f"{value:.6g}"
     # As in the trial's name, without the module: that would fill the cell and have the name cut off.

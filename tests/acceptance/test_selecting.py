@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .project import Project, output
@@ -80,6 +82,38 @@ def test_names_of_configurations_are_keywords(project: Project) -> None:
     both = ["folds[n=1-b c]", "folds[n=1#2-b c]"]
     assert names(project, "-k", "folds[n=1#2-b c]") == both[1:]
     assert sorted(names(project, "-k", "folds[n=1-b c]")) == sorted(both)
+
+
+AVERAGED = """
+    @sweep(grid={"n": [1, 2], "letter": ["a b", "c"]}, repeats=2, metric="acc", mode="max", average_over=["fold"])
+    @pytest.mark.parametrize("fold", [0, 1])
+    def folds(n, letter, fold):
+        return n
+"""
+
+
+@pytest.mark.parametrize("before", ["", "test_models.py::"])
+def test_names_of_averaged_configurations_are_keywords(project: Project, before: str) -> None:
+    """The name or id of a configuration of a sweep that averages over something selects all its trials, and no others."""
+    project.write(AVERAGED)
+    expected = [
+        "folds[n=1-letter=a b#2-0]",
+        "folds[n=1-letter=a b#2-1]",
+        "folds[n=1-letter=a b-0]",
+        "folds[n=1-letter=a b-1]",
+    ]
+    assert sorted(names(project, "-k", f"{before}folds[n=1-letter=a b]")) == expected
+
+
+def test_digits_of_averaged_configurations_are_keywords(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digits in the row of a configuration select all its trials, and the line below the table speaks of a configuration."""
+    monkeypatch.setenv("COLUMNS", "80")
+    project.write(AVERAGED.replace('"c"', '"c" * 60'))
+    found = re.search(
+        r"first digits of its configuration's key; -k (\w+) selects that configuration\.", output(project.sweep())
+    )
+    assert found is not None
+    assert len(names(project, "-k", found[1])) == 4
 
 
 def test_digits_of_keys_are_keywords(project: Project) -> None:

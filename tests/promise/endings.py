@@ -219,7 +219,8 @@ class Endings(Executor):
         cases = {case.attrib["name"]: case for case in ET.parse(project.path / "it's.xml").iter("testcase")}
         skipped = cases["train[n=1]"].find("skipped")
         assert skipped is not None
-        assert skipped.attrib["message"] == "INTERRUPTED: interrupted"
+        assert skipped.attrib["message"] == "cut off"
+        assert "train[n=1] INTERRUPTED (cut off)" in session.output
         values = {it.attrib["name"]: it.attrib["value"] for it in cases["train[n=1]"].iter("property")}
         assert (values["sweep.state"], values["metric.i"]) == ("INTERRUPTED", str(second.metrics["i"]))
 

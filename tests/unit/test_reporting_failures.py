@@ -45,6 +45,16 @@ def test_flaky_trials() -> None:
     assert flaky_line(progress_of(*good(7, 2))).endswith("train[a=4] (attempt 2) and 2 more")
 
 
+def test_flaky_trials_with_short_names() -> None:
+    """A short name is shown as it is in a line that is too wide; digits stand for one that fills the line."""
+    short = flaky_line(progress_of(*good(5, 2)), 80)
+    assert "train[a=0] (attempt 2), train[a=1] (attempt 2)" in short
+    trial = dataclasses.replace(make_trials(1)[0], name=f"train[a={'x' * 70}]")
+    progress = Progress([trial])
+    progress.update(TrialFinished(trial.key, 2, TrialState.TERMINATED, {}, None, 1.0, 2.0))
+    assert flaky_line(progress, 80).endswith(f": {progress.short_name(trial)} (attempt 2)")
+
+
 @pytest.mark.parametrize(
     ("tolerate", "failed", "line"),
     [

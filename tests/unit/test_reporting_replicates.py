@@ -134,12 +134,28 @@ def test_the_best_mean_stands_first(mode: str, order: list[int]) -> None:
     assert [row[-1] for row in rows][-2:] == ["", "nan"]
 
 
+@pytest.mark.parametrize("width", [48, 60, 70, 80, 90, 100])
+def test_numbers_that_are_judged_are_not_cut(width: int) -> None:
+    """On a narrow terminal deviations and parameters go before a digit of the metric does."""
+    keys = ("model", "max_depth", "min_samples_leaf", "C", "fit_intercept")
+    sweep = replace(SWEEP, varying=keys)
+    values = dict.fromkeys(keys, "LogisticRegression")
+    groups = [[replace(one, config=values) for one in replicates(lr, 3, sweep)] for lr in (0.1, 0.2)]
+    progress = ended((groups[0], [0.976667, 0.9767, 0.9767]), (groups[1], [0.971667, 0.9716, 0.9716]))
+    table = final_table(progress, width)
+    assert max(map(text_width, table.splitlines()[:-1])) <= width
+    assert [row[-1].partition(" ")[0] for row in rows_of(table) if row[-1].startswith("0.9")] == [
+        "0.971622",
+        "0.976689",
+    ]
+
+
 def test_the_limit_counts_configurations() -> None:
     """Twenty configurations are shown, and the line below says how many more and what became of their trials."""
     progress = ended(*((replicates(lr, 3), [lr, lr, None if lr == 24 else lr]) for lr in range(25)))
     table = final_table(progress, 80)
     assert len(rows_of(table)) == 21
-    assert table.endswith("... 5 more configurations not shown (15 trials: 1 ERROR, 14 TERMINATED)")
+    assert table.endswith("... 5 more configurations not shown (15 trials: 15 TERMINATED)")
 
 
 def test_the_limit_counts_what_has_not_ended() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.events import TrialFinished, TrialNotRun
 from pytest_sweep.reporting import Progress, best_lines, error_lines, final_table, junit_properties, not_run_line
 from pytest_sweep.reporting.text import text_width
+from pytest_sweep.space import stored
 
 
 def trials(count: int, name: str = "train", metric: str | None = "loss", mode: str = "min") -> list[Trial]:
@@ -72,6 +74,27 @@ def test_the_final_table_counts_what_it_leaves_out() -> None:
     assert names(table) == expected
     assert table.endswith("... 13 more trials not shown (13 TERMINATED)")
     assert final_table(Progress([])) == ""
+
+
+@pytest.mark.parametrize(("failed", "shown"), [(1, 1), (5, 5), (9, 5)])
+def test_rows_are_kept_for_what_failed(failed: int, shown: int) -> None:
+    """However many trials ended well, up to five of the rows are for those that failed, below the best ones."""
+    some = trials(30)
+    progress = Progress(some)
+    for number, one in enumerate(some):
+        end(progress, one, {"loss": number}, TrialState.ERROR if number >= 30 - failed else TrialState.TERMINATED)
+    rows = names(final_table(progress))
+    best = [f"train[lr={number}]" for number in range(20 - shown)]
+    assert rows == [*best, *(f"train[lr={number}]" for number in range(30 - failed, 30 - failed + shown))]
+
+
+def test_the_failed_trial_of_one_of_many_sweeps_is_shown() -> None:
+    """Where more sweeps than there are rows share the table, the trial that failed is still there."""
+    some = [one for number in range(30) for one in trials(2, f"train{number}")]
+    progress = Progress(some)
+    for one in some:
+        end(progress, one, {"loss": 1}, TrialState.ERROR if one is some[-1] else TrialState.TERMINATED)
+    assert "train29[lr=1]" in final_table(progress)
 
 
 def test_the_best_trial_is_told_with_its_configuration() -> None:
@@ -177,3 +200,50 @@ def test_junit_properties_are_flat_text() -> None:
         ("metric.per.class", "nan"),
     ]
     assert len(junit_properties(one, TrialState.ERROR, None, "run")) == 6
+
+
+def stacked(*values: object, average_over: tuple[str, ...] = ()) -> list[Trial]:
+    """Return trials of one sweep, at two rates each, with these values of a stacked parametrize."""
+    sweep = replace(trials(1)[0].sweep, varying=("lr",), average_over=average_over)
+    return [
+        Trial(f"{lr}{n}", f"t.py::train[lr={lr}-{n}]", f"train[lr={lr}-{n}]", sweep, {"lr": lr},
+            params={"depth": stored(value), "fixed": 1}, group=f"g{lr}" if average_over else "",
+            configuration=f"train[lr={lr}]" if average_over else "")
+        for lr in (0.1, 0.2)
+        for n, value in enumerate(values)
+    ]  # fmt: skip
+
+
+def ended(some: list[Trial]) -> Progress:
+    progress = Progress(some)
+    for number, one in enumerate(some):
+        end(progress, one, {"loss": number})
+    return progress
+
+
+def test_stacked_values_that_vary_have_a_column() -> None:
+    """A stacked value that varies has a column under its name, after the configuration's; one that does not has none."""
+    lines = final_table(ended(stacked(2, math.sqrt))).splitlines()
+    header, first, second = lines[1], lines[3], lines[4]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (header, first, second)]
+    assert [row[1:3] for row in cells] == [["lr", "depth"], ["0.1", "2"], ["0.1", "sqrt"]]
+    assert "fixed" not in header
+
+
+def test_stacked_values_that_vary_are_told_of_the_best_trial() -> None:
+    """The line on the best trial has stacked values in its configuration."""
+    assert best_lines(ended(stacked(2, "x")))[0].endswith("; config: lr=0.1, depth=2")
+
+
+def test_stacked_values_that_are_averaged_over_are_not_shown() -> None:
+    """What the sweep averages over has no column, and is not told of the best configuration."""
+    progress = ended(stacked(2, 3, average_over=("depth",)))
+    assert "depth" not in final_table(progress)
+    assert best_lines(progress)[0].endswith("; config: lr=0.1")
+
+
+def test_sweeps_with_other_stacked_values_have_their_own_table() -> None:
+    """A sweep whose stacked values vary does not share a table with one that has none."""
+    others = trials(2, "other", metric="loss")
+    others = [replace(one, sweep=replace(one.sweep, varying=("lr",))) for one in others]
+    assert final_table(ended([*stacked(2, 3), *others])).count("Trial name") == 2

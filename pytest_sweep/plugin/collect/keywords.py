@@ -31,9 +31,9 @@ class ExactKeywords:
 
     * ``lr=0.1`` is exact. pytest looks for the text of a keyword within an item's names; colons around key and value keep ``lr=0.1``
       from being found in ``lr=0.15``. Values read as they do in node ids.
-    * ``train[lr=0.1-depth=2]``, a name or a node id, selects that trial, whatever characters it has. The name of a configuration, which
-      has no number, selects all its replicates: that is what its row in a table stands for.
-    * ``1242e7e6`` or ``train_1242e7e6`` selects the trial whose key begins with these digits.
+    * ``train[lr=0.1-depth=2]``, a name or a node id, selects that trial, whatever characters it has. The name of a configuration selects
+      all its replicates: that is what its row in a table stands for.
+    * ``1242e7e6`` or ``train_1242e7e6`` selects the trial, or the replicates of the configuration, whose key begins with these digits.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -76,10 +76,11 @@ def _named(trials: Iterable[pytest.Item], expression: str) -> dict[str, list[pyt
         return named
     for item in trials:
         trial = item.stash[TRIAL]
-        for text in (trial.name, trial.id):
-            for name in {text, name_without_replicate(text, trial.replicate)}:
-                if name.endswith("]") and name in expression:
-                    named[name].append(item)
+        names = {trial.name, name_without_replicate(trial.name, trial.replicate), trial.configuration_name}
+        before = trial.id.removesuffix(trial.name)
+        for name in (*names, *(before + name for name in names)):
+            if name.endswith("]") and name in expression:
+                named[name].append(item)
     return named
 
 

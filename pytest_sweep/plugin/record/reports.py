@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_sweep.items.reports import CACHED, INTERRUPTED
-from pytest_sweep.model import TrialState, events
+from pytest_sweep.model import events
 from pytest_sweep.plugin.record.failure import DriverFailure
 
 
@@ -60,12 +60,18 @@ def reports_of_interrupted(
         properties: what junit files say of it.
     """
     report = made_report(item, "skipped", None, event.duration or 0.0, when="setup")
-    report.longrepr = (str(item.path), (item.location[1] or 0) + 1, f"{TrialState.INTERRUPTED}: {event.reason}")
+    report.longrepr = (str(item.path), (item.location[1] or 0) + 1, cut_off_text(event.reason))
     report.sections.extend(event.sections)
     setattr(report, INTERRUPTED, True)
     teardown = _teardown(item)
     teardown.user_properties = [*properties]
     return [report, teardown]
+
+
+def cut_off_text(reason: str) -> str:
+    """Return why a trial was cut off, without the word that stands before it in the lines of ``-v``: ``INTERRUPTED (cut off)``."""
+    how = reason.removeprefix("interrupted")
+    return f"cut off{how}" if how != reason else f"cut off: {reason}"
 
 
 def _teardown(item: pytest.Item) -> pytest.TestReport:
