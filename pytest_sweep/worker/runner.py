@@ -18,10 +18,10 @@ from pytest_sweep.hookcalls import call_each
 from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.parametrization import given_config
-from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state
+from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state, warning_of
 from pytest_sweep.items.shared import is_of_shared
 from pytest_sweep.model.code import Used
-from pytest_sweep.model.events import HookFailed, TrialFinished, TrialLeft, TrialStarted, WarningRecorded
+from pytest_sweep.model.events import HookFailed, TrialFinished, TrialLeft, TrialStarted
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.space import own_containers, own_copy
@@ -261,9 +261,7 @@ class TrialRunner:
             self._unrestored = SweepError(str(error))  # Without what it was raised from, which is ours.
 
     def _warn(self, item: pytest.Item, text: str) -> None:
-        path, line, domain = item.location
-        where = (path, line or 0, domain)
-        self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))
+        self._emit(warning_of(item, text))
 
 
 def with_own_config(task: Task) -> Task:

@@ -313,6 +313,7 @@ def test_a_stop_rule_for_a_metric_that_never_comes_warns(project: Project) -> No
         assert result.ret == 0
         result.assert_outcomes(passed=1, warnings=1)
         assert "stop={'los': ...} of train was never judged: no report has a metric of this name" in output(result)
+        assert "test_models.py:4: " in output(result)
         assert "pytest_sweep/" not in output(result)
 
 
