@@ -112,7 +112,7 @@ class TrialRunner:
                 if self._scratch is not None:
                     shutil.rmtree(self._scratch, ignore_errors=True)
                     self._scratch = None
-        self._warn_of_unknown_stop_metrics(item, task, trial)
+        self._warn_of_unknown_metrics(item, task, trial)
         self._warn_of_files_left_behind(item, trial)
         state = trial_state(self._reports, stopped=trial.should_stop)
         reports = alike([serialized(item, report) for report in self._unshown])
@@ -230,11 +230,17 @@ class TrialRunner:
         for plugin, error in call_each(item.ihook, name, trial=self._trial):
             self._emit(HookFailed(name, plugin, error))
 
-    def _warn_of_unknown_stop_metrics(self, item: pytest.Item, task: Task, trial: ActiveTrial) -> None:
+    def _warn_of_unknown_metrics(self, item: pytest.Item, task: Task, trial: ActiveTrial) -> None:
+        name = task.trial.sweep.name
         for metric in trial.unknown_stop_metrics():
             self._warn(
+                item, f"stop={{{metric!r}: ...}} of {name} was never judged: no report has a metric of this name"
+            )
+        if (keep := trial.unknown_keep_metric()) is not None:
+            self._warn(
                 item,
-                f"stop={{{metric!r}: ...}} of {task.trial.sweep.name} was never judged: no report has a metric of this name",
+                f"keep_best={keep!r} of {name} was never judged: no report with a checkpoint has a metric of this name. The newest "
+                "checkpoints are kept",
             )
 
     def _warn_of_files_left_behind(self, item: pytest.Item, trial: ActiveTrial) -> None:
