@@ -153,6 +153,14 @@ def plain_warning(
     return WarningRecorded(str(message.message), name, message.filename, message.lineno, when, nodeid, location)
 
 
+def warning_of(item: pytest.Item, text: str) -> WarningRecorded:
+    """Return a warning of ours about `item`, at the line of its function."""
+    path, line, domain = item.location
+    number = (line or 0) + 1  # Items count lines from 0, warnings from 1.
+    where = (path, number, domain)
+    return WarningRecorded(text, "pytest:PytestWarning", path, number, "runtest", item.nodeid, where)
+
+
 def rebuild_warning(event: WarningRecorded) -> warnings.WarningMessage:
     """Return the warning that `plain_warning` made plain; of class UserWarning where its own cannot be imported here."""
     module, _, name = event.category.partition(":")

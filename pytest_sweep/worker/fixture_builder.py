@@ -9,9 +9,8 @@ import pytest
 
 from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.items.reports import error_text, serialized
+from pytest_sweep.items.reports import error_text, serialized, warning_of
 from pytest_sweep.items.shared import Definition
-from pytest_sweep.model.events import WarningRecorded
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.sizes import size_words
 from pytest_sweep.wire.messages import pickled
@@ -65,13 +64,11 @@ class FixtureBuilder:
     def _pack(self, fixture: SharedFixture, item: pytest.Item, value: object) -> Parcel | FailedFixture:
         parcel = packed(fixture, value)
         if isinstance(parcel, Parcel) and parcel.copied > MOST_COPIED:
-            path, line, domain = item.location
             text = (
                 f"{fixture} has {size_words(parcel.copied)} that each worker gets a copy of: what is made of buffers (numpy arrays, "
                 f"Arrow tables, bytes in pickle.PickleBuffer) is read in place"
             )
-            where = (path, line or 0, domain)
-            self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))
+            self._emit(warning_of(item, text))
         return parcel
 
 

@@ -18,10 +18,10 @@ from pytest_sweep.hookcalls import call_each
 from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.parametrization import given_config
-from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state
+from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state, warning_of
 from pytest_sweep.items.shared import is_of_shared
 from pytest_sweep.model.code import Used
-from pytest_sweep.model.events import HookFailed, TrialFinished, TrialLeft, TrialStarted, WarningRecorded
+from pytest_sweep.model.events import HookFailed, TrialFinished, TrialLeft, TrialStarted
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.space import own_containers, own_copy
@@ -112,7 +112,7 @@ class TrialRunner:
                 if self._scratch is not None:
                     shutil.rmtree(self._scratch, ignore_errors=True)
                     self._scratch = None
-        self._warn_of_unknown_stop_metrics(item, task, trial)
+        self._warn_of_unknown_metrics(item, task, trial)
         self._warn_of_files_left_behind(item, trial)
         state = trial_state(self._reports, stopped=trial.should_stop)
         reports = alike([serialized(item, report) for report in self._unshown])
@@ -230,11 +230,17 @@ class TrialRunner:
         for plugin, error in call_each(item.ihook, name, trial=self._trial):
             self._emit(HookFailed(name, plugin, error))
 
-    def _warn_of_unknown_stop_metrics(self, item: pytest.Item, task: Task, trial: ActiveTrial) -> None:
+    def _warn_of_unknown_metrics(self, item: pytest.Item, task: Task, trial: ActiveTrial) -> None:
+        name = task.trial.sweep.name
         for metric in trial.unknown_stop_metrics():
             self._warn(
+                item, f"stop={{{metric!r}: ...}} of {name} was never judged: no report has a metric of this name"
+            )
+        if (keep := trial.unknown_keep_metric()) is not None:
+            self._warn(
                 item,
-                f"stop={{{metric!r}: ...}} of {task.trial.sweep.name} was never judged: no report has a metric of this name",
+                f"keep_best={keep!r} of {name} was never judged: no report with a checkpoint has a metric of this name. The newest "
+                "checkpoints are kept",
             )
 
     def _warn_of_files_left_behind(self, item: pytest.Item, trial: ActiveTrial) -> None:
@@ -261,9 +267,7 @@ class TrialRunner:
             self._unrestored = SweepError(str(error))  # Without what it was raised from, which is ours.
 
     def _warn(self, item: pytest.Item, text: str) -> None:
-        path, line, domain = item.location
-        where = (path, line or 0, domain)
-        self._emit(WarningRecorded(text, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where))
+        self._emit(warning_of(item, text))
 
 
 def with_own_config(task: Task) -> Task:

@@ -84,6 +84,7 @@ class ActiveTrial:
         self._lock = threading.Lock()
         self._ended = False
         self._pid = os.getpid()
+        self._is_scored: bool | None = None
         self._unjudged = dict.fromkeys(rule.metric for rule in trial.sweep.stop)
         self._began = self._last_report = clock.monotonic()
 
@@ -224,6 +225,10 @@ class ActiveTrial:
             return []
         return list(self._unjudged)
 
+    def unknown_keep_metric(self) -> str | None:
+        """Return the metric of ``keep_best=`` where checkpoints were reported, but none with it."""
+        return self._sweep.keep_best if self._is_scored is False else None
+
     def left_behind(self) -> Path | None:
         """Return the folder of this machine that `dir` was made in, where that is not among the results; None where nothing was."""
         return self._directory.parent if self._task.unseen and self._has_used_dir else None
@@ -247,6 +252,8 @@ class ActiveTrial:
         self.metrics = full
         for name in [name for name in self._unjudged if metric_value(full, name) is not None]:
             del self._unjudged[name]
+        if saved is not None and self._sweep.keep_best is not None:
+            self._is_scored = bool(self._is_scored) or metric_value(full, self._sweep.keep_best) is not None
         kept = None if saved is None else self._checkpoints.kept
         self._emit(TrialReported(self.key, self.attempt, full, saved, kept, self._task.lease))
         return full

@@ -313,7 +313,40 @@ def test_a_stop_rule_for_a_metric_that_never_comes_warns(project: Project) -> No
         assert result.ret == 0
         result.assert_outcomes(passed=1, warnings=1)
         assert "stop={'los': ...} of train was never judged: no report has a metric of this name" in output(result)
+        assert "test_models.py:4: " in output(result)
         assert "pytest_sweep/" not in output(result)
+
+
+def test_a_metric_of_keep_best_that_never_comes_warns(project: Project) -> None:
+    """A misspelt metric in keep_best= is a warning that names it, at the line of the function; the newest checkpoint is kept."""
+    path = project.write("""
+        @sweep(grid={"lr": [0.1]}, metric="loss", mode="min", keep_best="los", keep_checkpoints=1)
+        def train(trial, tmp_path):
+            for epoch in range(3):
+                (tmp_path / "epoch").write_text(str(epoch))
+                trial.report({"loss": epoch}, checkpoint=tmp_path / "epoch")
+    """)
+    result = project.sweep()
+    result.assert_outcomes(passed=1, warnings=1)
+    assert "keep_best='los' of train was never judged: no report with a checkpoint has a metric of this name" in output(
+        result
+    )
+    line = next(place for place, text in enumerate(path.read_text().splitlines(), 1) if text.startswith("@sweep"))
+    assert f"{path.name}:{line}: " in output(result)
+    ((checkpoint, metrics),) = project.only().best_checkpoints
+    assert (Path(checkpoint, "epoch").read_text(), metrics["loss"]) == ("2", 2)
+
+
+@pytest.mark.parametrize("keep_best", ["True", "'loss'"])
+def test_a_metric_of_keep_best_that_comes_does_not_warn(project: Project, keep_best: str) -> None:
+    """One checkpoint with the metric is enough, and without checkpoints there is nothing to say."""
+    project.write(f"""
+        @sweep(grid={{"n": [1, 2]}}, metric="loss", mode="min", keep_best={keep_best}, keep_checkpoints=1)
+        def train(n, trial, tmp_path):
+            for report in ({{"loss": 1}}, {{"other": 2}}):
+                trial.report(report, checkpoint=tmp_path if n == 1 else None)
+    """)
+    project.sweep().assert_outcomes(passed=2, warnings=0)
 
 
 def test_the_folder_is_made_on_first_use(project: Project) -> None:

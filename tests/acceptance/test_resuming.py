@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -229,6 +230,25 @@ class TestTaking:
         assert notes(project) == []
         assert states(project) == {"1": "NOT_RUN", "2": "NOT_RUN", "3": "NOT_RUN", "4": "ERROR"}
         assert "3 trials were not run: stopping after 1 failures" in output(result)
+
+    @pytest.mark.parametrize(
+        ("ini", "option"), [("", "-x"), ("", "--maxfail=1"), ("", "--stepwise"), ("addopts = -x", "-q")]
+    )
+    def test_the_printed_command_makes_progress(self, project: Project, ini: str, option: str) -> None:
+        """After a session that a failure has ended, the command that continues it runs the rest."""
+        project.write(f"[pytest]\n{ini}\n", "pytest.ini")
+        project.write("""
+            @sweep(grid={"n": [1, 2, 3]})
+            def train(n):
+                assert n != 1
+        """)
+        cut = project.sweep(option)
+        assert states(project) == {"1": "ERROR", "2": "NOT_RUN", "3": "NOT_RUN"}
+        (line,) = [line for line in output(cut).splitlines() if line.startswith("To continue: ")]
+        words = shlex.split(line)
+        result = project.plain(*words[words.index("--sweep") :])
+        assert states(project) == {"1": "ERROR", "2": "TERMINATED", "3": "TERMINATED"}
+        assert "To continue: " not in output(result)
 
     def test_stepwise_beside_it(self, project: Project) -> None:
         """With --sw, cached trials and others are shown in the order of collection."""

@@ -170,3 +170,36 @@ def test_a_hook_that_hangs_at_the_end(project: Project, start: Callable[..., Ses
     assert session.wait() == 2
     assert re.search(r"Number of trials: \d/30 \(4 TERMINATED, ", session.output)
     assert stored(session, "select exit_status from run") == [(2,)]
+
+
+CATCHES = """
+    import time
+    from pathlib import Path
+
+    def caught(x):
+        try:
+            Path(f"began{x}").touch()
+            time.sleep(60)
+        except KeyboardInterrupt:
+            Path(f"caught{x}").touch()
+            time.sleep(60)
+
+    @sweep(grid={"x": [1, 2]})
+    def train(x, trial):
+        trial.report({"x": x})
+        caught(x)
+"""
+
+
+def test_a_second_one_where_the_trial_has_caught_the_first(project: Project, start: Callable[..., Session]) -> None:
+    """A trial that catches Ctrl-C is interrupted by a second one within the second, and the session ends as plain pytest's does."""
+    project.write(CATCHES)
+    session = start("--sweep-executor=inline")
+    wait_for((session.folder / "began1").exists, "the first trial")
+    os.kill(session.process.pid, signal.SIGINT)
+    wait_for((session.folder / "caught1").exists, "the first trial's handler")
+    time.sleep(0.3)  # Shorter is a doubled signal.
+    os.kill(session.process.pid, signal.SIGINT)
+    assert session.wait() == 2
+    assert not (session.folder / "began2").exists()
+    assert [str(result.state) for result in session.results()["train"]] == ["INTERRUPTED", "NOT_RUN"]

@@ -31,6 +31,31 @@ def test_the_command(arguments: list[str], command: str) -> None:
     assert shlex.split(found)[0] == "pytest"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "rest"),
+    [
+        (["-x", "-n2"], ["-n2"]),
+        (["--exitfirst", "a.py"], ["a.py"]),
+        (["--maxfail=3", "a.py"], ["a.py"]),
+        (["--maxfail", "3", "a.py"], ["a.py"]),
+        (["-vxk", "x"], ["-vk", "x"]),
+        (["-kx", "-k", "x", "-px"], ["-kx", "-k", "x", "-px"]),
+        (["--sw", "--stepwise-skip", "-q"], ["-q"]),
+        (["-q", "--", "-x", "--sw", "--maxfail=1"], ["-q", "--", "-x", "--sw", "--maxfail=1"]),
+    ],
+)  # fmt: skip
+def test_what_would_end_the_next_session(arguments: list[str], rest: list[str]) -> None:
+    """What ends a session at a failure is left out: the failure is taken, and would end the next one before anything runs."""
+    found = shlex.split(continuing_command(["--sweep", *arguments], "RUN", "/usr/bin/pytest"))
+    assert found == ["pytest", "--sweep", "--sweep-resume=RUN", *rest]
+
+
+def test_an_ini_file_that_ends_at_a_failure() -> None:
+    """Where -x comes from addopts, the command undoes it."""
+    found = continuing_command(["--sweep", "-q"], "RUN", "/usr/bin/pytest", maxfail=1)
+    assert found == "pytest --sweep --sweep-resume=RUN --maxfail=0 -q"
+
+
 def test_how_python_was_started() -> None:
     """Who has called ``python -m pytest`` does so again: it puts another folder on the import path."""
     found = continuing_command(["--sweep"], "RUN", "/lib/pytest/__main__.py")

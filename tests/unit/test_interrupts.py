@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_sweep.plugin.session.signals import PATIENCE_SECONDS, SAME_SECONDS, Interrupts
+from pytest_sweep.plugin.session.signals import DOUBLED_SECONDS, PATIENCE_SECONDS, SAME_SECONDS, Interrupts
 
 
 class Clock:
@@ -147,6 +147,41 @@ class TestTheSame:
                 press(interrupts)
                 assert interrupts.is_waiting
                 interrupts.check()
+
+    def test_code_that_has_caught_one_gets_the_next_at_once(self, interrupts: Interrupts, clock: Clock) -> None:
+        """A second Ctrl-C within the second raises in a trial that has caught the first; a doubled signal does not."""
+        with pytest.raises(KeyboardInterrupt), interrupts.held(), interrupts.allowed():
+            with pytest.raises(KeyboardInterrupt):
+                press(interrupts)
+            clock.now += DOUBLED_SECONDS / 2
+            press(interrupts)
+            clock.now += DOUBLED_SECONDS
+            press(interrupts)
+            pytest.fail("lost")
+
+    def test_those_that_code_has_caught_force_nothing(self, interrupts: Interrupts, clock: Clock) -> None:
+        """After two that a trial took a third is held as a second one is, so that results are stored."""
+        with contextlib.suppress(KeyboardInterrupt), interrupts.held(), interrupts.allowed():
+            with pytest.raises(KeyboardInterrupt):
+                press(interrupts)
+            clock.now += SAME_SECONDS
+            press(interrupts)
+        clock.now += SAME_SECONDS
+        press(interrupts)
+        assert interrupts.is_waiting
+
+    @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is none")
+    @pytest.mark.parametrize(("name", "ends"), [("SIGINT", False), ("SIGTERM", True), ("SIGHUP", True)])
+    def test_which_one_a_trial_may_keep_to_itself(self, interrupts: Interrupts, name: str, ends: bool) -> None:
+        """A trial that catches Ctrl-C lets the session go on, as in plain pytest; SIGTERM and SIGHUP end it after the trial."""
+        with contextlib.ExitStack() as expected:
+            if ends:
+                expected.enter_context(pytest.raises(KeyboardInterrupt, match=name))
+            with interrupts.held():
+                with interrupts.allowed(), pytest.raises(KeyboardInterrupt):
+                    press(interrupts, getattr(signal, name))
+                interrupts.check()
+                assert not ends
 
     def test_one_that_is_lost_is_raised_again(self, interrupts: Interrupts) -> None:
         """An interrupt that is raised in a finalizer, where Python drops it, is raised again by the next check."""

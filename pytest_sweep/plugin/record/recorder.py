@@ -164,7 +164,8 @@ class Recorder:
         if self._progress.counts().keys().isdisjoint((TrialState.INTERRUPTED, TrialState.NOT_RUN)):
             return None
         given = [str(argument) for argument in self._config.invocation_params.args]
-        return f"To continue: {continuing_command(given, self._run.name, sys.argv[0])}"
+        command = continuing_command(given, self._run.name, sys.argv[0], self._config.getoption("maxfail"))
+        return f"To continue: {command}"
 
     def store_waiting(self) -> None:
         """Try once more to store what could not be stored."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sweep.items.private import write_log_file
-from pytest_sweep.items.reports import CAME_OUT, rebuild_warning
+from pytest_sweep.items.reports import CAME_OUT, rebuild_warning, warning_of
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.record.hooks import HookCaller
@@ -196,11 +196,7 @@ class Replayer:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if (advice := self._rebuilding.note(trial, event)) is not None:
-            path, line, domain = item.location
-            where = (path, line or 0, domain)
-            self._show_warning(
-                events.WarningRecorded(advice, "pytest:PytestWarning", path, line or 0, "runtest", item.nodeid, where)
-            )
+            self._show_warning(warning_of(item, advice))
         if taken_from is None:
             self._tell_of_end(item, event)
         raise_if_ended(item.session)

@@ -20,6 +20,9 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 SAME_SECONDS = 1.0
 """Signals within this time are one: a process manager signals a process and then its group, and tox forwards the Ctrl-C it gets."""
 
+DOUBLED_SECONDS = 0.1
+"""The same while code of the user runs, which may have caught the first one: nobody presses Ctrl-C twice within this time."""
+
 PATIENCE_SECONDS = 5.0
 """How long after the first signal a further one is still held."""
 
@@ -34,6 +37,9 @@ class Interrupts:
     it between two steps. Once the session has begun to end, signals are held until that is done, so that results are stored and tables
     written. Holding is bounded: the third signal, and one that comes five seconds after the first, raises wherever the program is.
 
+    Code of the user may catch Ctrl-C, as in plain pytest: then the session goes on, and a further Ctrl-C raises there at once, too. SIGTERM
+    or SIGHUP that was caught is raised again after the trial: without us it would have ended the process.
+
     A signal that is ignored (``nohup``) or has somebody else's handler is left alone. In a thread other than the main one nothing is done.
 
     Args:
@@ -42,6 +48,7 @@ class Interrupts:
     Attributes:
         is_held: whether a signal waits for the next `check`.
         may_be_lost: whether nobody may catch the interrupt that a signal raises now.
+        may_be_caught: whether code of the user runs that may.
         is_lost: whether one was raised so and has not left its block yet: `check` raises it again.
     """
 
@@ -51,7 +58,7 @@ class Interrupts:
         self._before: dict[int, Any] = {}
         self.is_held = False
         self._is_ending = False
-        self.may_be_lost = False
+        self.may_be_lost = self.may_be_caught = False
         self._is_waiting = self.is_lost = False
         self._name = ""
         self._last: float | None = None
@@ -91,9 +98,12 @@ class Interrupts:
             _pass_on(self._before.get(number, signal.SIG_DFL), number, frame)
             return
         now = self._clock()
-        if self._last is not None and now - self._last < SAME_SECONDS:
+        is_in_code = self.may_be_caught and not self._is_ending
+        if self._last is not None and now - self._last < (DOUBLED_SECONDS if is_in_code else SAME_SECONDS):
             return
         self._last = now
+        if is_in_code:
+            self._count = 0  # Those before have been caught, or this code could not run any more.
         if self._count == 0:
             self._first = now
         self._count += 1
@@ -102,7 +112,7 @@ class Interrupts:
         if (self.is_held or self._is_ending) and is_patient:
             self._is_waiting = True
         else:
-            self.is_lost = self.may_be_lost
+            self.is_lost = self.may_be_lost or (is_in_code and number != signal.SIGINT)
             self._raise()
 
     def check(self) -> None:
@@ -126,7 +136,7 @@ class Interrupts:
     def allowed(self, *, may_catch: bool = True) -> contextlib.AbstractContextManager[None]:
         """Let signals raise at once while a block runs: it calls code of the user, which may take its time.
 
-        `may_catch` says whether that code may catch the interrupt; else one that does not leave the block is raised by the next `check`.
+        `may_catch` says whether that code may catch Ctrl-C; else an interrupt that does not leave the block is raised by the next `check`.
         """
         return _Allowed(self, may_catch=may_catch)
 
@@ -187,21 +197,22 @@ class Interrupts:
 class _Allowed:
     """A class, because every event that is shown enters one."""
 
-    __slots__ = ("_before", "_interrupts", "_lost", "_may_catch")
+    __slots__ = ("_before", "_caught", "_interrupts", "_lost", "_may_catch")
 
     def __init__(self, interrupts: Interrupts, *, may_catch: bool) -> None:
         self._interrupts = interrupts
         self._may_catch = may_catch
-        self._before, self._lost = interrupts.is_held, interrupts.may_be_lost
+        self._before, self._lost, self._caught = interrupts.is_held, interrupts.may_be_lost, interrupts.may_be_caught
 
     def __enter__(self) -> None:
         __tracebackhide__ = True
         self._interrupts.check()
-        self._interrupts.may_be_lost = not self._may_catch
+        self._interrupts.may_be_lost, self._interrupts.may_be_caught = not self._may_catch, self._may_catch
         self._interrupts.is_held = False
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._interrupts.is_held, self._interrupts.may_be_lost = self._before, self._lost
+        self._interrupts.may_be_caught = self._caught
         if error is not None:
             self._interrupts.is_lost = False
         elif self._may_catch:
