@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_sweep.model import Sweep
-from pytest_sweep.model.judging import ENDED_WELL, Goal
+from pytest_sweep.model.judging import Goal
 from pytest_sweep.model.metrics import AUTO_METRICS, flattened
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
@@ -34,7 +34,7 @@ def goal_of(sweep: Sweep) -> Goal | None:
 def judged_value(entry: TrialProgress) -> float | None:
     """Return the value that a trial that ended well is judged by; None if it has none that is finite."""
     goal = goal_of(entry.trial.sweep)
-    return entry.judged if goal is not None and goal.considers(entry.state) and goal.accepts(entry.judged) else None
+    return entry.judged if goal is not None and entry.ended_well and goal.accepts(entry.judged) else None
 
 
 def best_entries(progress: Progress) -> list[Best]:
@@ -66,7 +66,7 @@ def missing_metrics(progress: Progress) -> list[tuple[Sweep, list[str]]]:
         if entry.judged is not None:
             del names[sweep.id]
             continue
-        if entry.state in ENDED_WELL:
+        if entry.ended_well:
             ended_well.add(sweep.id)
         names[sweep.id] |= dict.fromkeys(flattened(entry.metrics or {}))
     return [

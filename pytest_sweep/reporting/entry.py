@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.events import TrialReported
-from pytest_sweep.model.judging import last_value
+from pytest_sweep.model.judging import ended_well, last_value
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import is_finite
 
@@ -25,7 +25,7 @@ class TrialProgress:
         total_time: seconds: the ``time_total_s`` of its last report; at the end the duration where there is none.
         metrics: what it reported last, in the end its final metrics; None while there are none.
         error: the text of its last failure, that of an attempt that is tried again included; or None.
-        reason: why it was not run, or None.
+        reason: why it was not run, or None. If its result was taken, a reason says that it was skipped when it ran.
         attempt: which execution of it this is, from 1.
         first_attempt: the first one of this run: more than 1 where an earlier run has begun it.
         gpus: the ``CUDA_VISIBLE_DEVICES`` that its worker has; "" where it has none, and before it starts.
@@ -56,6 +56,11 @@ class TrialProgress:
     def states(self) -> tuple[TrialState, ...]:
         """The state of each trial that it stands for: its own."""
         return (self.state,)
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it finished well."""
+        return ended_well(self.state, self.reason)
 
     @property
     def is_judged(self) -> bool:

@@ -46,7 +46,7 @@ class Leaders:
         ended = self._progress.ended
         for entry in ended[self._seen :]:
             goal = goal_of(entry.trial.sweep)
-            if goal is not None and goal.considers(entry.state):
+            if goal is not None and entry.ended_well:
                 self._rank(goal, entry)
         self._seen = len(ended)
 

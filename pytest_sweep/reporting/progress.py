@@ -90,6 +90,10 @@ class Progress:
         if checkpoint is not None:
             entry.kept = checkpoint, entry.judged
 
+    def note_skipped(self, key: str, run: str) -> None:
+        """Take note that a trial whose result is taken from `run` was skipped there, or failed as expected: it did not end well."""
+        self._entries[key].reason = f"it was skipped in {run}"
+
     def update(self, event: Accepted) -> None:
         """Take in an event; one that is not about a trial's course changes nothing.
 

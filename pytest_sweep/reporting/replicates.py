@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_sweep.model import Trial, TrialState
-from pytest_sweep.model.judging import ENDED_WELL, mean_value
+from pytest_sweep.model.judging import mean_value
 from pytest_sweep.model.spread import Spread, is_number, merged
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
@@ -35,6 +35,11 @@ class ConfigurationProgress(TrialProgress):
         """The state of each of the trials."""
         return tuple(entry.state for entry in self.replicates)
 
+    @property
+    def ended_well(self) -> bool:
+        """Whether any of the trials finished well."""
+        return any(entry.ended_well for entry in self.replicates)
+
     @classmethod
     def of(cls, replicates: Sequence[TrialProgress], *, with_metrics: bool = True) -> ConfigurationProgress:
         """Return what is known of `replicates`, of which there is at least one.
@@ -43,7 +48,7 @@ class ConfigurationProgress(TrialProgress):
             replicates: the trials of the configuration.
             with_metrics: whether all metrics are wanted, or only the value that it is judged by, which is quicker.
         """
-        well = [entry for entry in replicates if entry.state in ENDED_WELL]
+        well = [entry for entry in replicates if entry.ended_well]
         failed = [entry for entry in replicates if entry.state is TrialState.ERROR]
         first = replicates[0]
         metrics = merged([entry.metrics for entry in well if entry.metrics is not None]) if with_metrics else {}

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_sweep.model.judging import FAILED, Goal, mean_value
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.judging import Goal, has_failed, mean_value
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import Spread, is_finite, is_number, merged
 from pytest_sweep.results.curves import reports_of
@@ -43,7 +44,7 @@ def values_of(results: Sequence[Result], goal: Goal) -> list[float | None]:
     values: dict[int, float | None] = {}
     unread: list[int] = []
     for index, result in enumerate(results):
-        if not goal.considers(result.state):
+        if not goal.considers(result.state, result.reason):
             values[index] = None
             continue
         final = metric_value(result.metrics, goal.metric)
@@ -93,11 +94,13 @@ def configuration_results(results: Sequence[Result], average_over: Sequence[str]
 
 def no_best_text(results: Sequence[Result], goal: Goal, sweep: str) -> str:
     """Return the sentence that says why none of the `results` of `sweep` is the best."""
-    if results and not any(goal.considers(result.state) for result in results):
-        states = Counter(str(result.state) for result in results)
+    if results and not any(goal.considers(result.state, result.reason) for result in results):
+        states = Counter(
+            "skipped before" if result.state is TrialState.CACHED else str(result.state) for result in results
+        )
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-        has_failed = any(result.state in FAILED and result.metrics for result in results)
-        hint = "; include_failed=True considers those that failed, too" if has_failed else ""
+        failed = any(has_failed(result.state, result.reason) and result.metrics for result in results)
+        hint = "; include_failed=True considers those that failed, too" if failed else ""
         how = "ended" if goal.include_failed else "ended well"
         return f"no trial of {sweep} {how} ({counts}){hint if not goal.include_failed else ''}"
     what = "a finite number" if goal.filter_nan_and_inf else "a number"
@@ -112,7 +115,7 @@ def metrics_there_are(results: Iterable[Result]) -> str:
 
 def _as_one(group: Sequence[Result], average_over: Sequence[str], goal: Goal, values: Sequence[float | None]) -> Result:
     """Return the results of one configuration as one; `values` are what each of them is judged by."""
-    candidates = [result for result in group if goal.considers(result.state)]
+    candidates = [result for result in group if goal.considers(result.state, result.reason)]
     best = goal.best(values)
     first = (candidates or group)[0] if best is None else group[best]
     metrics = _plain(merged([result.metrics for result in candidates if result.metrics is not None]))

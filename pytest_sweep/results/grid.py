@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import ENDED_WELL, SCOPES, Goal
+from pytest_sweep.model.judging import SCOPES, Goal
 from pytest_sweep.results.aggregate import aggregated
 from pytest_sweep.results.best import Best, best_of, configuration_results, metrics_there_are, no_best_text
 from pytest_sweep.results.frame import best_report_rows, configuration_rows, report_rows, trial_rows
@@ -99,7 +99,7 @@ class ResultGrid(Sequence[Result]):
     @property
     def num_terminated(self) -> int:
         """How many trials finished well: those that a stop rule ended and those whose stored result was taken included."""
-        return sum(result.state in ENDED_WELL for result in self)
+        return sum(result.ended_well for result in self)
 
     def get_best_result(
         self,
@@ -114,7 +114,8 @@ class ResultGrid(Sequence[Result]):
         """Return the result that is best by a metric; of equals, the first.
 
         Candidates are trials that ended well: TERMINATED, STOPPED or CACHED. One that failed, also as a mark expected it to (xfail), is
-        a candidate only with `include_failed`; one that is still running, was cut off or did not run never is.
+        a candidate only with `include_failed`, also where its result was taken by ``--sweep-resume``; one that is still running, was cut
+        off or did not run never is.
 
         If a configuration has several trials (``repeats=``, ``average_over=``), it is judged by the mean over its candidates, and
         is returned as one result: `metrics` are the means over the candidates (a value that is no number is there if all agree, else
