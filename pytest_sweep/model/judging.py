@@ -98,12 +98,19 @@ class Goal:
         return min(ranked)[1] if ranked else None
 
 
-def mean_value(values: Iterable[float | None]) -> float | None:
+def mean_value(values: Iterable[float | None], *, whole: bool = False) -> float | None:
     """Return what replicates with these values are judged by together: their mean, a `Spread` if there are several.
 
     A replicate without a value is left out; NaN and infinities are not, so that one replicate that diverged is not hidden by the others.
+
+    Args:
+        values: of the replicates; None for one without a value.
+        whole: whether there is no mean unless all have a value: without its hardest fold, a cross-validation looks better than it is.
     """
-    numbers = [value for value in values if value is not None]
+    given = list(values)
+    numbers = [value for value in given if value is not None]
+    if whole and len(numbers) < len(given):
+        return None
     if len(numbers) < 2:
         return numbers[0] if numbers else None
     return Spread.of(numbers)

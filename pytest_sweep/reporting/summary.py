@@ -10,7 +10,13 @@ from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress, failed_of
-from pytest_sweep.reporting.replicates import complete, configurations
+from pytest_sweep.reporting.replicates import (
+    ConfigurationProgress,
+    complete,
+    configurations,
+    has_gaps,
+    with_value,
+)
 from pytest_sweep.reporting.rows import final_rows, not_shown_line
 from pytest_sweep.reporting.tables import ColumnsOf, tables
 from pytest_sweep.reporting.text import cell_text, counted, text_width
@@ -46,6 +52,27 @@ def best_lines(progress: Progress) -> list[str]:
         (_best_configuration if has_replicates else _best_trial)(progress, sweep, entry)
         for sweep, entry, has_replicates in best_entries(progress)
     ]
+
+
+def gaps_lines(progress: Progress) -> list[str]:
+    """Return a line for each sweep that averages over something and has configurations that lack trials with a value."""
+    found: dict[str, list[ConfigurationProgress]] = {}
+    for entry in configurations(progress):
+        if isinstance(entry, ConfigurationProgress) and has_gaps(entry):
+            found.setdefault(entry.trial.sweep.id, []).append(entry)
+    lines = []
+    for entries in found.values():
+        sweep = entries[0].trial.sweep
+        named = [
+            f"{progress.label(entry.trial)} ({with_value(entry)} of {len(entry.replicates)})"
+            for entry in entries[:_MOST_REASONS]
+        ]
+        more = [f"and {len(entries) - _MOST_REASONS} more"] if len(entries) > _MOST_REASONS else []
+        lines.append(
+            f"{progress.sweep_label(sweep)}: {counted(len(entries), 'configuration')} not judged, because not all trials ended well with "
+            f"a value of {sweep.metric}: {', '.join([*named, *more])}"
+        )
+    return lines
 
 
 def missing_metric_lines(progress: Progress) -> list[str]:
@@ -140,7 +167,8 @@ def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -
 def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
     name = progress.sweep_label(sweep)
     if entry is None:
-        mean = f"finite mean of {sweep.metric} over its trials that ended well"
+        which = "all its trials" if sweep.average_over else "its trials that ended well"
+        mean = f"finite mean of {sweep.metric} over {which}"
         return f"Best configuration of {name}: none, because no configuration has a {mean}"
     value, total = judged_value(entry), len(entry.states)
     count = value.count if isinstance(value, Spread) else 1

@@ -37,7 +37,11 @@ def _record(
     numbers = _numbers(done)
     if values := [value for value in (judged.get(id(result)) for result in done) if value is not None]:
         numbers[metric] = values
+    is_partial = bool(metric and average_over) and len(values) < len(replicates)
     for name, values in numbers.items():
+        if is_partial and name == metric:
+            record[f"{name}/mean"] = record[f"{name}/std"] = None
+            continue
         spread = Spread.of(values)
         record[f"{name}/mean"], record[f"{name}/std"] = float(spread), spread.std
     params = {name: value for name, value in first.params.items() if name not in average_over}

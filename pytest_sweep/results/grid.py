@@ -117,6 +117,9 @@ class ResultGrid(Sequence[Result]):
         a candidate only with `include_failed`, also where its result was taken by ``--sweep-resume``; one that is still running, was cut
         off or did not run never is.
 
+        In a sweep with ``average_over=``, a configuration is a candidate only if all its trials ended well and have a value, as in
+        scikit-learn's ``GridSearchCV``; with `include_failed` it is one by what there is.
+
         If a configuration has several trials (``repeats=``, ``average_over=``), it is judged by the mean over its candidates, and
         is returned as one result: `metrics` are the means over the candidates (a value that is no number is there if all agree, else
         None), `name` and `config` are those of the configuration, and `replicates` are all its results. What only a single trial has,
@@ -186,7 +189,8 @@ class ResultGrid(Sequence[Result]):
         * ``config/<name>``: the configuration, and ``params/<name>``: the values of stacked ``parametrize`` and parametrized fixtures;
           both without what the sweep averages over.
 
-        A configuration of which no replicate finished well has a record without metrics.
+        A configuration of which no replicate finished well has a record without metrics. In a sweep with ``average_over=``, the mean
+        and the deviation of the sweep's metric are None unless all trials of the configuration finished well and have a value.
 
         Raises:
             StoreError: a history that is needed cannot be read.
@@ -209,7 +213,8 @@ class ResultGrid(Sequence[Result]):
         without metrics has a row too. A metric with the name of another column becomes ``metrics/<name>``.
 
         If the sweep has ``average_over=``, or with ``by="configuration"``, there is one row a configuration, with the means that
-        `get_best_result` returns: ``name``, ``state``, ``replicates`` (how many), the metrics, the configuration.
+        `get_best_result` returns: ``name``, ``state``, ``replicates`` (how many), ``done`` (how many of them finished well), the metrics,
+        the configuration. With ``average_over=`` the sweep's metric is missing where not all trials finished well with a value of it.
 
         Args:
             filter_metric: take each trial's metrics from the report that was best by this metric; default its final metrics.
@@ -251,7 +256,7 @@ class ResultGrid(Sequence[Result]):
         _check_by(by)
         best = best_of(self._results, goal, self.average_over, each=by == "replicate")
         if best is None:
-            raise NoResultsError(no_best_text(self._results, goal, self.sweep))
+            raise NoResultsError(no_best_text(self._results, goal, self.sweep, self.average_over))
         return best
 
     def _goal(self, metric: str | None, mode: str | None) -> tuple[str, str]:

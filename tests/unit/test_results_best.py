@@ -171,11 +171,53 @@ def test_averages_over_folds(tmp_path: Path) -> None:
         ("train_model[lr=1]", 3, 0.8), ("train_model[lr=2]", 3, pytest.approx(1.19 / 3)),
     ]  # fmt: skip
     frame = grid.get_dataframe()
-    assert list(frame.columns) == ["name", "state", "replicates", "acc", "config/lr"]
+    assert list(frame.columns) == ["name", "state", "replicates", "done", "acc", "config/lr"]
     assert list(frame["acc"]) == [0.8, pytest.approx(1.19 / 3)]
     every = grid.get_dataframe(by="replicate")
     assert list(every["params/fold"]) == [0, 1, 2, 0, 1, 2]
     assert grid[1:2].get_best_result().name == "train_model[lr=1]"
+
+
+LOST_FOLDS: list[tuple[TrialState, dict[str, Any] | None]] = [
+    (TrialState.ERROR, {"acc": 0.9}),
+    (TrialState.SKIPPED, None),
+    (TrialState.TERMINATED, {"other": 1}),
+]
+
+
+def lost_fold(results_dir: Path, state: TrialState, metrics: dict[str, Any] | None) -> ResultGrid:
+    """Return two configurations of three folds: of the second one, which is better, the last fold ended so."""
+    trials = [*folds(1, 3), *folds(2, 3)]
+    events = [
+        *[finished(one, metrics={"acc": value}) for one, value in zip(trials, (0.8, 0.8, 0.2, 0.9, 0.9), strict=False)],
+        finished(trials[-1], state, metrics, None if state is TrialState.TERMINATED else "gone"),
+    ]
+    return grid_of(results_dir, trials, events)
+
+
+@pytest.mark.parametrize(("state", "metrics"), LOST_FOLDS)
+def test_a_configuration_needs_all_folds(tmp_path: Path, state: TrialState, metrics: dict[str, Any] | None) -> None:
+    """A configuration that lost a fold has no mean, and is no candidate unless failures are."""
+    grid = lost_fold(tmp_path, state, metrics)
+    assert grid.get_best_result().config == {"lr": 1}
+    assert grid.get_best_result(include_failed=True).config == {"lr": 2}
+    assert grid.get_best_result(by="replicate").config == {"lr": 2}
+    with pytest.raises(
+        NoResultsError, match=r"'acc' of all its trials, .*average_over.*: train_model\[lr=2\] \(2 of 3\);"
+    ):
+        grid[3:].get_best_result()
+
+
+@pytest.mark.parametrize(("state", "metrics"), LOST_FOLDS)
+def test_tables_say_which_folds_are_missing(tmp_path: Path, state: TrialState, metrics: dict[str, Any] | None) -> None:
+    """Data frame and records have no mean of a configuration that lost a fold, and count the trials that finished well."""
+    grid, done = lost_fold(tmp_path, state, metrics), 3 if state is TrialState.TERMINATED else 2
+    frame = grid.get_dataframe()
+    assert list(frame["done"]) == [3, done]
+    assert list(frame["acc"].isna()) == [False, True]
+    records = [(row["trials"], row["done"], row["acc/mean"], row["acc/std"]) for row in grid.aggregate()]
+    assert records[1] == (3, done, None, None)
+    assert records[0][2] == pytest.approx(0.6)
 
 
 def test_the_session_decides_what_is_averaged(tmp_path: Path) -> None:
