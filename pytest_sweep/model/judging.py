@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_sweep.model.spread import Spread, is_finite, is_nan, is_number
@@ -16,6 +16,8 @@ _FAILED = frozenset({TrialState.ERROR, TrialState.SKIPPED})
 
 SCOPES = ("last", "avg", "last-5-avg", "last-10-avg", "all")
 """Which values of a trial's history count. The names are Ray Tune's (``ExperimentAnalysis.get_best_trial``)."""
+
+_KINDS: dict[type, str] = {str: "a string", bool: "a boolean"}
 
 _LAST_FEW = {"last-5-avg": 5, "last-10-avg": 10}
 
@@ -114,6 +116,13 @@ def mean_value(values: Iterable[float | None], *, whole: bool = False) -> float 
     if len(numbers) < 2:
         return numbers[0] if numbers else None
     return Spread.of(numbers)
+
+
+def no_number_text(value: object) -> str:
+    """Return what a metric was reported as that cannot be judged: ``a list``; "" for a number, and for a dict, whose numbers have names."""
+    if is_number(value) or (isinstance(value, Mapping) and value):
+        return ""
+    return "None" if value is None else _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def last_value(before: float | None, value: object) -> float | None:

@@ -52,11 +52,23 @@ def best_entries(progress: Progress) -> list[Best]:
     return found
 
 
-def missing_metrics(progress: Progress) -> list[tuple[Sweep, list[str]]]:
-    """Return each sweep whose metric no trial has reported, although some has ended well, and the names of what was reported.
+class Missing(NamedTuple):
+    """A sweep of which no trial has reported its metric as a number.
 
-    A metric that was reported as NaN or as something else than a number is not missing. Tune's automatic metrics are not among the names.
+    Attributes:
+        sweep: the sweep.
+        names: the metrics that were reported, without Tune's automatic ones.
+        kinds: what its metric was reported as instead of a number: ``a list``; empty where nobody reported it.
     """
+
+    sweep: Sweep
+    names: list[str]
+    kinds: list[str]
+
+
+def missing_metrics(progress: Progress) -> list[Missing]:
+    """Return each sweep whose metric no trial has reported as a number, although some has ended well. NaN is a number."""
+    kinds: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps()}
     names: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps() if sweep.metric is not None}
     ended_well = set()
     for entry in progress:
@@ -68,9 +80,11 @@ def missing_metrics(progress: Progress) -> list[tuple[Sweep, list[str]]]:
             continue
         if entry.ended_well:
             ended_well.add(sweep.id)
+        if entry.no_number:
+            kinds[sweep.id][entry.no_number] = None
         names[sweep.id] |= dict.fromkeys(flattened(entry.metrics or {}))
     return [
-        (sweep, [name for name in names[sweep.id] if name not in AUTO_METRICS])
+        Missing(sweep, [name for name in names[sweep.id] if name not in AUTO_METRICS], list(kinds[sweep.id]))
         for sweep in progress.sweeps()
-        if sweep.id in ended_well and sweep.id in names and sweep.metric not in names[sweep.id]
+        if sweep.id in ended_well and sweep.id in names
     ]

@@ -86,6 +86,8 @@ class Progress:
         for metrics in reports:
             if checkpoint is None or metrics.get("training_iteration", 0) <= checkpoint:
                 judged = last_value(judged, metric_value(metrics, entry.trial.sweep.metric or ""))
+                if judged is None:
+                    entry.note_no_number(metrics)
         entry.judged = last_value(judged, entry.judged)
         if checkpoint is not None:
             entry.kept = checkpoint, entry.judged

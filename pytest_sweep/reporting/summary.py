@@ -46,11 +46,14 @@ def final_table(progress: Progress, width: int | None = None, columns_of: Column
 def best_lines(progress: Progress) -> list[str]:
     """Return a line on the best trial of each sweep that has a metric, and one that says so where no trial has a value of it.
 
-    Where a configuration of the sweep has replicates, it is the configuration whose mean is best.
+    Where a configuration of the sweep has replicates, it is the configuration whose mean is best. A sweep of which `missing_metric_lines`
+    says what is wrong has no line.
     """
+    missing = {sweep.id for sweep, _, _ in missing_metrics(progress)}
     return [
         (_best_configuration if has_replicates else _best_trial)(progress, sweep, entry)
         for sweep, entry, has_replicates in best_entries(progress)
+        if sweep.id not in missing
     ]
 
 
@@ -76,10 +79,12 @@ def gaps_lines(progress: Progress) -> list[str]:
 
 
 def missing_metric_lines(progress: Progress) -> list[str]:
-    """Return a line for each sweep whose metric no trial has reported, although some trial has ended well."""
+    """Return a line for each sweep whose metric no trial has reported as a number, although some trial has ended well."""
     return [
-        f"{progress.sweep_label(sweep)}: no trial reported {sweep.metric!r}; reported: {', '.join(names) or 'nothing'}"
-        for sweep, names in missing_metrics(progress)
+        f"{progress.sweep_label(sweep)}: no trial reported a number as {sweep.metric!r}: it was {' or '.join(kinds)}"
+        if kinds
+        else f"{progress.sweep_label(sweep)}: no trial reported {sweep.metric!r}; reported: {', '.join(names) or 'nothing'}"
+        for sweep, names, kinds in missing_metrics(progress)
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import Goal, has_failed, mean_value
+from pytest_sweep.model.judging import Goal, has_failed, mean_value, no_number_text
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import Spread, is_finite, is_number, merged
 from pytest_sweep.results.curves import reports_of
@@ -121,6 +121,15 @@ def no_best_text(results: Sequence[Result], goal: Goal, sweep: str, average_over
             f"no configuration of {sweep} has {goal.metric!r} of all its trials, which average_over={list(average_over)} needs: "
             f"{', '.join(gaps[:_MOST_NAMES])}{more}; include_failed=True judges by what there is"
         )
+    last = [
+        metric_value(result.metrics, goal.metric) for result in results if goal.considers(result.state, result.reason)
+    ]
+    if (
+        last
+        and not any(map(is_number, last))
+        and (kinds := {no_number_text(value) for value in last if value is not None} - {""})
+    ):
+        return f"no trial of {sweep} has a number as {goal.metric!r}: it is {' or '.join(sorted(kinds))}"
     what = "a finite number" if goal.filter_nan_and_inf else "a number"
     return f"no trial of {sweep} has {what} as {goal.metric!r}: {metrics_there_are(results)}"
 

@@ -178,6 +178,14 @@ def test_averages_over_folds(tmp_path: Path) -> None:
     assert grid[1:2].get_best_result().name == "train_model[lr=1]"
 
 
+def test_a_metric_that_is_no_number(tmp_path: Path) -> None:
+    """The error says what the metric is instead of a number."""
+    trials = [make_trial(number, ACC) for number in (1, 2)]
+    events = [finished(one, metrics={"acc": value}) for one, value in zip(trials, ([0.5], "high"), strict=True)]
+    with pytest.raises(NoResultsError, match="has a number as 'acc': it is a list or a string"):
+        grid_of(tmp_path, trials, events).get_best_result()
+
+
 LOST_FOLDS: list[tuple[TrialState, dict[str, Any] | None]] = [
     (TrialState.ERROR, {"acc": 0.9}),
     (TrialState.SKIPPED, None),
