@@ -225,15 +225,24 @@ class Result:
         return better(ranked, key=lambda pair: pair[1])[0]
 
     def __repr__(self) -> str:
+        if self._replicates:  # Means, of which no single trial's id, state or folder says anything.
+            done = sum(one.ended_well for one in self._replicates)
+            count = len(self._replicates)
+            first = [
+                f"name={self.name!r}",
+                f"replicates={count}" if done == count else f"replicates={count} ({done} done)",
+            ]
+        else:
+            first = [f"trial_id={self.trial_id!r}", f"state={self.state}"]
         lines = [
-            f"trial_id={self.trial_id!r}",
-            f"state={self.state}",
+            *first,
             f"metrics={safe_repr(self.metrics)}",
             f"config={safe_repr(self.config)}",
             *([f"params={safe_repr(self.params)}"] if self.params else []),
-            f"error={self.error!r}" if self.error is None else f"error={_last_line(self.error)!r}",
-            f"path={str(self.path)!r}",
         ]
+        if not self._replicates:
+            error = self.error if self.error is None else _last_line(self.error)
+            lines += [f"error={error!r}", f"path={str(self.path)!r}"]
         return "Result(\n" + "".join(f"  {line},\n" for line in lines) + ")"
 
 

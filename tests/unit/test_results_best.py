@@ -80,6 +80,14 @@ def test_replicates_are_judged_by_their_mean(steady_and_lucky: ResultGrid) -> No
     assert worst.key == steady_and_lucky[3].key
 
 
+def test_the_text_of_a_configuration(steady_and_lucky: ResultGrid) -> None:
+    """It has the name of the configuration and the number of replicates, and nothing that only one of them has."""
+    text = repr(steady_and_lucky.get_best_result())
+    assert text.startswith("Result(\n  name='train_model[lr=1]',\n  replicates=3,\n  metrics={")
+    assert not any(f"  {name}=" in text for name in ("trial_id", "state", "path"))
+    assert repr(steady_and_lucky.get_best_result(by="replicate")).startswith("Result(\n  trial_id=")
+
+
 def test_a_single_replicate_can_be_asked_for(steady_and_lucky: ResultGrid) -> None:
     """With by="replicate" the luckiest trial is the best one, as it was reported."""
     best = steady_and_lucky.get_best_result(by="replicate")
