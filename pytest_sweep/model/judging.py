@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_sweep.model.spread import Spread, is_finite, is_nan, is_number
 from pytest_sweep.model.trials import TrialState
 
-ENDED_WELL = frozenset({TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED})
-"""The states of trials that finished well."""
+_ENDED_WELL = frozenset({TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED})
+"""The states of trials that finished well; `ended_well` tells which CACHED ones did not."""
 
-FAILED = frozenset({TrialState.ERROR, TrialState.SKIPPED})
+_FAILED = frozenset({TrialState.ERROR, TrialState.SKIPPED})
 """The states of trials that ran to an end and failed; SKIPPED covers expected failures (xfail)."""
 
 SCOPES = ("last", "avg", "last-5-avg", "last-10-avg", "all")
 """Which values of a trial's history count. The names are Ray Tune's (``ExperimentAnalysis.get_best_trial``)."""
 
+_KINDS: dict[type, str] = {str: "a string", bool: "a boolean"}
+
 _LAST_FEW = {"last-5-avg": 5, "last-10-avg": 10}
+
+
+def was_skipped(state: TrialState, reason: str | None) -> bool:
+    """Return whether a trial was skipped, or failed as expected, in this run or in the one that its result was taken from.
+
+    Args:
+        state: the trial's state.
+        reason: why the trial was not run. A result that was taken (CACHED) has a reason only if the trial was skipped.
+    """
+    return state is TrialState.SKIPPED or (state is TrialState.CACHED and reason is not None)
+
+
+def ended_well(state: TrialState, reason: str | None) -> bool:
+    """Return whether a trial with this state and reason finished well."""
+    return state in _ENDED_WELL and not was_skipped(state, reason)
+
+
+def has_failed(state: TrialState, reason: str | None) -> bool:
+    """Return whether a trial with this state and reason ran to an end and failed, also as expected."""
+    return state in _FAILED or was_skipped(state, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +60,9 @@ class Goal:
     filter_nan_and_inf: bool = True
     include_failed: bool = False
 
-    def considers(self, state: TrialState) -> bool:
-        """Return whether a trial in this state is a candidate; one that runs, was cut off or did not run never is."""
-        return state in ENDED_WELL or (self.include_failed and state in FAILED)
+    def considers(self, state: TrialState, reason: str | None = None) -> bool:
+        """Return whether a trial with this state and reason is a candidate; one that runs, was cut off or did not run never is."""
+        return ended_well(state, reason) or (self.include_failed and has_failed(state, reason))
 
     def value(self, reported: Sequence[object]) -> float | None:
         """Return the value that a trial is judged by; None if it has no number.
@@ -78,15 +100,29 @@ class Goal:
         return min(ranked)[1] if ranked else None
 
 
-def mean_value(values: Iterable[float | None]) -> float | None:
+def mean_value(values: Iterable[float | None], *, whole: bool = False) -> float | None:
     """Return what replicates with these values are judged by together: their mean, a `Spread` if there are several.
 
     A replicate without a value is left out; NaN and infinities are not, so that one replicate that diverged is not hidden by the others.
+
+    Args:
+        values: of the replicates; None for one without a value.
+        whole: whether there is no mean unless all have a value: without its hardest fold, a cross-validation looks better than it is.
     """
-    numbers = [value for value in values if value is not None]
+    given = list(values)
+    numbers = [value for value in given if value is not None]
+    if whole and len(numbers) < len(given):
+        return None
     if len(numbers) < 2:
         return numbers[0] if numbers else None
     return Spread.of(numbers)
+
+
+def no_number_text(value: object) -> str:
+    """Return what a metric was reported as that cannot be judged: ``a list``; "" for a number, and for a dict, whose numbers have names."""
+    if is_number(value) or (isinstance(value, Mapping) and value):
+        return ""
+    return "None" if value is None else _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def last_value(before: float | None, value: object) -> float | None:

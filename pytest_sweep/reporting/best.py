@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_sweep.model import Sweep
-from pytest_sweep.model.judging import ENDED_WELL, Goal
+from pytest_sweep.model.judging import Goal
 from pytest_sweep.model.metrics import AUTO_METRICS, flattened
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
@@ -34,7 +34,7 @@ def goal_of(sweep: Sweep) -> Goal | None:
 def judged_value(entry: TrialProgress) -> float | None:
     """Return the value that a trial that ended well is judged by; None if it has none that is finite."""
     goal = goal_of(entry.trial.sweep)
-    return entry.judged if goal is not None and goal.considers(entry.state) and goal.accepts(entry.judged) else None
+    return entry.judged if goal is not None and entry.ended_well and goal.accepts(entry.judged) else None
 
 
 def best_entries(progress: Progress) -> list[Best]:
@@ -52,11 +52,23 @@ def best_entries(progress: Progress) -> list[Best]:
     return found
 
 
-def missing_metrics(progress: Progress) -> list[tuple[Sweep, list[str]]]:
-    """Return each sweep whose metric no trial has reported, although some has ended well, and the names of what was reported.
+class Missing(NamedTuple):
+    """A sweep of which no trial has reported its metric as a number.
 
-    A metric that was reported as NaN or as something else than a number is not missing. Tune's automatic metrics are not among the names.
+    Attributes:
+        sweep: the sweep.
+        names: the metrics that were reported, without Tune's automatic ones.
+        kinds: what its metric was reported as instead of a number: ``a list``; empty where nobody reported it.
     """
+
+    sweep: Sweep
+    names: list[str]
+    kinds: list[str]
+
+
+def missing_metrics(progress: Progress) -> list[Missing]:
+    """Return each sweep whose metric no trial has reported as a number, although some has ended well. NaN is a number."""
+    kinds: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps()}
     names: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps() if sweep.metric is not None}
     ended_well = set()
     for entry in progress:
@@ -66,11 +78,13 @@ def missing_metrics(progress: Progress) -> list[tuple[Sweep, list[str]]]:
         if entry.judged is not None:
             del names[sweep.id]
             continue
-        if entry.state in ENDED_WELL:
+        if entry.ended_well:
             ended_well.add(sweep.id)
+        if entry.no_number:
+            kinds[sweep.id][entry.no_number] = None
         names[sweep.id] |= dict.fromkeys(flattened(entry.metrics or {}))
     return [
-        (sweep, [name for name in names[sweep.id] if name not in AUTO_METRICS])
+        Missing(sweep, [name for name in names[sweep.id] if name not in AUTO_METRICS], list(kinds[sweep.id]))
         for sweep in progress.sweeps()
-        if sweep.id in ended_well and sweep.id in names and sweep.metric not in names[sweep.id]
+        if sweep.id in ended_well and sweep.id in names
     ]

@@ -12,6 +12,7 @@ from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
+from pytest_sweep.reporting.replicates import has_gaps
 from pytest_sweep.reporting.rows import ENDED_WELL, counts_text
 from pytest_sweep.space import flatten, restored
 
@@ -140,7 +141,8 @@ def _parameter(key: str) -> Callable[[TrialProgress], object]:
 def _metric(name: str) -> Callable[[TrialProgress], object]:
     def value(entry: TrialProgress) -> object:
         # The last report may lack what the trial is judged by, and the table should show what the best one was chosen by.
-        is_judged = name == entry.trial.sweep.metric and entry.judged is not None
-        return entry.judged if is_judged else metric_value(entry.metrics, name)
+        if name == entry.trial.sweep.metric and (entry.judged is not None or has_gaps(entry)):
+            return entry.judged
+        return metric_value(entry.metrics, name)
 
     return value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.events import TrialReported
-from pytest_sweep.model.judging import last_value
+from pytest_sweep.model.judging import ended_well, last_value, no_number_text
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import is_finite
 
@@ -25,12 +26,13 @@ class TrialProgress:
         total_time: seconds: the ``time_total_s`` of its last report; at the end the duration where there is none.
         metrics: what it reported last, in the end its final metrics; None while there are none.
         error: the text of its last failure, that of an attempt that is tried again included; or None.
-        reason: why it was not run, or None.
+        reason: why it was not run, or None. If its result was taken, a reason says that it was skipped when it ran.
         attempt: which execution of it this is, from 1.
         first_attempt: the first one of this run: more than 1 where an earlier run has begun it.
         gpus: the ``CUDA_VISIBLE_DEVICES`` that its worker has; "" where it has none, and before it starts.
         threads: its worker's ``OMP_NUM_THREADS``, likewise.
         judged: the value of its sweep's metric that it is judged by: the last finite one that it reported, else the last number; or None.
+        no_number: what it reported last as that metric that is no number: ``a list``; "" where it reported nothing like that.
         kept: the ``training_iteration`` of its newest checkpoint, and `judged` at that time; None without a checkpoint.
         started: when this attempt began, in seconds since the epoch; None before it does.
     """
@@ -50,12 +52,18 @@ class TrialProgress:
     gpus: str = ""
     threads: str = ""
     judged: float | None = None
+    no_number: str = ""
     kept: tuple[int, float | None] | None = None
 
     @property
     def states(self) -> tuple[TrialState, ...]:
         """The state of each trial that it stands for: its own."""
         return (self.state,)
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it finished well."""
+        return ended_well(self.state, self.reason)
 
     @property
     def is_judged(self) -> bool:
@@ -69,8 +77,17 @@ class TrialProgress:
         self.metrics = metrics
         self.iteration = metrics.get("training_iteration", self.iteration)
         self.total_time = metrics.get("time_total_s", self.total_time)
-        if self.trial.sweep.metric is not None:
-            self.judged = last_value(self.judged, metric_value(metrics, self.trial.sweep.metric))
+        metric = self.trial.sweep.metric
+        if metric is not None:
+            self.judged = last_value(self.judged, metric_value(metrics, metric))
+            if self.judged is None:
+                self.note_no_number(metrics)
+
+    def note_no_number(self, metrics: Mapping[str, Any]) -> None:
+        """Take note of what its sweep's metric is in `metrics` if it is there and no number."""
+        metric = self.trial.sweep.metric
+        if metric is not None and ((value := metric_value(metrics, metric)) is not None or metric in metrics):
+            self.no_number = no_number_text(value)
 
     def take_report(self, report: TrialReported) -> None:
         """Take in a report. An attempt that starts from the beginning is not judged by what earlier attempts reported."""

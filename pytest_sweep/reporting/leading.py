@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
+from collections.abc import Sequence
 
 from pytest_sweep.model import Sweep
 from pytest_sweep.model.judging import Goal
@@ -28,6 +30,7 @@ class Leaders:
         self._groups: dict[str, list[TrialProgress]] = {}
         self._ranked: dict[str, list[tuple[tuple[bool, float], int, int, TrialProgress]]] = {}
         self._current: dict[str, TrialProgress] = {}
+        self._sizes: Counter[str] = Counter()
 
     def best(self) -> list[tuple[Sweep, TrialProgress]]:
         """Return the best trial, or configuration, of each sweep that has one, as of what has ended by now."""
@@ -46,13 +49,21 @@ class Leaders:
         ended = self._progress.ended
         for entry in ended[self._seen :]:
             goal = goal_of(entry.trial.sweep)
-            if goal is not None and goal.considers(entry.state):
+            if goal is not None and entry.ended_well:
                 self._rank(goal, entry)
         self._seen = len(ended)
+
+    def _has_all(self, group: Sequence[TrialProgress]) -> bool:
+        """Say whether all trials of a configuration are in `group`."""
+        if self._sizes.total() != len(self._progress):
+            self._sizes = Counter(entry.trial.group_key for entry in self._progress)
+        return len(group) == self._sizes[group[0].trial.group_key]
 
     def _rank(self, goal: Goal, entry: TrialProgress) -> None:
         group = self._groups.setdefault(entry.trial.group_key, [])
         group.append(entry)
+        if entry.trial.sweep.average_over and not self._has_all(group):
+            return  # The mean over the easy folds, which end first, would mislead.
         judged = entry if len(group) == 1 else ConfigurationProgress.of(group)
         self._current[entry.trial.group_key] = judged
         value = judged_value(judged)

@@ -90,9 +90,15 @@ class Progress:
         for metrics in reports:
             if checkpoint is None or metrics.get("training_iteration", 0) <= checkpoint:
                 judged = last_value(judged, metric_value(metrics, entry.trial.sweep.metric or ""))
+                if judged is None:
+                    entry.note_no_number(metrics)
         entry.judged = last_value(judged, entry.judged)
         if checkpoint is not None:
             entry.kept = checkpoint, entry.judged
+
+    def note_skipped(self, key: str, run: str) -> None:
+        """Take note that a trial whose result is taken from `run` was skipped there, or failed as expected: it did not end well."""
+        self._entries[key].reason = f"it was skipped in {run}"
 
     def update(self, event: Accepted) -> None:
         """Take in an event; one that is not about a trial's course changes nothing.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_sweep.model import Trial, TrialState
-from pytest_sweep.model.judging import ENDED_WELL, mean_value
+from pytest_sweep.model.judging import mean_value
 from pytest_sweep.model.spread import Spread, is_number, merged
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
@@ -19,7 +19,8 @@ class ConfigurationProgress(TrialProgress):
 
     Replicates are trials with different seeds (``repeats=``), and trials that differ in what the sweep averages over.
     A column made for trials shows something sensible of it: `iteration`, `total_time`, `judged` and the numbers among `metrics` are
-    means over those that ended well (`Spread`), other metrics are there where all agree. `state` is that of the first that ended
+    means over those that ended well (`Spread`), of which `judged` is None if the sweep averages over something and not all trials
+    have a value; other metrics are there where all agree. `state` is that of the first that ended
     well, else of the first that failed, else of the first; `attempt` the highest, `started` the earliest, `error` and `reason` the
     first there is; `gpus` and `threads` are those that all agree on; `location` is None. `trial` is the first one, with the name and the
     key of the configuration, and without the parameters that the sweep averages over.
@@ -35,6 +36,11 @@ class ConfigurationProgress(TrialProgress):
         """The state of each of the trials."""
         return tuple(entry.state for entry in self.replicates)
 
+    @property
+    def ended_well(self) -> bool:
+        """Whether any of the trials finished well."""
+        return any(entry.ended_well for entry in self.replicates)
+
     @classmethod
     def of(cls, replicates: Sequence[TrialProgress], *, with_metrics: bool = True) -> ConfigurationProgress:
         """Return what is known of `replicates`, of which there is at least one.
@@ -43,7 +49,7 @@ class ConfigurationProgress(TrialProgress):
             replicates: the trials of the configuration.
             with_metrics: whether all metrics are wanted, or only the value that it is judged by, which is quicker.
         """
-        well = [entry for entry in replicates if entry.state in ENDED_WELL]
+        well = [entry for entry in replicates if entry.ended_well]
         failed = [entry for entry in replicates if entry.state is TrialState.ERROR]
         first = replicates[0]
         metrics = merged([entry.metrics for entry in well if entry.metrics is not None]) if with_metrics else {}
@@ -60,7 +66,10 @@ class ConfigurationProgress(TrialProgress):
             gpus=_same(entry.gpus for entry in replicates),
             threads=_same(entry.threads for entry in replicates),
             started=min((entry.started for entry in replicates if entry.started is not None), default=None),
-            judged=mean_value(entry.judged for entry in well),
+            judged=mean_value(
+                (entry.judged if entry.ended_well else None for entry in replicates),
+                whole=bool(first.trial.sweep.average_over),
+            ),
             replicates=tuple(replicates),
         )
 
@@ -79,6 +88,18 @@ def configurations(progress: Progress) -> list[TrialProgress]:
         group[0] if len(group) == 1 else ConfigurationProgress.of(group, with_metrics=False)
         for group in groups.values()
     ]
+
+
+def has_gaps(entry: TrialProgress) -> bool:
+    """Return whether it is a configuration that is not judged because only some of the trials that it averages over have a value."""
+    if not isinstance(entry, ConfigurationProgress) or not entry.trial.sweep.average_over or entry.judged is not None:
+        return False
+    return with_value(entry) > 0
+
+
+def with_value(entry: ConfigurationProgress) -> int:
+    """Return how many trials of a configuration ended well with a value of the metric."""
+    return sum(one.ended_well and one.judged is not None for one in entry.replicates)
 
 
 def complete(entry: TrialProgress) -> TrialProgress:

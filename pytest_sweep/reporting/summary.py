@@ -11,7 +11,13 @@ from pytest_sweep.reporting.best import best_entries, judged_value, missing_metr
 from pytest_sweep.reporting.columns import varying_params
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress, failed_of
-from pytest_sweep.reporting.replicates import ConfigurationProgress, complete, configurations
+from pytest_sweep.reporting.replicates import (
+    ConfigurationProgress,
+    complete,
+    configurations,
+    has_gaps,
+    with_value,
+)
 from pytest_sweep.reporting.rows import final_rows, not_shown_line
 from pytest_sweep.reporting.tables import ColumnsOf, tables
 from pytest_sweep.reporting.text import cell_text, counted, text_width
@@ -41,19 +47,45 @@ def final_table(progress: Progress, width: int | None = None, columns_of: Column
 def best_lines(progress: Progress) -> list[str]:
     """Return a line on the best trial of each sweep that has a metric, and one that says so where no trial has a value of it.
 
-    Where a configuration of the sweep has replicates, it is the configuration whose mean is best.
+    Where a configuration of the sweep has replicates, it is the configuration whose mean is best. A sweep of which `missing_metric_lines`
+    says what is wrong has no line.
     """
+    missing = {sweep.id for sweep, _, _ in missing_metrics(progress)}
     return [
         (_best_configuration if has_replicates else _best_trial)(progress, sweep, entry)
         for sweep, entry, has_replicates in best_entries(progress)
+        if sweep.id not in missing
     ]
 
 
+def gaps_lines(progress: Progress) -> list[str]:
+    """Return a line for each sweep that averages over something and has configurations that lack trials with a value."""
+    found: dict[str, list[ConfigurationProgress]] = {}
+    for entry in configurations(progress):
+        if isinstance(entry, ConfigurationProgress) and has_gaps(entry):
+            found.setdefault(entry.trial.sweep.id, []).append(entry)
+    lines = []
+    for entries in found.values():
+        sweep = entries[0].trial.sweep
+        named = [
+            f"{progress.label(entry.trial)} ({with_value(entry)} of {len(entry.replicates)})"
+            for entry in entries[:_MOST_REASONS]
+        ]
+        more = [f"and {len(entries) - _MOST_REASONS} more"] if len(entries) > _MOST_REASONS else []
+        lines.append(
+            f"{progress.sweep_label(sweep)}: {counted(len(entries), 'configuration')} not judged, because not all trials ended well with "
+            f"a value of {sweep.metric}: {', '.join([*named, *more])}"
+        )
+    return lines
+
+
 def missing_metric_lines(progress: Progress) -> list[str]:
-    """Return a line for each sweep whose metric no trial has reported, although some trial has ended well."""
+    """Return a line for each sweep whose metric no trial has reported as a number, although some trial has ended well."""
     return [
-        f"{progress.sweep_label(sweep)}: no trial reported {sweep.metric!r}; reported: {', '.join(names) or 'nothing'}"
-        for sweep, names in missing_metrics(progress)
+        f"{progress.sweep_label(sweep)}: no trial reported a number as {sweep.metric!r}: it was {' or '.join(kinds)}"
+        if kinds
+        else f"{progress.sweep_label(sweep)}: no trial reported {sweep.metric!r}; reported: {', '.join(names) or 'nothing'}"
+        for sweep, names, kinds in missing_metrics(progress)
     ]
 
 
@@ -149,7 +181,8 @@ def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -
 def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
     name = progress.sweep_label(sweep)
     if entry is None:
-        mean = f"finite mean of {sweep.metric} over its trials that ended well"
+        which = "all its trials" if sweep.average_over else "its trials that ended well"
+        mean = f"finite mean of {sweep.metric} over {which}"
         return f"Best configuration of {name}: none, because no configuration has a {mean}"
     value, total = judged_value(entry), len(entry.states)
     count = value.count if isinstance(value, Spread) else 1

@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_sweep.model.judging import FAILED, Goal, mean_value
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.judging import Goal, has_failed, mean_value, no_number_text
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import Spread, is_finite, is_number, merged
 from pytest_sweep.results.result import Result, histories
 from pytest_sweep.space import without
+
+_MOST_NAMES = 3
 
 
 class Best(NamedTuple):
@@ -42,7 +45,7 @@ def values_of(results: Sequence[Result], goal: Goal) -> list[float | None]:
     values: dict[int, float | None] = {}
     unread: list[int] = []
     for index, result in enumerate(results):
-        if not goal.considers(result.state):
+        if not goal.considers(result.state, result.reason):
             values[index] = None
             continue
         final = metric_value(result.metrics, goal.metric)
@@ -66,7 +69,8 @@ def best_of(
     """
     values = dict(zip(map(id, results), values_of(results, goal), strict=True))
     groups = [[result] for result in results] if each else groups_of(results)
-    judged = [mean_value(values[id(result)] for result in group) for group in groups]
+    whole = needs_all(goal, average_over) and not each
+    judged = [mean_value((values[id(result)] for result in group), whole=whole) for group in groups]
     best = goal.best(judged)
     if best is None or (value := judged[best]) is None:
         return None
@@ -74,6 +78,11 @@ def best_of(
     if each or (len(group) == 1 and not average_over):
         return Best(group[0], _plain(value))
     return Best(_as_one(group, average_over, goal, [values[id(result)] for result in group]), _plain(value))
+
+
+def needs_all(goal: Goal, average_over: Sequence[str]) -> bool:
+    """Return whether a configuration is judged only if all its trials are: the folds of a cross-validation differ, seeds do not."""
+    return bool(average_over) and not goal.include_failed
 
 
 def configuration_results(results: Sequence[Result], average_over: Sequence[str], goal: Goal | None) -> list[Result]:
@@ -90,17 +99,49 @@ def configuration_results(results: Sequence[Result], average_over: Sequence[str]
     ]
 
 
-def no_best_text(results: Sequence[Result], goal: Goal, sweep: str) -> str:
-    """Return the sentence that says why none of the `results` of `sweep` is the best."""
-    if results and not any(goal.considers(result.state) for result in results):
-        states = Counter(str(result.state) for result in results)
+def no_best_text(results: Sequence[Result], goal: Goal, sweep: str, average_over: Sequence[str] = ()) -> str:
+    """Return the sentence that says why none of the `results` of `sweep` is the best.
+
+    Raises:
+        StoreError: a history that is needed cannot be read.
+    """
+    if results and not any(goal.considers(result.state, result.reason) for result in results):
+        states = Counter(
+            "skipped before" if result.state is TrialState.CACHED else str(result.state) for result in results
+        )
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-        has_failed = any(result.state in FAILED and result.metrics for result in results)
-        hint = "; include_failed=True considers those that failed, too" if has_failed else ""
+        failed = any(has_failed(result.state, result.reason) and result.metrics for result in results)
+        hint = "; include_failed=True considers those that failed, too" if failed else ""
         how = "ended" if goal.include_failed else "ended well"
         return f"no trial of {sweep} {how} ({counts}){hint if not goal.include_failed else ''}"
+    if needs_all(goal, average_over) and (gaps := _gaps(results, goal)):
+        more = f" and {len(gaps) - _MOST_NAMES} more" if len(gaps) > _MOST_NAMES else ""
+        return (
+            f"no configuration of {sweep} has {goal.metric!r} of all its trials, which average_over={list(average_over)} needs: "
+            f"{', '.join(gaps[:_MOST_NAMES])}{more}; include_failed=True judges by what there is"
+        )
+    last = [
+        metric_value(result.metrics, goal.metric) for result in results if goal.considers(result.state, result.reason)
+    ]
+    if (
+        last
+        and not any(map(is_number, last))
+        and (kinds := {no_number_text(value) for value in last if value is not None} - {""})
+    ):
+        return f"no trial of {sweep} has a number as {goal.metric!r}: it is {' or '.join(sorted(kinds))}"
     what = "a finite number" if goal.filter_nan_and_inf else "a number"
     return f"no trial of {sweep} has {what} as {goal.metric!r}: {metrics_there_are(results)}"
+
+
+def _gaps(results: Sequence[Result], goal: Goal) -> list[str]:
+    """Return the configurations of which only some trials have a value, and how many have: ``train[lr=1] (2 of 3)``."""
+    values = dict(zip(map(id, results), values_of(results, goal), strict=True))
+    found = []
+    for group in groups_of(results):
+        has = sum(values[id(result)] is not None for result in group)
+        if 0 < has < len(group):
+            found.append(f"{group[0].configuration} ({has} of {len(group)})")
+    return found
 
 
 def metrics_there_are(results: Iterable[Result]) -> str:
@@ -111,13 +152,14 @@ def metrics_there_are(results: Iterable[Result]) -> str:
 
 def _as_one(group: Sequence[Result], average_over: Sequence[str], goal: Goal, values: Sequence[float | None]) -> Result:
     """Return the results of one configuration as one; `values` are what each of them is judged by."""
-    candidates = [result for result in group if goal.considers(result.state)]
+    candidates = [result for result in group if goal.considers(result.state, result.reason)]
     best = goal.best(values)
     first = (candidates or group)[0] if best is None else group[best]
     metrics = _plain(merged([result.metrics for result in candidates if result.metrics is not None]))
-    mean = mean_value(values)
-    if goal.scope == "last" and mean is not None:
-        # The last reports need not have the metric that the configuration is judged by.
+    mean = mean_value(values, whole=needs_all(goal, average_over))
+    is_partial = mean is None and metric_value(metrics, goal.metric) is not None and needs_all(goal, average_over)
+    if goal.scope == "last" and (mean is not None or (goal.metric and is_partial)):
+        # The last reports need not have the metric that the configuration is judged by, and a part of the folds has no mean.
         metrics = _with_value(metrics, goal.metric, _plain(mean))
     return first.changed(
         metrics=metrics or None,
@@ -135,7 +177,7 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Spread) else value
 
 
-def _with_value(metrics: Mapping[str, Any], metric: str, value: float) -> dict[str, Any]:
+def _with_value(metrics: Mapping[str, Any], metric: str, value: float | None) -> dict[str, Any]:
     if metric_value(metrics, metric) == value:
         return dict(metrics)
     if metric in metrics or "/" not in metric:

@@ -41,7 +41,12 @@ def configuration_rows(results: Iterable[Result]) -> list[Row]:
     """Return a row for each configuration, given as one result each."""
     parts = [
         (
-            {"name": result.name, "state": str(result.state), "replicates": len(result.replicates)},
+            {
+                "name": result.name,
+                "state": str(result.state),
+                "replicates": len(result.replicates),
+                "done": sum(one.ended_well for one in result.replicates),
+            },
             [flattened(result.metrics or {})],
             _parameters(result),
         )

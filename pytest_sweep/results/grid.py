@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import ENDED_WELL, SCOPES, Goal
+from pytest_sweep.model.judging import SCOPES, Goal
 from pytest_sweep.results.aggregate import aggregated
 from pytest_sweep.results.best import Best, best_of, configuration_results, metrics_there_are, no_best_text
 from pytest_sweep.results.frame import best_report_rows, configuration_rows, report_rows, trial_rows
@@ -99,7 +99,7 @@ class ResultGrid(Sequence[Result]):
     @property
     def num_terminated(self) -> int:
         """How many trials finished well: those that a stop rule ended and those whose stored result was taken included."""
-        return sum(result.state in ENDED_WELL for result in self)
+        return sum(result.ended_well for result in self)
 
     def get_best_result(
         self,
@@ -114,7 +114,11 @@ class ResultGrid(Sequence[Result]):
         """Return the result that is best by a metric; of equals, the first.
 
         Candidates are trials that ended well: TERMINATED, STOPPED or CACHED. One that failed, also as a mark expected it to (xfail), is
-        a candidate only with `include_failed`; one that is still running, was cut off or did not run never is.
+        a candidate only with `include_failed`, also where its result was taken by ``--sweep-resume``; one that is still running, was cut
+        off or did not run never is.
+
+        In a sweep with ``average_over=``, a configuration is a candidate only if all its trials ended well and have a value, as in
+        scikit-learn's ``GridSearchCV``; with `include_failed` it is one by what there is.
 
         If a configuration has several trials (``repeats=``, ``average_over=``), it is judged by the mean over its candidates, and
         is returned as one result: `metrics` are the means over the candidates (a value that is no number is there if all agree, else
@@ -185,7 +189,8 @@ class ResultGrid(Sequence[Result]):
         * ``config/<name>``: the configuration, and ``params/<name>``: the values of stacked ``parametrize`` and parametrized fixtures;
           both without what the sweep averages over.
 
-        A configuration of which no replicate finished well has a record without metrics.
+        A configuration of which no replicate finished well has a record without metrics. In a sweep with ``average_over=``, the mean
+        and the deviation of the sweep's metric are None unless all trials of the configuration finished well and have a value.
 
         Raises:
             StoreError: a history that is needed cannot be read.
@@ -208,7 +213,8 @@ class ResultGrid(Sequence[Result]):
         without metrics has a row too. A metric with the name of another column becomes ``metrics/<name>``.
 
         If the sweep has ``average_over=``, or with ``by="configuration"``, there is one row a configuration, with the means that
-        `get_best_result` returns: ``name``, ``state``, ``replicates`` (how many), the metrics, the configuration.
+        `get_best_result` returns: ``name``, ``state``, ``replicates`` (how many), ``done`` (how many of them finished well), the metrics,
+        the configuration. With ``average_over=`` the sweep's metric is missing where not all trials finished well with a value of it.
 
         Args:
             filter_metric: take each trial's metrics from the report that was best by this metric; default its final metrics.
@@ -250,7 +256,7 @@ class ResultGrid(Sequence[Result]):
         _check_by(by)
         best = best_of(self._results, goal, self.average_over, each=by == "replicate")
         if best is None:
-            raise NoResultsError(no_best_text(self._results, goal, self.sweep))
+            raise NoResultsError(no_best_text(self._results, goal, self.sweep, self.average_over))
         return best
 
     def _goal(self, metric: str | None, mode: str | None) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.judging import ended_well
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_nan, is_number
 from pytest_sweep.model.trials import name_without_replicate
@@ -54,7 +55,7 @@ class Result:
         started: when the last attempt began, in seconds since the epoch; None where the trial was not run.
         finished: when it ended; None where it has not.
         location: the process that ran it, or None: ``ip:pid`` on Ray, ``host:pid`` in processes of this machine and inline.
-        reason: why the trial was not run, or None.
+        reason: why the trial was not run, or None. A CACHED trial has a reason if it was skipped in the run that it was taken from.
         params: the values that stacked ``parametrize`` marks and parametrized fixtures gave it, by argument, restored like `config`; empty
             where there are none, and for results of version 0.1.0.
         configuration: the name that its replicates have in common: ``train_model[lr=0.001]`` for ``train_model[lr=0.001#2]``.
@@ -125,6 +126,11 @@ class Result:
         """The stored form of `params`: what JSON holds."""
         form: dict[str, Any] = self.__dict__["_stored_params"]
         return form
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the trial finished well. A stored result that was taken did so if the trial was not skipped when it ran."""
+        return ended_well(self.state, self.reason)
 
     @property
     def replicates(self) -> tuple[Result, ...]:
@@ -224,15 +230,24 @@ class Result:
         return better(ranked, key=lambda pair: pair[1])[0]
 
     def __repr__(self) -> str:
+        if self._replicates:  # Means, of which no single trial's id, state or folder says anything.
+            done = sum(one.ended_well for one in self._replicates)
+            count = len(self._replicates)
+            first = [
+                f"name={self.name!r}",
+                f"replicates={count}" if done == count else f"replicates={count} ({done} done)",
+            ]
+        else:
+            first = [f"trial_id={self.trial_id!r}", f"state={self.state}"]
         lines = [
-            f"trial_id={self.trial_id!r}",
-            f"state={self.state}",
+            *first,
             f"metrics={safe_repr(self.metrics)}",
             f"config={safe_repr(self.config)}",
             *([f"params={safe_repr(self.params)}"] if self.params else []),
-            f"error={self.error!r}" if self.error is None else f"error={_last_line(self.error)!r}",
-            f"path={str(self.path)!r}",
         ]
+        if not self._replicates:
+            error = self.error if self.error is None else _last_line(self.error)
+            lines += [f"error={error!r}", f"path={str(self.path)!r}"]
         return "Result(\n" + "".join(f"  {line},\n" for line in lines) + ")"
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import TrialFinished
+from pytest_sweep.model.judging import was_skipped
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
 from pytest_sweep.store.database import NotBegunError
@@ -117,7 +118,7 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
     trial, sweep = schema.trial.c, schema.sweep.c
     source = func.coalesce(trial.source, sweep.source)
     query = (
-        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason.is_not(None), trial.finished, source)
+        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason, trial.finished, source)
         .join(schema.sweep, trial.sweep_id == sweep.id)
         .where(trial.key.in_(listed(keys)))
     )
@@ -133,11 +134,11 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
             state,
             attempts,
             seed,
-            state is TrialState.SKIPPED or (state is TrialState.CACHED and has_reason),
+            was_skipped(state, reason),
             sources.get(code_id, _UNKNOWN),
             finished,
         )
-        for key, state, attempts, seed, has_reason, finished, code_id in rows
+        for key, state, attempts, seed, reason, finished, code_id in rows
     ]
 
 

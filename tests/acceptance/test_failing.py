@@ -149,6 +149,27 @@ def test_a_metric_that_no_trial_reported(project: Project) -> None:
     assert result.ret == 1
     result.assert_outcomes(passed=2)
     assert "train: no trial reported 'accuracy'; reported: acc" in output(result)
+    assert "Best trial of" not in output(result)
+
+
+def test_a_metric_that_is_no_number(project: Project) -> None:
+    """A sweep whose metric is only reported as a list or a string fails the session, also when it is resumed; NaN is a number."""
+    project.write("""
+        @sweep(grid={"n": [1, 2]}, metric="acc", mode="max")
+        def train(n):
+            report({"acc": [n]})
+            report({"other": n})
+
+        @sweep(grid={"n": [1]}, metric="acc", mode="max")
+        def diverge(n):
+            return {"acc": float("nan")}
+    """)
+    for resume in ([], ["--sweep-resume"]):
+        result = project.sweep(*resume)
+        assert result.ret == 1
+        assert "train: no trial reported a number as 'acc': it was a list" in output(result)
+        assert "Best trial of train" not in output(result)
+    assert project.sweep("-k", "diverge").ret == 0
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,30 @@ JUDGED = """
 OPTIONS = ("--junitxml=junit.xml",)
 
 
+RESUMED = """
+    @sweep(grid={"lr": [pytest.param(0.1), pytest.param(10.0, marks=pytest.mark.xfail(reason="diverges"))]}, metric="acc", mode="max")
+    def expected(lr):
+        report({"acc": lr})
+        assert lr < 1
+
+    @sweep(grid={"lr": [0.1, 10.0]}, metric="acc", mode="max")
+    def skipped(lr):
+        report({"acc": lr})
+        if lr > 1:
+            pytest.skip("diverges")
+
+    @sweep(grid={"lr": [0.1]}, repeats=2, metric="acc", mode="max")
+    def seeds(trial):
+        report({"acc": 0.5})
+        if "#2" in trial.name:
+            report({"acc": 5.0})
+            pytest.xfail("diverges")
+"""
+"""Sweeps in which a trial that reported the best value was skipped, or failed as expected."""
+
+BEST = {"expected": 0.1, "skipped": 0.1, "seeds": 0.5}
+
+
 class Judging(Executor):
     """The promises of what is judged."""
 
@@ -153,3 +177,18 @@ class Judging(Executor):
             best = judged.grid(sweep)
             assert found[f"sweep.best.{sweep}"] == best.get_best_result().name
             assert found[f"sweep.best_value.{sweep}"] == str(best.best_value)
+
+    def test_what_was_skipped_is_not_the_best_after_a_resume(self, project: Project) -> None:
+        """A trial that was skipped or xfailed in the run that is resumed is no candidate, in terminal, junit file and results."""
+        project.write(RESUMED)
+        self.run(project)
+        for _ in range(2):  # What was taken is taken again.
+            again = self.run(project, "--sweep-resume", "--junitxml=j.xml")
+            found = {one.get("name"): one.get("value") for one in ET.parse(project.path / "j.xml").iter("property")}
+            for sweep, value in BEST.items():
+                grid = again.grid(sweep)
+                assert {str(result.state) for result in grid} == {"CACHED"}
+                assert (grid.best_value, grid.num_terminated) == (value, 1)
+                assert found[f"sweep.best_value.{sweep}"] == str(value)
+                assert f" of {sweep}: {sweep}[lr=0.1] with acc={value} (max" in again.text
+        assert again.grid("skipped").get_best_result(include_failed=True).config == {"lr": 10.0}

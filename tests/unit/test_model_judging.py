@@ -85,6 +85,13 @@ def test_candidates() -> None:
     assert failed == well | {TrialState.ERROR, TrialState.SKIPPED}
 
 
+def test_a_result_that_was_taken_of_a_skipped_trial() -> None:
+    """A CACHED trial with a reason was skipped when it ran: it is a candidate only if failures are."""
+    reason = "it was skipped in an earlier run"
+    assert not Goal("loss", "min").considers(TrialState.CACHED, reason)
+    assert Goal("loss", "min", include_failed=True).considers(TrialState.CACHED, reason)
+
+
 @given(values=VALUES)
 def test_the_value_so_far_is_that_of_the_whole(values: list[object]) -> None:
     """What the terminal keeps up report by report is what results find out from the history."""

@@ -112,15 +112,35 @@ def test_a_metric_that_no_trial_reported() -> None:
     "end",
     [
         (TrialState.TERMINATED, {"accuracy": math.nan}),
-        (TrialState.TERMINATED, {"accuracy": "good"}),
         (TrialState.ERROR, {"acc": 1}),
         (TrialState.SKIPPED, None),
     ],
 )
 def test_metrics_that_are_not_missing(end: tuple[TrialState, dict[str, object] | None]) -> None:
-    """NaN and text were reported; where no trial ended well, that says enough."""
+    """NaN is a number; where no trial ended well, that says enough."""
     trial = make_trial(1, LOSS)
     assert missing_metric_lines(progress_of([trial], finished(trial, *end))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("good", "a string"), ([1.0], "a list"), (True, "a boolean"), (None, "None"), ({}, "a dict")]
+)
+def test_a_metric_that_is_no_number(value: object, kind: str) -> None:
+    """The session fails, and one line says what the metric was instead of a number, also if the last report lacks it."""
+    trial = make_trial(1, LOSS)
+    last = progress_of([trial], finished(trial, metrics={"accuracy": value}))
+    earlier = progress_of([trial], reported(trial, 1, accuracy=value), finished(trial, metrics={"loss": 1}))
+    for progress in (last, earlier):
+        assert missing_metric_lines(progress) == [f"other: no trial reported a number as 'accuracy': it was {kind}"]
+        assert best_lines(progress) == []
+        assert exit_status(0, 0, {}, progress, cut_short=False, unstored=False) == 1
+
+
+def test_a_metric_that_is_a_dict_of_numbers() -> None:
+    """The names of its numbers are listed, of which one is the metric that was meant."""
+    trial = make_trial(1, LOSS)
+    progress = progress_of([trial], finished(trial, metrics={"accuracy": {"top1": 0.5}}))
+    assert missing_metric_lines(progress) == ["other: no trial reported 'accuracy'; reported: accuracy/top1"]
 
 
 def test_one_trial_that_reports_it_is_enough() -> None:

@@ -12,7 +12,8 @@ from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.events import TrialFinished, TrialNotRun, TrialStarted
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import Spread
-from pytest_sweep.reporting import Column, Progress, best_lines, default_columns, error_lines, final_table
+from pytest_sweep.reporting import Column, Progress, best_lines, default_columns, error_lines, final_table, gaps_lines
+from pytest_sweep.reporting.leading import Leaders
 from pytest_sweep.reporting.text import cell_text, text_width
 
 SWEEP = Sweep("t.py::train", "train", "loss", "min", varying=("lr",))
@@ -209,13 +210,47 @@ def test_a_single_trial_may_be_the_best_configuration() -> None:
     ]
 
 
-@pytest.mark.parametrize("losses", [[0.1, math.nan], [0.1, math.inf], [None, None], ["low", "low"]])
+@pytest.mark.parametrize("losses", [[0.1, math.nan], [0.1, math.inf], [None, None]])
 def test_what_never_is_the_best_configuration(losses: list[Any]) -> None:
     """A mean that is NaN or infinite does not win, nor does a configuration of which nothing ended well."""
     line = "Best configuration of train: none, because no configuration has a finite mean of loss over its trials that ended well"
     assert best_lines(ended((replicates(0.1, 2), losses))) == [line]
     better = ended((replicates(0.1, 2), losses), (replicates(0.2, 2), [8.0, 9.0]))
     assert best_lines(better)[0].startswith("Best configuration of train: train[lr=0.2] with")
+
+
+FOLDS = replace(SWEEP, average_over=("fold",))
+
+
+@pytest.mark.parametrize("lost", [None, "low"])
+def test_a_configuration_that_lost_a_fold(lost: Any) -> None:
+    """It is not judged, its cell is empty, and a line says how many of its folds have a value."""
+    progress = ended((replicates(0.1, 3, FOLDS), [0.1, 0.1, lost]), (replicates(0.2, 3, FOLDS), [1.0, 1.0, 1.0]))
+    assert best_lines(progress)[0].startswith("Best configuration of train: train[lr=0.2] with loss=1 ")
+    assert [row[-1] for row in rows_of(final_table(progress))[1:]] == ["1 ± 0", ""]
+    assert gaps_lines(progress) == [
+        "train: 1 configuration not judged, because not all trials ended well with a value of loss: train[lr=0.1] (2 of 3)"
+    ]
+
+
+def test_no_configuration_has_all_folds() -> None:
+    """The line on the best configuration says that all trials of one have to have a value."""
+    progress = ended((replicates(0.1, 2, FOLDS), [0.1, None]))
+    assert best_lines(progress) == [
+        "Best configuration of train: none, because no configuration has a finite mean of loss over all its trials"
+    ]
+
+
+def test_the_best_so_far_has_all_folds() -> None:
+    """While the run goes on, a configuration whose hard folds are still to come does not lead."""
+    one, two = replicates(0.1, 2, FOLDS), replicates(0.2, 2, FOLDS)
+    progress = Progress([*one, *two])
+    leaders = Leaders(progress)
+    for trial, loss in ((one[0], 0.1), (two[0], 0.5)):
+        end(progress, trial, {"loss": loss})
+    assert leaders.best() == []
+    end(progress, two[1], {"loss": 0.5})
+    assert [entry.trial.name for _, entry in leaders.best()] == ["train[lr=0.2]"]
 
 
 def test_a_nested_metric_is_judged_by_its_mean() -> None:

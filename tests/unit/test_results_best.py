@@ -80,6 +80,14 @@ def test_replicates_are_judged_by_their_mean(steady_and_lucky: ResultGrid) -> No
     assert worst.key == steady_and_lucky[3].key
 
 
+def test_the_text_of_a_configuration(steady_and_lucky: ResultGrid) -> None:
+    """It has the name of the configuration and the number of replicates, and nothing that only one of them has."""
+    text = repr(steady_and_lucky.get_best_result())
+    assert text.startswith("Result(\n  name='train_model[lr=1]',\n  replicates=3,\n  metrics={")
+    assert not any(f"  {name}=" in text for name in ("trial_id", "state", "path"))
+    assert repr(steady_and_lucky.get_best_result(by="replicate")).startswith("Result(\n  trial_id=")
+
+
 def test_a_single_replicate_can_be_asked_for(steady_and_lucky: ResultGrid) -> None:
     """With by="replicate" the luckiest trial is the best one, as it was reported."""
     best = steady_and_lucky.get_best_result(by="replicate")
@@ -171,11 +179,61 @@ def test_averages_over_folds(tmp_path: Path) -> None:
         ("train_model[lr=1]", 3, 0.8), ("train_model[lr=2]", 3, pytest.approx(1.19 / 3)),
     ]  # fmt: skip
     frame = grid.get_dataframe()
-    assert list(frame.columns) == ["name", "state", "replicates", "acc", "config/lr"]
+    assert list(frame.columns) == ["name", "state", "replicates", "done", "acc", "config/lr"]
     assert list(frame["acc"]) == [0.8, pytest.approx(1.19 / 3)]
     every = grid.get_dataframe(by="replicate")
     assert list(every["params/fold"]) == [0, 1, 2, 0, 1, 2]
     assert grid[1:2].get_best_result().name == "train_model[lr=1]"
+
+
+def test_a_metric_that_is_no_number(tmp_path: Path) -> None:
+    """The error says what the metric is instead of a number."""
+    trials = [make_trial(number, ACC) for number in (1, 2)]
+    events = [finished(one, metrics={"acc": value}) for one, value in zip(trials, ([0.5], "high"), strict=True)]
+    with pytest.raises(NoResultsError, match="has a number as 'acc': it is a list or a string"):
+        grid_of(tmp_path, trials, events).get_best_result()
+
+
+LOST_FOLDS: list[tuple[TrialState, dict[str, Any] | None]] = [
+    (TrialState.ERROR, {"acc": 0.9}),
+    (TrialState.SKIPPED, None),
+    (TrialState.TERMINATED, {"other": 1}),
+]
+
+
+def lost_fold(results_dir: Path, state: TrialState, metrics: dict[str, Any] | None) -> ResultGrid:
+    """Return two configurations of three folds: of the second one, which is better, the last fold ended so."""
+    trials = [*folds(1, 3), *folds(2, 3)]
+    events = [
+        *[finished(one, metrics={"acc": value}) for one, value in zip(trials, (0.8, 0.8, 0.2, 0.9, 0.9), strict=False)],
+        finished(trials[-1], state, metrics, None if state is TrialState.TERMINATED else "gone"),
+    ]
+    return grid_of(results_dir, trials, events)
+
+
+@pytest.mark.parametrize(("state", "metrics"), LOST_FOLDS)
+def test_a_configuration_needs_all_folds(tmp_path: Path, state: TrialState, metrics: dict[str, Any] | None) -> None:
+    """A configuration that lost a fold has no mean, and is no candidate unless failures are."""
+    grid = lost_fold(tmp_path, state, metrics)
+    assert grid.get_best_result().config == {"lr": 1}
+    assert grid.get_best_result(include_failed=True).config == {"lr": 2}
+    assert grid.get_best_result(by="replicate").config == {"lr": 2}
+    with pytest.raises(
+        NoResultsError, match=r"'acc' of all its trials, .*average_over.*: train_model\[lr=2\] \(2 of 3\);"
+    ):
+        grid[3:].get_best_result()
+
+
+@pytest.mark.parametrize(("state", "metrics"), LOST_FOLDS)
+def test_tables_say_which_folds_are_missing(tmp_path: Path, state: TrialState, metrics: dict[str, Any] | None) -> None:
+    """Data frame and records have no mean of a configuration that lost a fold, and count the trials that finished well."""
+    grid, done = lost_fold(tmp_path, state, metrics), 3 if state is TrialState.TERMINATED else 2
+    frame = grid.get_dataframe()
+    assert list(frame["done"]) == [3, done]
+    assert list(frame["acc"].isna()) == [False, True]
+    records = [(row["trials"], row["done"], row["acc/mean"], row["acc/std"]) for row in grid.aggregate()]
+    assert records[1] == (3, done, None, None)
+    assert records[0][2] == pytest.approx(0.6)
 
 
 def test_the_session_decides_what_is_averaged(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class Recorder:
         Raises:
             pytest.Session.Failed, pytest.Session.Interrupted: a failure that was taken ends the session.
         """
-        self._replayer.show_taken(self._taken, {key: its.folder.name for key, its in self._plan.taken.items()})
+        self._replayer.show_taken(self._taken, self._plan.taken)
 
     def end_run(self) -> None:
         """Store what waits, and tell of the results."""

@@ -29,7 +29,7 @@ from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
 from pytest_sweep.plugin.show.terminal import write_below
 from pytest_sweep.reporting import Progress, came_out, excluded_line, junit_properties, short_reason
 from pytest_sweep.results import Result, path_or_url
-from pytest_sweep.store import RunReader, Start
+from pytest_sweep.store import Outcome, RunReader, Start
 
 if TYPE_CHECKING:
     from pytest_sweep.plugin.show.debugging import Debugger
@@ -109,14 +109,16 @@ class Replayer:
             self._tasks.reported[key] = start.reported
             self.failed_attempts[key] = list(start.errors)
 
-    def show_taken(self, ends: Sequence[events.TrialFinished], runs: Mapping[str, str]) -> None:
-        """Show what is taken from earlier runs, whose names are `runs`, by key. It is stored already, and no hook is called.
+    def show_taken(self, ends: Sequence[events.TrialFinished], taken: Mapping[str, Outcome]) -> None:
+        """Show what is `taken` from earlier runs, by key. It is stored already, and no hook is called.
 
         Raises:
             pytest.Session.Failed, pytest.Session.Interrupted: as `show`.
         """
-        self._taken = runs
+        self._taken = {key: outcome.folder.name for key, outcome in taken.items()}
         for end in ends:
+            if taken[end.key].was_skipped:
+                self._progress.note_skipped(end.key, self._taken[end.key])
             self._progress.update(end)
         self._recall([end.key for end in ends])
         for end in ends:

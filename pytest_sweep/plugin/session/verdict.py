@@ -47,7 +47,7 @@ def exit_status(
     # Without a failure the status is some other plugin's, which knows why.
     if status == pytest.ExitCode.TESTS_FAILED and 0 < failures <= tolerated:
         status = pytest.ExitCode.OK
-    # A sweep that is judged by a metric that nobody reports, such as a misspelt one, judges nothing.
+    # A sweep that is judged by a metric that nobody reports as a number, such as a misspelt one, judges nothing.
     if status == pytest.ExitCode.OK and missing_metrics(progress):
         return pytest.ExitCode.TESTS_FAILED
     return status

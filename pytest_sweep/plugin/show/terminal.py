@@ -30,6 +30,7 @@ from pytest_sweep.reporting import (
     failure_lines,
     final_table,
     flaky_line,
+    gaps_lines,
     interrupted_line,
     missing_metric_lines,
     not_run_line,
@@ -184,7 +185,7 @@ def write_summary(
         reporter.write_line(line, green=True)
     for line in error_lines(progress, width) if _hides_failures(reporter, progress, width) else ():
         reporter.write_line(line, red=True)
-    for line in filter(None, [*tolerated_lines(progress), flaky_line(progress, width)]):
+    for line in filter(None, [*gaps_lines(progress), *tolerated_lines(progress), flaky_line(progress, width)]):
         reporter.write_line(line, yellow=True)
     told = [*missing_metric_lines(progress), interrupted_line(progress), not_run_line(progress), *troubles]
     for line in filter(None, told):
