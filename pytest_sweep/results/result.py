@@ -13,6 +13,7 @@ from pytest_sweep.model.judging import ended_well
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_nan, is_number
 from pytest_sweep.model.trials import name_without_replicate
+from pytest_sweep.results.curves import completed
 from pytest_sweep.space import restored
 from pytest_sweep.space.display import safe_repr
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
@@ -291,29 +292,12 @@ def histories(results: Sequence[Result]) -> list[list[dict[str, Any]]]:
     for result in results:
         by_reader.setdefault(result._reader, []).append(result.key)
     found = {reader: reader.histories(keys) for reader, keys in by_reader.items()}
-    return [_completed(result, found[result._reader][result.key]) for result in results]
+    return [completed(found[result._reader][result.key], _final(result)) for result in results]
 
 
-def _completed(result: Result, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the reports of a result, the last one completed by what the function returned.
-
-    What would replace a value that was reported is an entry of its own, as in Tune: neither value is lost.
-    """
+def _final(result: Result) -> dict[str, Any] | None:
     # A result that stands for several has the mean of their metrics: the reports are those of one.
-    final = next((one for one in result.replicates if one.key == result.key), result).metrics
-    if not final:
-        return reports
-    last = reports[-1] if reports else {}
-    count = last.get("training_iteration")
-    if not reports or final.get("training_iteration", count) != count or _replaces(final, last):
-        return [*reports, final]
-    return [*reports[:-1], {**last, **final}]
-
-
-def _replaces(final: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
-    """Return whether `final` has another value for a metric of `last`; NaN is no other value than NaN."""
-    both = ((value, last[name]) for name, value in final.items() if name in last)
-    return any(one != other and not (is_nan(one) and is_nan(other)) for one, other in both)
+    return next((one for one in result.replicates if one.key == result.key), result).metrics
 
 
 def _last_line(text: str) -> str:
