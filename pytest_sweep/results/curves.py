@@ -1,4 +1,4 @@
-"""The curve of a trial: what it has reported, completed by what its function returned. Pure."""
+"""The metrics of a trial as plain data: its curve, completed by what its function returned, and copies. Pure."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ def completed(reports: list[dict[str, Any]], final: Mapping[str, Any] | None) ->
     if not reports or final.get("training_iteration", count) != count or _replaces(final, last):
         return [*reports, dict(final)]
     return [*reports[:-1], {**last, **final}]
+
+
+def plain_copy(value: Any) -> Any:
+    """Return metrics, or a part of them, with dicts and lists of their own."""
+    if isinstance(value, dict):
+        return {name: plain_copy(part) for name, part in value.items()}
+    return [plain_copy(part) for part in value] if isinstance(value, list) else value
 
 
 def _replaces(final: Mapping[str, Any], last: Mapping[str, Any]) -> bool:

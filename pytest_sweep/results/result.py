@@ -13,7 +13,7 @@ from pytest_sweep.model.judging import ended_well
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_nan, is_number
 from pytest_sweep.model.trials import name_without_replicate
-from pytest_sweep.results.curves import completed
+from pytest_sweep.results.curves import completed, plain_copy
 from pytest_sweep.space import restored
 from pytest_sweep.space.display import safe_repr
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
@@ -265,14 +265,8 @@ class _Copied:
         result.__dict__[self._stored] = stored
 
 
-def _plain_copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain_copy(part) for name, part in value.items()}
-    return [_plain_copy(part) for part in value] if isinstance(value, list) else value
-
-
 # Not in the class, where a dataclass would take them for the default values of fields.
-Result.metrics = _Copied("metrics", _plain_copy)  # type: ignore[assignment]
+Result.metrics = _Copied("metrics", plain_copy)  # type: ignore[assignment]
 Result.config = _Copied("config", restored)  # type: ignore[assignment]
 Result.params = _Copied("params", restored)  # type: ignore[assignment]
 
