@@ -6,6 +6,7 @@ from pytest_sweep.sources.files import CodeFile, Files, digest_of
 from pytest_sweep.sources.graph import Closure, CodeGraph, Root
 from pytest_sweep.sources.loaded import LoadedCode
 from pytest_sweep.sources.modules import Module, module_of
+from pytest_sweep.sources.opening import Opened
 from pytest_sweep.sources.project import Project
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Files",
     "LoadedCode",
     "Module",
+    "Opened",
     "Project",
     "Root",
     "digest_of",

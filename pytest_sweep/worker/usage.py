@@ -12,15 +12,16 @@ import pytest
 from pytest_sweep.items import private
 from pytest_sweep.items.fixture_code import fixture_source, is_of_tests
 from pytest_sweep.model.code import KnownCode, Used
-from pytest_sweep.sources import Files, LoadedCode, Project
+from pytest_sweep.sources import Files, LoadedCode, Opened, Project
 
 
 @dataclass
 class _Asked:
-    """What was asked for by name: fixtures and modules."""
+    """What was asked for: fixtures and modules by their names, Python files by their paths."""
 
     fixtures: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
+    opened: set[Opened] = field(default_factory=set)
 
 
 class Usage:
@@ -34,6 +35,7 @@ class Usage:
         self._project, self._files = Project(root), Files()
         self._loaded = LoadedCode(self._project, self._files)
         self._modules: set[str] = set()
+        self._opened: set[Opened] = set()
         self._by_wide: dict[pytest.FixtureDef[Any], _Asked] = {}
         self._sources: dict[tuple[pytest.FixtureDef[Any], ...], tuple[str | None, str]] = {}
 
@@ -57,27 +59,29 @@ class Usage:
         yield
         if fixturedef.scope != "function":
             self._take_asked()
-            asked = _Asked(set(private.asked_fixtures(request)), set(self._modules))
-            if asked.fixtures or asked.modules:
+            asked = _Asked(set(private.asked_fixtures(request)), set(self._modules), set(self._opened))
+            if asked.fixtures or asked.modules or asked.opened:
                 self._by_wide[fixturedef] = asked
 
     def of(self, item: pytest.Function, sweep: str) -> Used | None:
         """Return what the trial that runs as `item`, and ends now, has used beyond what the driver knows; None for nothing."""
         self._take_asked()
-        fixtures, modules = set(private.asked_fixtures(private.request_of(item))), self._modules
-        self._modules = set()
+        fixtures, modules, opened = set(private.asked_fixtures(private.request_of(item))), self._modules, self._opened
+        self._modules, self._opened = set(), set()
         if self._by_wide:
             for definition in self._active(item, fixtures):
                 asked = self._by_wide.get(definition)
                 if asked is not None:
                     fixtures |= asked.fixtures
                     modules |= asked.modules
-        used = self._loaded.used(sweep, modules)
+                    opened |= asked.opened
+        used = self._loaded.used(sweep, modules, opened)
         found = tuple(its for name in sorted(fixtures) if (its := self._fixture(item, name)) is not None)
         return replace(used or Used(), fixtures=found) if found else used
 
     def _take_asked(self) -> None:
         self._modules.update(self._loaded.take_asked())
+        self._opened |= self._loaded.take_opened()
 
     def _active(self, item: pytest.Function, asked: set[str]) -> list[pytest.FixtureDef[Any]]:
         known = private.fixture_info(item).name2fixturedefs

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.project import Project
 
 from .base import Done, Executor
-from .edits import EDITS, FILES
+from .edits import BY_PATH, BY_PATH_EDITS, BY_PATH_FILES, EDITS, FILES
 
 
 class Caching(Executor):
@@ -76,6 +76,23 @@ class Caching(Executor):
         assert its.says in "\n".join(line for line in lines if " run, " in line), lines
         if not its.runs:
             assert len(lines) == 1, lines
+
+    @pytest.mark.parametrize("way", BY_PATH)
+    def test_files_that_are_run_by_their_paths(
+        self, project: Project, way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file that code runs by a computed path counts for the trials that do, with what it imports, whoever has run it first."""
+        for name, text in BY_PATH_FILES.items():
+            project.write(textwrap.dedent(text), name)
+        loader = project.path / "conftest.py"
+        loader.write_text(loader.read_text().replace("WAY", BY_PATH[way]))
+        assert self.run(project).status == 0
+        for edit in BY_PATH_EDITS.values():
+            edit.apply(project.path, monkeypatch)
+            done = self.cached(project)
+            assert edit.says in done.text, done.text
+            assert done.run_again >= edit.runs, done.text
+            assert edit.runs or not done.run_again, done.text
 
     def test_an_inherited_sweep(self, project: Project) -> None:
         """A sweep that a class inherits is made of its own file, the file that it inherits from, and what fixtures and helpers say."""

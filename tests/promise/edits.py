@@ -245,3 +245,72 @@ EDITS = {
     "the environment": Edit(do=lambda _, patch: patch.setenv("SOMETHING", "else")),
     "a touched file": Edit(do=lambda folder, _: os.utime(folder / "helper.py")),
 }  # fmt: skip
+
+BY_PATH = {
+    "spec_from_file_location": "by_spec",
+    "run_path": "by_run_path",
+    "exec": "by_exec",
+}
+"""Ways to run a file without importing it. They have a project of their own: such code may use all that its process has imported."""
+
+BY_PATH_FILES = {
+    "conftest.py": """
+        import importlib.util
+        import runpy
+        from pathlib import Path
+
+        import pytest
+
+        def by_spec(path):
+            spec = importlib.util.spec_from_file_location(path.stem, path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module.VALUE
+
+        def by_run_path(path):
+            return runpy.run_path(str(path))["VALUE"]
+
+        def by_exec(path):
+            names = {}
+            exec(path.read_text(), names)
+            return names["VALUE"]
+
+        def load(name):
+            return WAY(Path(__file__).parent / f"model_{name}.py")
+
+        @pytest.fixture(scope="session")
+        def wide():
+            return load("c")
+    """,
+    "model_a.py": "import layers\nVALUE = layers.SIZE + 0\n",
+    "model_b.py": "VALUE = 1\n",
+    "model_c.py": "VALUE = 1\n",
+    "layers.py": "SIZE = 1\n",
+    "unrelated.py": "VALUE = 1\n",
+    "test_fixed.py": """
+        from pytest_sweep import sweep
+
+        @sweep(configs=[{}])
+        def fixed(wide): ...
+    """,
+    "test_train.py": """
+        from conftest import load
+        from pytest_sweep import sweep
+
+        B = load("b")
+
+        @sweep(grid={"name": ["a"]})
+        def train(name, wide):
+            return {"x": load(name) + B + wide}
+    """,
+}
+BY_PATH_EDITS = {
+    "a file that is run by its path": edit("model_a.py", "0", "1", "train", says="model_a.py has changed"),
+    "what that imports": edit("layers.py", "1", "2", "train", says="layers.py has changed"),
+    "a file that is run when the tests are collected": edit(
+        "model_b.py", "1", "2", "train", says="model_b.py has changed"
+    ),
+    "a file that a fixture runs": edit("model_c.py", "1", "2", "train", "fixed", says="model_c.py has changed"),
+    "a comment": edit("model_a.py", "import layers", "import layers  # All of them."),
+    "an unrelated file": edit("unrelated.py", "1", "2"),
+}
