@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Packages:
         ):  # Most are called like what they are imported as; the others are looked for among all.
             return [name]
         if self._distributions is None:
-            self._distributions = metadata.packages_distributions()
+            self._distributions = _by_import()
         return sorted(set(self._distributions.get(name, ())))
 
 
@@ -50,6 +51,26 @@ def version(distribution: str) -> str | None:
         return metadata.version(distribution)
     except (metadata.PackageNotFoundError, ValueError):
         return None
+
+
+def _by_import() -> Mapping[str, list[str]]:
+    """Return the installed distributions by what is imported of them, as ``metadata.packages_distributions`` does since Python 3.11.
+
+    Before, that one knows only those with a file ``top_level.txt``, which scikit-learn, for example, has not.
+    """
+    found: dict[str, list[str]] = {}
+    for distribution in metadata.distributions():
+        for top in (distribution.read_text("top_level.txt") or "").split() or _tops(distribution):
+            found.setdefault(top, []).append(distribution.metadata["Name"])
+    return found
+
+
+def _tops(distribution: metadata.Distribution) -> set[str]:
+    """Return what its files can be imported as."""
+    tops = {
+        file.parts[0] if len(file.parts) > 1 else inspect.getmodulename(file.name) for file in distribution.files or ()
+    }
+    return {top for top in tops if top is not None and top.isidentifier()}
 
 
 def _distributions_in(folder: str) -> Iterable[tuple[str, Mapping[str, str]]]:
