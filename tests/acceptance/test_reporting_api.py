@@ -193,12 +193,12 @@ def test_a_generator_yields_reports(project: Project) -> None:
     result = project.sweep()
     assert result.ret == 0, output(result)
     stored = project.only()
-    assert reports(stored) == [{"loss": 2}, {"loss": 1}]
+    assert reports(stored) == [{"loss": 2}, {"loss": 1, "score": 5}]
     assert own(stored.metrics) == {"loss": 1, "score": 5}
 
 
 def test_final_metrics_complete_the_last_report(project: Project) -> None:
-    """Reporting and then returning is not one iteration more."""
+    """Reporting and then returning is not one iteration more; a value that was reported stays in the history."""
     project.write("""
         @sweep(grid={"lr": [0.1]})
         def train(trial):
@@ -211,7 +211,8 @@ def test_final_metrics_complete_the_last_report(project: Project) -> None:
     assert stored.metrics is not None
     assert own(stored.metrics) == {"loss": 0.5, "epoch": 2, "done": True}
     assert stored.metrics["training_iteration"] == 2
-    assert len(stored.metrics_history) == 2
+    history = [(report["loss"], report["training_iteration"]) for report in stored.metrics_history]
+    assert history == [(2, 1), (1, 2), (0.5, 2)]
 
 
 def test_the_iteration_is_counted_for_you(project: Project) -> None:
