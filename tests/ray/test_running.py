@@ -52,9 +52,9 @@ def test_resources_bound_how_many_run_at_once(pytester: pytest.Pytester) -> None
         import time, pytest
         from pytest_sweep import sweep
 
-        def span():
+        def span(seconds=0.3):
             began = time.time()
-            time.sleep(0.3)
+            time.sleep(seconds)
             return {"began": began, "ended": time.time()}
 
         @sweep(grid={"n": [1, 2, 3]})
@@ -64,7 +64,7 @@ def test_resources_bound_how_many_run_at_once(pytester: pytest.Pytester) -> None
 
         @sweep(grid={"n": [1, 2, 3, pytest.param(4, marks=pytest.mark.resources(cpu=2))]})
         def small(n):
-            return span()
+            return span(2)  # A second worker must have started by then.
         """
     )
     pytester.runpytest_inprocess("--sweep").assert_outcomes(passed=7)
