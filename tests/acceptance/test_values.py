@@ -177,7 +177,7 @@ def test_values_with_nothing_to_tell_them_by(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("value", "problem"),
-    [("Connection()", "cannot be pickled"), ("bytes([random.randrange(256)]) * 2_000_000", "too large to travel")],
+    [("Connection()", "cannot be pickled"), ("random.randbytes(8) * 250_000", "too large to travel")],
 )
 def test_a_value_that_cannot_be_had_ends_the_run(project: Project, value: str, problem: str) -> None:
     """A value that differs in the worker and cannot be sent ends the run, with a sentence that shows both."""
