@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.support.sessions import Session, wait_for
 
 from .project import Project, output
 
@@ -223,3 +225,16 @@ def test_plugins_without_names(project: Project) -> None:
     text = output(project.sweep())
     assert f"warning: pytest_sweep_trial_finish of Watcher ({path}) failed (2 times):" in text
     assert "warning: pytest_sweep_trial_finish of named failed (2 times):" in text
+
+
+def test_the_status_reaches_a_pipe_at_once(project: Project, start: Callable[..., Session]) -> None:
+    """A line of status is in a log while no trial ends, though Python buffers what goes to a pipe."""
+    project.write("""
+        import time
+
+        @sweep(grid={"n": [1, 2]})
+        def train(n):
+            time.sleep(0 if n == 1 else 600)
+    """)
+    session = start("--sweep-executor=processes", "--sweep-max-concurrent=1", "--sweep-status-interval=0.5")
+    wait_for(lambda: "sweep: 1/2 done" in session.output, "a line of status")

@@ -21,15 +21,6 @@ LIMIT = 90.0
 """Seconds after which a condition that a test waits for will not come any more: starting Ray on a busy machine takes up to 30."""
 
 
-_AS_FROM_A_TERMINAL = """
-import os, signal, sys
-signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-"""
-"""Starts Python with the signals that a terminal gives it: a library that a test has imported may have SIGINT ignored in this process."""
-
-
 def wait_for(condition: Callable[[], object], what: str) -> None:
     """Wait until `condition` is true; fail naming `what` where it is not in time."""
     limit = time.monotonic() + LIMIT
@@ -55,9 +46,8 @@ class Session:
         self.folder = folder
         self._output = (folder / "output.txt").open("w+")
         env = {**os.environ, "HOME": str(Path.home()), **environ}
-        command = on(
-            sys.executable, "-c", _AS_FROM_A_TERMINAL, "-m", "pytest", "--sweep", "-p", "no:cacheprovider", *args
-        )
+        env.pop("PYTHONUNBUFFERED", None)  # What is read here while it runs is what people see in a pipe.
+        command = on(sys.executable, "-m", "pytest", "--sweep", "-p", "no:cacheprovider", *args)
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=self._output, stderr=subprocess.STDOUT, env=env, start_new_session=True
         )

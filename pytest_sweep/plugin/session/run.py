@@ -212,6 +212,7 @@ class SweepRun:
         starting = self._executor.starting()
         if reporter is not None and starting and self._config.get_verbosity() >= 0:
             reporter.write_line(starting)
+            reporter.flush()
 
     def _check_executor(self) -> None:
         try:

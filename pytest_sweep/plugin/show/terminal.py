@@ -52,12 +52,13 @@ LEAST_REASON = 20
 
 
 def write_below(reporter: pytest.TerminalReporter, text: str) -> None:
-    """Write `text` on lines of its own, below the progress that pytest has written so far."""
+    """Write `text` on lines of its own, below the progress that pytest has written so far; at once, also to a pipe."""
     writer = reporter.config.get_terminal_writer()
     reporter.ensure_newline()
     if writer.width_of_current_line:
         writer.line()
     write_lines(reporter, text)
+    reporter.flush()
 
 
 def write_lines(reporter: pytest.TerminalReporter, text: str) -> None:
