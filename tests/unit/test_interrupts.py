@@ -99,6 +99,23 @@ class TestHolding:
             done.append(True)
         assert done == [True]
 
+    def test_a_signal_just_before_the_block(self, interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that comes when the block is about to begin does not wait until it is over: a trial may run in it for hours."""
+        check = interrupts.check
+
+        def then_a_signal() -> None:
+            check()
+            monkeypatch.setattr(interrupts, "check", check)
+            press(interrupts)
+
+        monkeypatch.setattr(interrupts, "check", then_a_signal)
+        with pytest.raises(KeyboardInterrupt), interrupts.held():
+            try:
+                with interrupts.allowed():
+                    pytest.fail("the block was entered")
+            finally:
+                assert interrupts.is_held
+
     def test_allowed_within_held(self, interrupts: Interrupts, clock: Clock) -> None:
         """Code of the user is interrupted at once, and what comes after it is held again."""
         with pytest.raises(KeyboardInterrupt), interrupts.held():

@@ -206,13 +206,20 @@ class _Allowed:
 
     def __enter__(self) -> None:
         __tracebackhide__ = True
-        self._interrupts.check()
-        self._interrupts.may_be_lost, self._interrupts.may_be_caught = not self._may_catch, self._may_catch
-        self._interrupts.is_held = False
+        try:
+            self._interrupts.may_be_lost, self._interrupts.may_be_caught = not self._may_catch, self._may_catch
+            self._interrupts.is_held = False
+            self._interrupts.check()  # Last: what came between it and the block would wait until the block is over.
+        except BaseException:
+            self._restore()
+            raise
 
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+    def _restore(self) -> None:
         self._interrupts.is_held, self._interrupts.may_be_lost = self._before, self._lost
         self._interrupts.may_be_caught = self._caught
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self._restore()
         if error is not None:
             self._interrupts.is_lost = False
         elif self._may_catch:
