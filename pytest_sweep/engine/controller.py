@@ -184,8 +184,9 @@ class Controller:
 
     def _on_run_ending(self, event: events.RunEnding) -> None:
         self._ended = True
-        self._failures.keep_outputs(self.capacity.workers, event.dead)
-        self._ledger.end(event.reason, max(event.now, self._workers.now))
+        now = max(event.now, self._workers.now)
+        self._failures.keep_outputs(self.capacity.workers, event.dead, now)
+        self._ledger.end(event.reason, now)
 
     # What comes from workers
 

@@ -42,8 +42,8 @@ class Failures:
             died = replace(died, kind=Death.NODE_LOST, cause=DRAINED)
         elif is_stranded:
             died = replace(died, kind=Death.NODE_LOST)
-        self._ledger.keep_output(worker, died)
-        batch, duration = list(worker.batch), worker.ran_for(now, died.time)
+        self._examine(worker, died, now)
+        batch, duration = list(worker.batch), max(now - worker.since, 0.0)
         if worker.is_cut_off:
             return self._cut_off(worker, batch, now)
         if worker.teardown_timed_out:
@@ -67,12 +67,12 @@ class Failures:
         worker.batch, worker.timed_out, worker.moves, worker.teardown = {}, None, False, None
         return ended
 
-    def keep_outputs(self, workers: Mapping[str, Worker], dead: Iterable[WorkerDied]) -> None:
+    def keep_outputs(self, workers: Mapping[str, Worker], dead: Iterable[WorkerDied], now: float) -> None:
         """Take what was captured of the trials that ran on workers which were ended with the run."""
         for died in dead:
             worker = workers.get(died.worker)
             if worker is not None:
-                self._ledger.keep_output(worker, died)
+                self._examine(worker, died, now)
 
     def unfinished(self, worker: Worker, now: float) -> list[TrialFinished]:
         """Have what a worker was handed, and has neither ended nor returned, tried again; return how those have ended that are not.
@@ -110,6 +110,11 @@ class Failures:
                 self._ledger.requeue(entry)
         worker.batch = {}
         return []
+
+    def _examine(self, worker: Worker, died: WorkerDied, now: float) -> None:
+        """Take what a dead worker has left: what was captured of its trial, and when that really began."""
+        self._ledger.keep_output(worker, died)
+        worker.since = now - worker.ran_for(now, died.time)
 
     def _cut_off(self, worker: Worker, batch: list[str], now: float) -> list[TrialFinished]:
         """Give up what a worker had that was ended because the time of the run is over."""

@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 
 from pytest_sweep.engine.policy import Policy
+from pytest_sweep.engine.worker import Shape, Worker
 from pytest_sweep.model import Trial, commands, events
+from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedFixture, SharedReady
 from pytest_sweep.testing.samples import SWEEP
 from tests.support.driven import Engine, ended, make_trials, node, only, records, run
@@ -276,3 +278,12 @@ class TestTheEndOfWorkers:
             assert commands.StopShared("data") in engine.tell(events.Tick(10.0))
             assert engine.within == 0.0
         assert run("worker-1") not in engine.given
+
+
+def test_a_start_that_was_heard_after_the_death() -> None:
+    """How long a trial ran goes by the clock of its process then, and is never longer than it was on its worker."""
+    worker = Worker("w1", Shape(Resources()), ("n1",), {}, since=100.0, handed=10.0, heard=1000.0)
+    assert worker.ran_for(100.0, 1055.0) == 55.0
+    assert worker.ran_for(100.0, 9999.0) == 90.0  # Another machine's clock is wrong.
+    worker.since = 40.0
+    assert worker.ran_for(100.0, 1055.0) == 60.0
