@@ -85,8 +85,12 @@ class OpenWatch:
             name = os.fsdecode(given)
             if name.endswith((".py", ".pyc")):
                 self._note(os.path.abspath(name), event == "open" and _writes(args[1], args[2]))  # noqa: PTH100
-        except Exception:  # noqa: S110 - whoever opens a file is not to fail because it is noted
-            pass
+        except (
+            OSError,
+            TypeError,
+            ValueError,
+        ):  # It is no path, or nothing is there: nothing is read, and `open` says so.
+            return
 
     def _note(self, path: str, is_written: bool) -> None:
         source = _source_of(path)

@@ -53,6 +53,16 @@ class TestOpenWatch:
         thread.join()
         assert self.paths(watch) == ["model.py"]
 
+    def test_what_is_no_file(self, watch: OpenWatch, tmp_path: Path) -> None:
+        """Who opens or compiles what is no path, or is not there, gets Python's own error, and nothing is noted."""
+        with pytest.raises(ValueError, match="null"):
+            (tmp_path / "a\0.py").open().close()
+        with pytest.raises(FileNotFoundError):
+            (tmp_path / "missing.py").open().close()
+        compile("1", "missing.py", "eval")
+        compile("1", b"\xff.py", "eval")
+        assert self.paths(watch) == []
+
     def test_what_does_not_count(self, watch: OpenWatch, tmp_path: Path) -> None:
         """What is written first, no Python, not there, the library's, or read by this plugin does not count."""
         (tmp_path / "written.py").write_text("VALUE = 1\n")
