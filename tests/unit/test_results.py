@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pytest_sweep.errors import NoResultsError, SchemaError
-from pytest_sweep.model import Sweep, Trial, TrialState
+from pytest_sweep.model import Sweep, TrialState
 from pytest_sweep.model.events import Accepted, TrialNotRun
 from pytest_sweep.results import SweepResults, UnknownSweepError, load_results, newest_results
 from pytest_sweep.store import RunStore
 from pytest_sweep.testing.samples import SWEEP, finished, make_replicates, make_trial, reported, started
+from tests.support.stored import store_run
 
 OTHER = Sweep("test_other.py::TestTune::tune", "tune")
-
-
-def store_run(results_dir: Path, trials: Sequence[Trial], events: Sequence[Accepted] = ()) -> Path:
-    store = RunStore.create(
-        results_dir, seed=1, command="", executor="inline", rootdir=results_dir, versions={}, git=None
-    )
-    store.add_trials(trials)
-    store.record(events)
-    store.close()
-    return store.path
 
 
 def test_a_result_has_what_was_stored(tmp_path: Path) -> None:

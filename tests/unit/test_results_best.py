@@ -15,20 +15,10 @@ from pytest_sweep.errors import NoResultsError
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.results import QueryError, ResultGrid, load_results, newest_results
-from pytest_sweep.store import RunStore
 from pytest_sweep.testing.samples import SWEEP, finished, make_replicates, make_trial, reported, started
+from tests.support.stored import store_run
 
 ACC = replace(SWEEP, metric="acc", mode="max")
-
-
-def store_run(results_dir: Path, trials: Sequence[Trial], events: Sequence[Accepted]) -> Path:
-    store = RunStore.create(
-        results_dir, seed=1, command="", executor="inline", rootdir=results_dir, versions={}, git=None
-    )
-    store.add_trials(trials)
-    store.record(events)
-    store.close()
-    return store.path
 
 
 def grid_of(results_dir: Path, trials: Sequence[Trial], events: Sequence[Accepted]) -> ResultGrid:

@@ -12,18 +12,12 @@ import pytest
 from pytest_sweep.model import Trial
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.results import QueryError, ResultGrid, load_results
-from pytest_sweep.store import RunStore
 from pytest_sweep.testing.samples import finished, make_replicates, make_trial, reported
+from tests.support.stored import store_run
 
 
 def grid_of(results_dir: Path, trials: list[Trial], events: list[Accepted]) -> ResultGrid:
-    store = RunStore.create(
-        results_dir, seed=1, command="", executor="inline", rootdir=results_dir, versions={}, git=None
-    )
-    store.add_trials(trials)
-    store.record(events)
-    store.close()
-    return load_results(store.path)["train_model"]
+    return load_results(store_run(results_dir, trials, events))["train_model"]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.results import QueryError, Result, ResultGrid, load_results
-from pytest_sweep.store import RunStore
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
+from tests.support.stored import store_run
 
 Make = Callable[..., ResultGrid]
 
@@ -37,16 +37,6 @@ def grid_of(tmp_path: Path) -> Make:
         return load_results(path)["train_model"]
 
     return make
-
-
-def store_run(results_dir: Path, trials: Sequence[Any], events: Sequence[Accepted]) -> Path:
-    store = RunStore.create(
-        results_dir, seed=1, command="", executor="inline", rootdir=results_dir, versions={}, git=None
-    )
-    store.add_trials(trials)
-    store.record(events)
-    store.close()
-    return store.path
 
 
 def test_a_grid_is_a_sequence(grid_of: Make) -> None:
