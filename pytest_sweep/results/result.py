@@ -148,8 +148,8 @@ class Result:
     def metrics_history(self) -> list[dict[str, Any]]:
         """All reports of the trial in order, a dict each; empty where it has no metrics. Read anew at every access.
 
-        What the function returned completes the last report, as in `metrics`; where it reported nothing, it is the only entry. A
-        ``training_iteration`` of its own that was returned makes an entry of its own.
+        What the function returned completes the last report, as in `metrics`. If it has another value for a metric of that report,
+        another ``training_iteration``, or nothing was reported, it is an entry of its own.
 
         Where a trial was tried again, each iteration is there once: an attempt that was restored from a checkpoint goes on
         counting, and what came after that checkpoint in the failed attempt is left out.
