@@ -107,7 +107,7 @@ class TestTaking:
         assert stored(first) == before
         one, _, skipped = project.grid()
         assert (one.state, one.metrics and one.metrics["loss"], one.attempts) == (TrialState.CACHED, 1, 1)
-        assert [report["loss"] for report in one.metrics_history] == [2]
+        assert [report["loss"] for report in one.metrics_history] == [2, 1]
         assert [attempt.state for attempt in one.attempt_history] == ["TERMINATED"]
         assert (skipped.state, skipped.metrics) == (TrialState.CACHED, None)
         assert query(project, "SELECT resumed_from FROM run") == [(first.name,)]
@@ -282,8 +282,8 @@ class TestTaking:
         grid = sweep_results["train"]
         note([result.state.value for result in grid])
         assert grid.get_best_result().metrics["loss"] == 1
-        assert grid.num_terminated == 3
-        assert len(grid.get_best_result().metrics_history) == 1
+        assert grid.num_terminated == 2
+        assert len(grid.get_best_result().metrics_history) == 2
 """
         )
         project.sweep()

@@ -280,10 +280,13 @@ class Endings(Executor):
         assert len(done.text) < 100_000
 
     def test_forks(self, project: Project) -> None:
-        """A forked child cannot report, and ends where it leaves the body: neither session nor worker goes on in it."""
+        """A forked child cannot report, and ends where it leaves the body: neither session nor worker goes on in it.
+
+        From Python 3.12 on a fork warns in a process with threads, such as the one that sends reports.
+        """
         project.write(FORKS)
         done = self.run(project)
-        assert (done.status, done.outcomes) == (0, {"passed": 8})
+        assert (done.status, {**done.outcomes, "warnings": 0}) == (0, {"passed": 8, "warnings": 0})
         for result in done.grid():
             assert [report["own"] for report in result.metrics_history] == [0, 1]
 
