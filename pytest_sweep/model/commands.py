@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedFixture
+from pytest_sweep.model.study import Observation, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,54 @@ class RequestResources:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell a running trial what was decided on the report of `iteration`, as soon as possible; it has no answer.
+
+    A worker ignores what is for another trial, attempt or lease. A verdict that comes late is obeyed at the next report.
+    """
+
+    worker: str
+    key: str
+    attempt: int
+    lease: int
+    iteration: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Have a study's searcher choose the configuration of a slot; answered by one of `pytest_sweep.model.search_events.ProposalEvent`.
+
+    Attributes:
+        study: the id of the study.
+        key: the slot's trial.
+        slot: its number in the study, from 0.
+    """
+
+    study: str
+    key: str
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inform:
+    """Tell a study's searcher an observation, before it is asked anything that is ordered later; it has no answer."""
+
+    study: str
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Have a study's searcher choose once more what it has chosen in an earlier run, so that it has the state that it had; no answer."""
+
+    study: str
+    key: str
+    slot: int
+    values: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Store this event, then show it."""
 
@@ -132,9 +183,12 @@ class EndRun:
     kind: str = "exit"
 
 
-WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials
+WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials | Tell
 SharedCommand = BuildShared | StopShared
 ExecutorCommand = WorkerCommand | SharedCommand | RequestResources
 """What executors carry out."""
 
-Command = ExecutorCommand | Record | EndRun
+SearchCommand = Propose | Inform | Recall
+"""What the thread that asks searchers carries out."""
+
+Command = ExecutorCommand | SearchCommand | Record | EndRun

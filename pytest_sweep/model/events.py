@@ -8,8 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.search_events import (
+    Decision,
+    ProposalDeferred,
+    ProposalEvent,
+    ProposalFailed,
+    ProposalsEnded,
+    Proposed,
+    StudyNoted,
+    TrialConfigured,
+    TrialJudged,
+    TrialResumed,
+)
 from pytest_sweep.model.session_events import (
     CheckpointDamaged,
     HookFailed,
@@ -55,6 +68,7 @@ __all__ = [
     "BatchDone",
     "CheckpointDamaged",
     "Death",
+    "Decision",
     "Event",
     "ExitKind",
     "HookFailed",
@@ -64,19 +78,28 @@ __all__ = [
     "NodeExcluded",
     "NodesChanged",
     "OutputWritten",
+    "ProposalDeferred",
+    "ProposalEvent",
+    "ProposalFailed",
+    "ProposalsEnded",
+    "Proposed",
     "RunEnding",
     "SessionEvent",
     "SessionExited",
     "SessionStarted",
+    "StudyNoted",
     "TeardownStarted",
     "TeardownTimedOut",
     "Tick",
+    "TrialConfigured",
     "TrialEvent",
     "TrialFinished",
     "TrialInterrupted",
+    "TrialJudged",
     "TrialLeft",
     "TrialNotRun",
     "TrialReported",
+    "TrialResumed",
     "TrialRetried",
     "TrialReturned",
     "TrialStarted",
@@ -116,10 +139,19 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class TrialsAdded:
-    """There is more to do. `attempts` says, by key, with which attempt a trial goes on that was begun in an earlier run."""
+    """There is more to do.
+
+    Attributes:
+        trials: the trials.
+        attempts: with which attempt those go on that were begun in an earlier run, by key.
+        decisions: what the searchers and schedulers of that run have decided, in order.
+        metrics: what paused ones of that run have last reported, by key.
+    """
 
     trials: tuple[Trial, ...]
     attempts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    decisions: tuple[Decision, ...] = ()
+    metrics: Mapping[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +212,7 @@ Event = (
     | SessionEvent
     | WorkerEvent
     | SharedEvent
+    | ProposalEvent
     | TrialsAdded
     | NodesChanged
     | Advanced
@@ -197,6 +230,8 @@ Accepted = (
     | TrialNotRun
     | TeardownTimedOut
     | NodeExcluded
+    | StudyNoted
     | SessionEvent
+    | Decision
 )
 """What the engine has let pass, to be stored and shown."""

@@ -52,6 +52,7 @@ class Goal:
         scope: one of `SCOPES`.
         filter_nan_and_inf: whether a trial whose value is NaN or infinite is never the best.
         include_failed: whether trials that failed, also as expected, are candidates.
+        feasible: the conditions on metrics that the best one meets; who judges knows how they are read.
     """
 
     metric: str
@@ -59,6 +60,7 @@ class Goal:
     scope: str = "last"
     filter_nan_and_inf: bool = True
     include_failed: bool = False
+    feasible: tuple[str, ...] = ()
 
     def considers(self, state: TrialState, reason: str | None = None) -> bool:
         """Return whether a trial with this state and reason is a candidate; one that runs, was cut off or did not run never is."""
@@ -98,6 +100,30 @@ class Goal:
             (self.rank(value), index) for index, value in enumerate(values) if value is not None and self.accepts(value)
         ]
         return min(ranked)[1] if ranked else None
+
+
+def pareto_front(values: Sequence[Sequence[float] | None], modes: Sequence[str]) -> list[int]:
+    """Return the indexes of the values than which no other is better: as good in all objectives, and better in one.
+
+    Args:
+        values: for each candidate its value of each objective; None for one that cannot be judged. NaN counts as that, too.
+        modes: ``"min"`` or ``"max"`` for each objective.
+    """
+    signs = [1.0 if mode == "min" else -1.0 for mode in modes]
+    ranked = sorted(
+        (tuple(sign * value for sign, value in zip(signs, its, strict=True)), index)
+        for index, its in enumerate(values)
+        if its is not None and not any(map(is_nan, its))
+    )
+    front: list[tuple[tuple[float, ...], int]] = []
+    for costs, index in ranked:  # Whoever is better than another one comes before it in this order.
+        if not any(_dominates(other, costs) for other, _ in front):
+            front.append((costs, index))
+    return sorted(index for _, index in front)
+
+
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def mean_value(values: Iterable[float | None], *, whole: bool = False) -> float | None:

@@ -52,7 +52,7 @@ class TrialFinished(Record):
     """An attempt has ended.
 
     Attributes:
-        state: TERMINATED, ERROR, SKIPPED or STOPPED.
+        state: TERMINATED, ERROR, SKIPPED or STOPPED; PAUSED where the trial may go on later, from its newest checkpoint.
         metrics: the final metrics: those of the last report, completed by the return value; None where there are none.
         error: the text of the failure, its last line the shortest form of it; None where there is none.
         duration: seconds, set-up and tear-down included.

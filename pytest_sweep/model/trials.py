@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,43 +14,11 @@ from pytest_sweep.model.record import Record
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.shared import SharedFixture
+from pytest_sweep.model.states import TrialState as TrialState  # noqa: PLC0414 - for all who know it from here
 from pytest_sweep.model.stop import StopRule
+from pytest_sweep.model.study import Milestones, Objective
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._=-]")
-
-
-class TrialState(str, enum.Enum):
-    """What became of a trial so far; the first four are Ray Tune's words."""
-
-    PENDING = "PENDING"
-    """It waits for its turn or for resources."""
-    RUNNING = "RUNNING"
-    """A worker has begun it."""
-    TERMINATED = "TERMINATED"
-    """It finished well."""
-    ERROR = "ERROR"
-    """It failed; pytest's exit status is 1."""
-    SKIPPED = "SKIPPED"
-    """It was skipped, or failed as a mark said it would (xfail)."""
-    STOPPED = "STOPPED"
-    """A stop rule ended it early, which counts as passed."""
-    CACHED = "CACHED"
-    """A stored result was taken instead of running it."""
-    INTERRUPTED = "INTERRUPTED"
-    """It was begun, and cut off: by an interrupt, a fail-fast or a budget. What it reported is kept; never confused with done."""
-    NOT_RUN = "NOT_RUN"
-    """It was never begun: because of an interrupt, a fail-fast or a budget."""
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the trial has a result: it ran to an end, or one was taken from the store."""
-        return self not in _UNFINISHED
-
-    def __str__(self) -> str:
-        return self.value
-
-
-_UNFINISHED = (TrialState.PENDING, TrialState.RUNNING, TrialState.INTERRUPTED, TrialState.NOT_RUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +44,11 @@ class Sweep(Record):
         varying: the flattened keys of the configuration that take more than one value, in order.
         average_over: the parameters whose values are replicates of one configuration: names of stacked ``parametrize`` arguments, of
             parametrized fixtures, or flattened keys of the configuration.
+        objectives: all metrics that trials are judged by, where there are several; `metric` and `mode` are the first of them.
+        feasible: the conditions on metrics that a trial must meet to be the best: ``memory < 8e9``.
+        search: the name of the searcher that chooses configurations while the sweep runs; "" where they are known at collection.
+        scheduler: the name of the scheduler that stops and pauses trials; "" where there is none.
+        max_t: at how many iterations a trial is done, for the scheduler; None without one.
     """
 
     id: str
@@ -95,6 +67,18 @@ class Sweep(Record):
     keep_best: str | None = None
     varying: tuple[str, ...] = ()
     average_over: tuple[str, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    feasible: tuple[str, ...] = ()
+    search: str = ""
+    scheduler: str = ""
+    max_t: int | None = None
+
+    @property
+    def goals(self) -> tuple[Objective, ...]:
+        """What trials are judged by: one objective, several, or none."""
+        if self.objectives or self.metric is None:
+            return self.objectives
+        return (Objective(self.metric, self.mode),)
 
     def tolerates(self, failed: int, ran: int) -> bool:
         """Say whether `failed` of its `ran` trials may fail without failing the session."""
@@ -123,6 +107,9 @@ class Trial(Record):
         parameters: what parametrizes it besides its sweep, for workers; None where nothing does, or it runs in this process.
         params: the same by argument, in the form in which it is stored.
         configuration: the name of its configuration if the sweep averages over something; "" otherwise.
+        study: the id of the study that it belongs to: its sweep and its other parameters; "" without a searcher and a scheduler.
+        slot: its number in the study, from 0; None where its configuration is known at collection.
+        point_key: of a slot, the key that a trial of its configuration would have; "" until it has one.
     """
 
     key: str
@@ -141,6 +128,22 @@ class Trial(Record):
     parameters: Parameters | None = field(default=None, hash=False)
     params: Mapping[str, Any] = field(default_factory=dict, hash=False)
     configuration: str = ""
+    study: str = ""
+    slot: int | None = None
+    point_key: str = ""
+
+    @property
+    def ident(self) -> str:
+        """The part of its name that its sweep has given: its label, or for a slot ``trial=07``."""
+        if self.slot is None:
+            return self.label
+        found = re.search(r"\[(trial=\d+)", self.name)
+        return self.label if found is None else found[1]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is a slot that has no configuration yet."""
+        return self.slot is not None and not self.point_key
 
     @property
     def holds(self) -> Resources:
@@ -200,6 +203,9 @@ class Task(Record):
         reported: the attempt and the ``training_iteration`` of the newest report that the driver knows of.
         unseen: run folder, if the worker's machine cannot see it; `directory` is then a local folder. "" elsewhere.
         lease: the number of the call in which a worker is handed it: what it sends under another one is refused.
+        milestones: at which iterations the trial is judged; None where it never is.
+        pause_at: the iteration at which the attempt pauses, if it reports a checkpoint with it; None where it does not.
+        is_lent: whether `checkpoint` is another trial's, from which it starts even where its own ones are newer.
     """
 
     trial: Trial
@@ -212,6 +218,9 @@ class Task(Record):
     reported: tuple[int, int] = (0, 0)
     unseen: str = ""
     lease: int = 0
+    milestones: Milestones | None = None
+    pause_at: int | None = None
+    is_lent: bool = False
 
     @property
     def is_continued(self) -> bool:

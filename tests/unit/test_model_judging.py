@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import SCOPES, Goal, last_value, mean_value
+from pytest_sweep.model.judging import SCOPES, Goal, last_value, mean_value, pareto_front
 from pytest_sweep.model.spread import is_finite
 
 HUGE = 10**400
@@ -120,3 +120,35 @@ def test_the_mean_of_replicates() -> None:
     diverged = mean_value([1.0, math.nan])
     assert diverged is not None
     assert not is_finite(diverged)
+
+
+class TestParetoFront:
+    """What none of the others beats."""
+
+    def test_what_is_better_in_one_objective_is_on_the_front(self) -> None:
+        """A candidate that another one equals or beats in all objectives, and beats in one, is not on it."""
+        values = [(1.0, 5.0), (2.0, 4.0), (2.0, 6.0), (3.0, 3.0), (3.0, 4.0)]
+        assert pareto_front(values, ["min", "min"]) == [0, 1, 3]
+        assert pareto_front(values, ["max", "max"]) == [2, 4]
+        assert pareto_front(values, ["min", "max"]) == [0, 2]
+
+    def test_equals_are_all_on_it(self) -> None:
+        """Of equal candidates none beats the other."""
+        assert pareto_front([(1.0,), (1.0,), (2.0,)], ["min"]) == [0, 1]
+
+    def test_what_cannot_be_judged_is_not(self) -> None:
+        """Candidates without a value, or with NaN, neither are on it nor keep others from it."""
+        assert pareto_front([None, (math.nan, 0.0), (1.0, 1.0)], ["min", "min"]) == [2]
+        assert pareto_front([], ["min"]) == []
+
+    @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), max_size=12))
+    def test_as_by_its_definition(self, values: list[tuple[int, int, int]]) -> None:
+        """It is what a comparison of each with each finds."""
+        signs = (1, -1, 1)
+        costs = [tuple(sign * value for sign, value in zip(signs, its, strict=True)) for its in values]
+        expected = [
+            index
+            for index, its in enumerate(costs)
+            if not any(other != its and all(a <= b for a, b in zip(other, its, strict=True)) for other in costs)
+        ]
+        assert pareto_front(values, ["min", "max", "min"]) == expected

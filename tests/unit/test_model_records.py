@@ -71,6 +71,7 @@ class TestTrialState:
         assert [state.value for state in TrialState if not state.is_finished] == [
             "PENDING",
             "RUNNING",
+            "PAUSED",
             "INTERRUPTED",
             "NOT_RUN",
         ]
