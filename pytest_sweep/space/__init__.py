@@ -9,23 +9,27 @@ from pytest_sweep.space.display import displayable
 from pytest_sweep.space.domains import Categorical
 from pytest_sweep.space.expansion import MAX_POINTS, OTHER_ARGUMENTS, expand
 from pytest_sweep.space.expressions import AbsentError, Condition, parse_condition, unknown_name
+from pytest_sweep.space.feasibility import Feasibility, feasibility
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
 from pytest_sweep.space.listing import Listed
 from pytest_sweep.space.naming import label_of, value_text
 from pytest_sweep.space.nesting import flat_items, flatten, without
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
-from pytest_sweep.space.points import Choice, Expansion, Point
+from pytest_sweep.space.points import NOT_CHOSEN, Choice, Expansion, Point
 from pytest_sweep.space.restoring import Unrestored, restored
+from pytest_sweep.space.searched import searched_axes
 from pytest_sweep.space.storing import stored
 
 __all__ = [
     "MAX_POINTS",
+    "NOT_CHOSEN",
     "OTHER_ARGUMENTS",
     "AbsentError",
     "Categorical",
     "Choice",
     "Condition",
     "Expansion",
+    "Feasibility",
     "Grid",
     "Listed",
     "Override",
@@ -39,6 +43,7 @@ __all__ = [
     "digest",
     "displayable",
     "expand",
+    "feasibility",
     "flat_items",
     "flatten",
     "grid",
@@ -49,6 +54,7 @@ __all__ = [
     "parse_condition",
     "parse_override",
     "restored",
+    "searched_axes",
     "stored",
     "trial_key",
     "trial_seed",

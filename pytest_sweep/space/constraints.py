@@ -54,11 +54,11 @@ def kept(configs: Sequence[Mapping[str, Any]], constraints: Sequence[Constraint]
     """
     if not constraints:
         return list(range(len(configs)))
-    _check_names(configs, constraints)
+    check_names(configs, constraints)
     removed = Counter({constraint.text: 0 for constraint in constraints})
     indexes = []
     for index, config in enumerate(configs):
-        failed = next((constraint for constraint in constraints if not _meets(config, constraint)), None)
+        failed = next((constraint for constraint in constraints if not meets(config, constraint)), None)
         if failed is None:
             indexes.append(index)
         else:
@@ -71,7 +71,12 @@ def kept(configs: Sequence[Mapping[str, Any]], constraints: Sequence[Constraint]
     return indexes
 
 
-def _meets(config: Mapping[str, Any], constraint: Constraint) -> bool:
+def meets(config: Mapping[str, Any], constraint: Constraint) -> bool:
+    """Say whether a configuration meets a condition; one that lacks a name that is looked at does not.
+
+    Raises:
+        SpaceError: the condition fails.
+    """
     try:
         return constraint.holds(config)
     except AbsentError:
@@ -91,7 +96,8 @@ def _of_function(function: Any) -> Constraint:
     return Constraint(text, frozenset(), holds)
 
 
-def _check_names(configs: Sequence[Mapping[str, Any]], constraints: Iterable[Constraint]) -> None:
+def check_names(configs: Sequence[Mapping[str, Any]], constraints: Iterable[Constraint]) -> None:
+    """Raise SpaceError if a condition has a name that no configuration has."""
     wanted = {name: constraint for constraint in constraints for name in constraint.names}
     known: dict[str, None] = {}
     for config in configs if wanted else ():

@@ -87,15 +87,28 @@ class Float(RandomDomain):
     def draw(self, entropy: Entropy) -> float:
         """Return a float of the domain."""
         if self.q is None:
-            value = min(
-                _between(self.lower, self.upper, self.log, entropy.unit()), math.nextafter(self.upper, self.lower)
-            )
-            scale = min(value, self.upper - self.lower) if self.log else self.upper - self.lower
-            short = _shortened(value, scale)
-            return short if self.lower <= short < self.upper else value
-        first, last = _first_index(self.lower, self.q), _last_index(self.upper, self.q)
+            return self.nearest(_between(self.lower, self.upper, self.log, entropy.unit()))
+        first, last = self.indexes
         value = _between(first * self.q, last * self.q, self.log, entropy.unit())
-        return _multiple(min(max(round(value / self.q), first), last), self.q)
+        return self.multiple(min(max(round(value / self.q), first), last))
+
+    @property
+    def indexes(self) -> tuple[int, int]:
+        """The first and the last multiple of `q`, as numbers of times."""
+        assert self.q is not None
+        return _first_index(self.lower, self.q), _last_index(self.upper, self.q)
+
+    def multiple(self, index: int) -> float:
+        """Return `index` times `q`, exact in decimals."""
+        assert self.q is not None
+        return _multiple(index, self.q)
+
+    def nearest(self, value: float) -> float:
+        """Return the float without `q` that stands for `value` in a configuration: within the bounds, with few decimals."""
+        value = min(max(value, self.lower), math.nextafter(self.upper, self.lower))
+        scale = min(value, self.upper - self.lower) if self.log else self.upper - self.lower
+        short = _shortened(value, scale)
+        return short if self.lower <= short < self.upper else value
 
     def __repr__(self) -> str:
         return call_text("uniform", self.log, self.lower, self.upper, self.q)
@@ -112,11 +125,20 @@ class Integer(RandomDomain):
 
     def draw(self, entropy: Entropy) -> int:
         """Return an integer of the domain."""
-        first, end = -(-self.lower // self.q), self.upper // self.q + (self.q != 1)
+        first, last = self.indexes
         if not self.log:
-            return (first + entropy.below(end - first)) * self.q
-        index = math.floor(_between(first, end, True, entropy.unit()))
-        return min(max(index, first), end - 1) * self.q
+            return self.multiple(first + entropy.below(last + 1 - first))
+        index = math.floor(_between(first, last + 1, True, entropy.unit()))
+        return self.multiple(min(max(index, first), last))
+
+    @property
+    def indexes(self) -> tuple[int, int]:
+        """The first and the last multiple of `q`, as numbers of times."""
+        return -(-self.lower // self.q), self.upper // self.q - (self.q == 1)
+
+    def multiple(self, index: int) -> int:
+        """Return `index` times `q`."""
+        return index * self.q
 
     def __repr__(self) -> str:
         return call_text("randint", self.log, self.lower, self.upper, None if self.q == 1 else self.q)
@@ -132,8 +154,16 @@ class Normal(RandomDomain):
 
     def draw(self, entropy: Entropy) -> float:
         """Return a float of the domain."""
-        value = NormalDist(self.mean, self.sd).inv_cdf(entropy.unit())
+        return self.at(entropy.unit())
+
+    def at(self, unit: float) -> float:
+        """Return the float below which that share of the distribution lies, above 0 and below 1."""
+        value = NormalDist(self.mean, self.sd).inv_cdf(unit)
         return _shortened(value, self.sd) if self.q is None else _multiple(round(value / self.q), self.q)
+
+    def share_below(self, value: float) -> float:
+        """Return which share of the distribution lies below `value`."""
+        return NormalDist(self.mean, self.sd).cdf(value)
 
     def __repr__(self) -> str:
         return call_text("randn", False, self.mean, self.sd, self.q)

@@ -13,6 +13,7 @@ from pytest_sweep.space.domains import Function, RandomDomain
 from pytest_sweep.space.entropy import Entropy
 from pytest_sweep.space.functions import work_out
 from pytest_sweep.space.nesting import nested
+from pytest_sweep.space.sequences import Halton
 
 
 class RowDrawer:
@@ -25,12 +26,14 @@ class RowDrawer:
         row: the row.
         seed: the seed of the expansion.
         identity: tells the row from all others.
+        quasi_random: whether the samples of the row fill its domains evenly. Functions and strategies draw as ever.
     """
 
-    def __init__(self, row: Row, seed: int, identity: str) -> None:
+    def __init__(self, row: Row, seed: int, identity: str, *, quasi_random: bool = False) -> None:
         self._row = row
         self._seed = seed
         self._identity = identity
+        self._sequence = Halton(f"{digits(seed)}/qmc/{identity}") if quasi_random else None
         places = [(index, slot.path, slot.domain) for index, slot in enumerate(row) if isinstance(slot, Open)]
         self._drawn = [(index, path, domain) for index, path, domain in places if isinstance(domain, RandomDomain)]
         self._functions = {path: (index, domain) for index, path, domain in places if isinstance(domain, Function)}
@@ -43,8 +46,10 @@ class RowDrawer:
         """
         base = f"{digits(self._seed)}/{sample}/{self._identity}/"
         filled: list[Any] = list(self._row)
-        for index, path, domain in self._drawn:
-            filled[index] = _setting(path, domain.draw(Entropy(base + dotted(path))))
+        for number, (index, path, domain) in enumerate(self._drawn):
+            text, sequence = base + dotted(path), self._sequence
+            entropy = Entropy(text) if sequence is None else Entropy.at(text, sequence.at(sample, number))
+            filled[index] = _setting(path, domain.draw(entropy))
         if self._functions:
             known = [setting for setting in filled if isinstance(setting, Setting)]
             config = nested([setting.path for setting in known], [setting.value for setting in known])
@@ -54,13 +59,13 @@ class RowDrawer:
         return tuple(filled)
 
 
-def row_drawers(rows: Sequence[Row], seed: int) -> list[RowDrawer]:
+def row_drawers(rows: Sequence[Row], seed: int, *, quasi_random: bool = False) -> list[RowDrawer]:
     """Return a drawer for each of the open rows of a space; rows whose listed values are equal draw apart."""
     seen: Counter[frozenset[tuple[str, str]]] = Counter()
     drawers = []
     for row in rows:
         settled = frozenset(leaf for slot in row for leaf in slot.settled)
-        drawers.append(RowDrawer(row, seed, f"{seen[settled]}/{sorted(settled)}"))
+        drawers.append(RowDrawer(row, seed, f"{seen[settled]}/{sorted(settled)}", quasi_random=quasi_random))
         seen[settled] += 1
     return drawers
 

@@ -22,6 +22,13 @@ class Entropy:
         self.number = int.from_bytes(hashlib.sha256(self._text).digest(), "big")
         """A number in 0..2**256-1."""
 
+    @classmethod
+    def at(cls, text: str, unit: float) -> Entropy:
+        """Return the randomness of a draw whose number is not drawn but given: that part of the range, from 0 and below 1."""
+        entropy = cls(text)
+        entropy.number = int(unit * 2**53) << 203
+        return entropy
+
     def part(self, name: str) -> Entropy:
         """Return the randomness of a part of what is drawn."""
         return Entropy(f"{self._text.decode()}{name}")

@@ -45,6 +45,7 @@ def expand(  # noqa: PLR0913 - each is an argument of @sweep, or an option
     repeats: int = 1,
     seed: int = 0,
     where: object = None,
+    quasi_random: bool = False,
     max_points: int = MAX_POINTS,
 ) -> Expansion:
     """Return the points of a space.
@@ -61,6 +62,7 @@ def expand(  # noqa: PLR0913 - each is an argument of @sweep, or an option
         repeats: how often each configuration is tried; the further ones are replicates of the first.
         seed: what is drawn depends on it.
         where: conditions that a configuration must meet: a text, a function of the configuration, a list of them, or None.
+        quasi_random: whether the samples fill the domains evenly, as ``qmc()`` has it, instead of independently of each other.
         max_points: a space with more points is refused, before any is made.
 
     Raises:
@@ -72,7 +74,7 @@ def expand(  # noqa: PLR0913 - each is an argument of @sweep, or an option
     with _collector_paused():
         blocks = written.blocks()
         check_reserved(blocks, reserved)
-        candidates = list(_candidates(blocks, seed, num_samples))
+        candidates = list(_candidates(blocks, seed, num_samples, quasi_random=quasi_random))
         indexes = kept([candidate.config for candidate in candidates], constraints)
         left = candidates if len(indexes) == len(candidates) else [candidates[index] for index in indexes]
         counts = Counter(chain.from_iterable(candidate.row for candidate in left))
@@ -99,9 +101,10 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _candidates(blocks: Sequence[Block], seed: int, num_samples: int) -> Iterator[_Candidate]:
+def _candidates(blocks: Sequence[Block], seed: int, num_samples: int, *, quasi_random: bool) -> Iterator[_Candidate]:
     opened = [block for block in blocks if block.is_open]
-    drawers = iter(row_drawers([row for block in opened for row in block.rows], seed))
+    rows_to_fill = [row for block in opened for row in block.rows]
+    drawers = iter(row_drawers(rows_to_fill, seed, quasi_random=quasi_random))
     drawn = {id(block): [next(drawers) for _ in block.rows] for block in opened}
     for sample in range(num_samples):
         for block in blocks:

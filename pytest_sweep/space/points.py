@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class _NotChosen:
+    """The class of `NOT_CHOSEN`."""
+
+    def __repr__(self) -> str:
+        return "<chosen while the sweep runs>"
+
+
+NOT_CHOSEN = _NotChosen()
+"""Stands in an item for a value that a searcher has not chosen yet. No trial ever sees it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One value of an axis, or one whole configuration, with an id or marks of its own.
@@ -39,6 +50,11 @@ class Point:
     marks: tuple[Any, ...]
     replicate: int
     identity: Any = field(repr=False)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is a slot, whose values are chosen while the sweep runs."""
+        return any(value is NOT_CHOSEN for value in self.config.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What to try next and what to stop: searchers, schedulers, their protocols. Pure: no clock, no thread, no pytest, no Ray."""

@@ -1,0 +1,66 @@
+"""Choices in batches: results are told when all of a batch are there, in the order of the slots. Then their order does not matter."""
+
+from __future__ import annotations
+
+from pytest_sweep.model.study import Observation
+from pytest_sweep.search.protocols import Done, Searcher, Values, Wait
+
+
+def in_batches(searcher: Searcher, size: int) -> Searcher:
+    """Return a searcher that chooses `size` configurations at once; the same searcher for 1."""
+    return searcher if size == 1 else BatchSearcher(searcher, size)
+
+
+class BatchSearcher:
+    """Makes a searcher choose in batches.
+
+    A trial counts as there at its first observation, at a rung or at its end: a trial that is paused at a rung must not hold up those
+    that it waits for.
+
+    Args:
+        searcher: what chooses.
+        size: how many choices a batch has.
+    """
+
+    def __init__(self, searcher: Searcher, size: int) -> None:
+        self._searcher, self._size = searcher, size
+        self._batch: dict[str, int] = {}
+        self._held: list[Observation] = []
+
+    def ask(self, key: str, slot: int) -> Values | Wait | Done:
+        """Return the next choice of the batch; `Wait` where it is complete, and results of it are awaited."""
+        if key not in self._batch:
+            if len(self._batch) == self._size:
+                return Wait()
+            answer = self._searcher.ask(key, slot)
+            if not isinstance(answer, (Wait, Done)):
+                self._batch[key] = slot
+            return answer
+        return self._searcher.ask(key, slot)
+
+    def restore(self, key: str, slot: int, values: Values) -> None:
+        """Take what was chosen for a slot."""
+        restore = getattr(self._searcher, "restore", None)
+        if restore is None:
+            self._searcher.ask(key, slot)
+        else:
+            restore(key, slot, values)
+        self._batch[key] = slot
+
+    def tell(self, observation: Observation) -> None:
+        """Hold an observation of the batch until there is one of each of its trials."""
+        if observation.key not in self._batch:
+            self._searcher.tell(observation)
+            return
+        self._held.append(observation)
+        if len({one.key for one in self._held}) == self._size:
+            held, slots = self._held, self._batch
+            self._held, self._batch = [], {}
+            for one in sorted(held, key=lambda one: slots[one.key]):
+                self._searcher.tell(one)
+
+    def recall(self, values: Values, observation: Observation) -> None:
+        """Take what another run has seen of a trial."""
+        recall = getattr(self._searcher, "recall", None)
+        if recall is not None:
+            recall(values, observation)
