@@ -85,16 +85,21 @@ class TrialCheckpoints:
             return None
         return tuple(self._place.address(str(name)) for name in sorted(self._metrics.keys() - self._unusable))
 
-    def restore(self, scratch: Path, known: str | None = None) -> Restored | None:
+    def restore(self, scratch: Path, known: str | None = None, *, is_lent: bool = False) -> Restored | None:
         """Return the newest good checkpoint of an earlier attempt, or None; what is bad goes into `damaged`.
 
         Args:
             scratch: a folder for a copy, if one must be made.
             known: the address of the newest one that the driver knows of; it may lie in another location.
+            is_lent: whether that is another trial's, which comes before the own ones; where it is not good these do.
 
         Raises:
             SweepError: the location cannot be read.
         """
+        if is_lent and known is not None:
+            lent, known = _lent(scratch, known), None
+            if lent is not None:
+                return lent
         try:
             self._place.delete_incomplete(self._attempt)
             names = sorted(filter(None, map(Name.parse, self._place.names())), reverse=True)
@@ -169,6 +174,19 @@ def _before(attempt: int, place: Place, known: Name) -> list[tuple[Place, Name]]
     place.delete_incomplete(attempt)
     names = {known, *filter(None, map(Name.parse, place.names()))}
     return [(place, name) for name in sorted(names, reverse=True) if name.attempt < attempt]
+
+
+def _lent(scratch: Path, address: str) -> Restored | None:
+    """Return another trial's checkpoint; None where it is not good, or not there any more. Nothing is deleted there."""
+    elsewhere = _elsewhere(address)
+    if elsewhere is None:
+        return None
+    place, name = elsewhere
+    try:
+        manifest = Manifest.decode(place.read_manifest(str(name)))
+        return Restored(place.fetch(manifest, scratch), address, manifest, {})
+    except Exception:  # Whatever it is, and the packages behind fsspec raise what they like: the trial has its own.
+        return None
 
 
 def _elsewhere(address: str) -> tuple[Place, Name] | None:

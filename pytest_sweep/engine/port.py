@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pytest_sweep.model.commands import ExecutorCommand
@@ -29,6 +29,8 @@ class Executor(Protocol):
       SharedReady when trials can be handed to workers that use it, also where it has failed: they are told. Its process lives on, and
       where its node is lost, SharedLost says so. StopShared is answered by SharedStopped when it has been torn down.
     * What a trial has reported arrives even where its process was killed right after, unless its node was lost.
+    * A report at a milestone of its task arrives at once, in milliseconds. Tell reaches the trial while it runs, in milliseconds, too; it
+      has no answer, and is lost where the trial has ended. Where the milestones say so the report waits for it, a second at the most.
     * RequestResources is carried out where there is an autoscaler (`future_nodes`), and has no answer: nodes join.
     * A trial that is handed to a worker is started, returned, or lost with the worker; never run twice for one attempt.
     """
@@ -79,6 +81,14 @@ class Executor(Protocol):
         Args:
             spec: what hosted sessions are to be like.
             items: the driver's own pytest items by the keys of their trials, for an executor that runs them in this process.
+        """
+
+    def judge_by(self, decide: Callable[[], None]) -> None:
+        """Take what is to be called when a trial reports at a milestone within `events`; called once, before the first order.
+
+        Only an executor that runs trials within `events` needs it; the others do nothing. It calls `decide` from the report, on the main
+        thread: that takes what has `arrived`, decides, stores, and executes what is to be told to the trial. What `decide` raises is raised
+        by `events`, when the trial has ended.
         """
 
     def execute(self, command: ExecutorCommand, tasks: Sequence[Task] = ()) -> None:

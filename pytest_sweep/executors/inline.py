@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,7 @@ import pytest
 
 from pytest_sweep import clock
 from pytest_sweep.items.lifetimes import FixtureKeeper
+from pytest_sweep.items.private import forget_captured
 from pytest_sweep.items.shared import describe_fixture, mark_failed
 from pytest_sweep.items.tracing import PYTESTS_OWN, traced
 from pytest_sweep.model import commands, events
@@ -28,20 +30,25 @@ from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.worker.fixture_builder import packed
 from pytest_sweep.worker.holding import run_protocol
+from pytest_sweep.worker.judgement import TrialStopped
 from pytest_sweep.worker.runner import TrialRunner, with_own_config
 from pytest_sweep.worker.usage import Usage
+
+_PROPERTIES = pytest.StashKey[tuple[tuple[str, object], ...]]()
+"""The properties of an item before its first attempt."""
 
 
 class InlineExecutor:
     """An executor without processes of its own.
 
-    Its one worker is the driver: `events` runs the next trial. So what a trial reports is seen when the trial ends, and there are
-    neither GPU grants nor fresh processes.
+    Its one worker is the driver: `events` runs the next trial. So what a trial reports is seen when the trial ends, except at milestones,
+    and there are neither GPU grants nor fresh processes.
 
     Args:
         config: the driver's pytest configuration.
         keeper: keeps the fixtures of the driver's session between items.
         interruptible: what a trial runs in, so that Ctrl-C interrupts it at once.
+        uninterruptible: what decisions run in while a trial runs, so that Ctrl-C comes after them.
     """
 
     name = "inline"
@@ -56,9 +63,13 @@ class InlineExecutor:
         config: pytest.Config,
         keeper: FixtureKeeper,
         interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+        uninterruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._config = config
         self._interruptible = interruptible
+        self._uninterruptible = uninterruptible
+        self._decide: Callable[[], None] = lambda: None
+        self._failure: BaseException | None = None
         self._keeper = keeper
         self._happened: deque[Any] = deque()
         self._waiting: deque[Task] = deque()
@@ -97,7 +108,9 @@ class InlineExecutor:
     def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:
         """Take the items, which are run as they are, in the session that they were collected in."""
         self._items = items
-        self._runner = InlineRunner(self._happened.append, own_location(), self._keeper, usage=self._usage)
+        self._runner = InlineRunner(
+            self._happened.append, own_location(), self._keeper, usage=self._usage, hurry=self._judge, patience=0.0
+        )
         self._usage.begin(spec.known)
         self._config.pluginmanager.register(self._usage, "sweep-usage")
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
@@ -107,9 +120,16 @@ class InlineExecutor:
         )
         self._tracer = self._config.pluginmanager.unregister(name=PYTESTS_OWN)
 
+    def judge_by(self, decide: Callable[[], None]) -> None:
+        """Take what is called when the trial has reported at a milestone."""
+        self._decide = decide
+
     def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Answer at once, but for trials, which `events` runs."""
-        if isinstance(command, commands.RunTrials):
+        if isinstance(command, commands.Tell):
+            if self._runner is not None:
+                self._runner.tell(command)
+        elif isinstance(command, commands.RunTrials):
             self._worker, self._lease = command.worker, command.lease
             self._waiting.extend(tasks)
         elif isinstance(command, commands.KillWorker):
@@ -132,6 +152,8 @@ class InlineExecutor:
             try:
                 with self._interruptible():
                     self._runner.run(self._items[task.trial.key], task)
+                if self._failure is not None:
+                    raise self._failure
             except BaseException:  # The session's end, not the trial's: it is cut off, and has not failed.
                 said = [event for event in self.arrived() if not isinstance(event, events.TrialFinished)]
                 self._happened.extend(said)
@@ -140,8 +162,22 @@ class InlineExecutor:
                 self._happened.append(events.BatchDone(self._worker, self._lease))
         return self.arrived()
 
+    def _judge(self) -> None:
+        """Have a report handled while its trial runs; where that fails the run cannot go on, and the trial is ended."""
+        __tracebackhide__ = True
+        if threading.current_thread() is not threading.main_thread():
+            return  # The loop is the main thread's; the trial obeys later.
+        if self._failure is None:
+            with self._uninterruptible():
+                try:
+                    self._decide()
+                except BaseException as error:
+                    self._failure = error
+        if self._failure is not None:
+            raise TrialStopped("the run cannot go on")
+
     def arrived(self) -> Sequence[Event]:
-        """Return what the trial has said that has run last."""
+        """Return what the trial has said that has run last, or so far."""
         happened = list(self._happened)
         self._happened.clear()
         return happened
@@ -211,7 +247,9 @@ class InlineRunner(TrialRunner):
     """Runs an item without showing its reports: they are shown when they have been stored. Those of subtests are shown at once."""
 
     def run(self, item: pytest.Item, task: Task) -> None:
-        """Run `item` with a configuration of its own, as a trial elsewhere has one: it is unpickled there for each attempt."""
+        """Run `item` with a configuration of its own, and without what an earlier attempt has left: elsewhere each has its own item."""
+        item.user_properties[:] = item.stash.setdefault(_PROPERTIES, tuple(item.user_properties))
+        forget_captured(item)
         super().run(item, with_own_config(task))
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:

@@ -158,11 +158,13 @@ class Workers:
         elif isinstance(command, commands.RunTrials):
             owner.lease = command.lease
             slot.run(("run", ([PackedTask.pack(task) for task in tasks], offers)))
+        elif isinstance(command, commands.Tell):
+            slot.tell(command)
         elif isinstance(command, commands.KillWorker):
             slot.kill(now)
         elif isinstance(command, commands.RestartWorker):
             slot.restart(now, command.within)
-        else:
+        elif isinstance(command, commands.StopWorker):
             slot.stop(now, command.within)
 
     def tick(self, now: float) -> None:

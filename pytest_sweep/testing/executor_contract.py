@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.testing import sample_project
 from pytest_sweep.testing.sessions import FinishedSession, run_session
+from pytest_sweep.testing.verdict_contract import VerdictContract
 
 STATES = {
     TrialState.TERMINATED: [
@@ -33,16 +32,13 @@ STATES = {
 }  # fmt: skip
 
 
-class ExecutorContract:
-    """What every executor does. The session runs once for the class, and each test reads a part of what it has left.
+class ExecutorContract(VerdictContract):
+    """What every executor does. Two sessions run once for the class, and each test reads a part of what one has left.
 
     Attributes:
         arguments: what to run pytest with, besides ``--sweep``.
         in_driver: whether trials run in the driver's own process.
     """
-
-    arguments: ClassVar[Sequence[str]]
-    in_driver: ClassVar[bool] = False
 
     @pytest.fixture(scope="class")
     @classmethod

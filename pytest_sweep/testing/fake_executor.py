@@ -9,8 +9,7 @@ With a whole pytest session, from a ``conftest.py``::
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_sweep.model import commands, events
@@ -18,6 +17,7 @@ from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedReady, SharedStopped
 from pytest_sweep.model.trials import Task
+from pytest_sweep.testing.fake_worker import FakeTrial, FakeWorker
 from pytest_sweep.testing.outcomes import Outcome, Script
 
 __all__ = ["FakeExecutor", "FakeWorker", "Outcome", "Script"]
@@ -30,23 +30,11 @@ PATIENCE_POLLS = 20_000
 """After how many calls of `FakeExecutor.events` in which nothing happens a run is taken to be stuck."""
 
 
-@dataclass
-class FakeWorker:
-    """A worker of a `FakeExecutor`: `waiting` are the tasks that it was handed, the first of them runs if `polls_left` is set."""
-
-    id: str
-    resources: Resources
-    nodes: tuple[str, ...]
-    polls_to_start: int
-    waiting: deque[Task] = field(default_factory=deque)
-    polls_left: int | None = None
-    is_alive: bool = True
-
-
 class FakeExecutor:
     """An executor whose workers live in this object. Nothing happens but in `events`, so that every run is repeatable.
 
-    In each call of `events` every worker takes one step: it starts, or begins its next trial, or goes on with it, or ends it.
+    In each call of `events` every worker takes one step: it starts, or begins its next trial, or goes on with it, or ends it. A trial that
+    is judged goes on to its next milestone in each step, and waits there for a verdict.
 
     Args:
         nodes: the machines that there are.
@@ -104,7 +92,7 @@ class FakeExecutor:
         """End a worker's process, with what it was handed."""
         dead = self.workers[worker]  # It holds its resources until it is restarted or stopped.
         dead.waiting.clear()
-        dead.polls_left, dead.polls_to_start, dead.is_alive = None, 0, False
+        dead.polls_left, dead.running, dead.polls_to_start, dead.is_alive = None, None, 0, False
         self._happened.append(events.WorkerDied(worker, cause, self._now))
 
     def add_node(self, node: events.Node) -> None:
@@ -154,33 +142,20 @@ class FakeExecutor:
     def open(self, spec: object, items: Mapping[str, Any]) -> None:
         """Need nothing."""
 
+    def judge_by(self, decide: Callable[[], None]) -> None:
+        """Need nothing: what trials report arrives while they run."""
+
     def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Take an order, and answer it in `events`."""
         self.commands.append(command)
         if isinstance(command, commands.BuildShared):
             self._happened.append(SharedReady(command.fixture.id))
-            return
-        if isinstance(command, commands.StopShared):
+        elif isinstance(command, commands.StopShared):
             self._happened.append(SharedStopped(command.fixture))
-            return
-        if isinstance(command, commands.StartWorker):
-            self._start(command)
-            return
-        if isinstance(command, commands.RequestResources):
+        elif isinstance(command, commands.RequestResources):
             self.requested = command.bundles
-            return
-        if isinstance(command, commands.StopWorker):
-            self.workers.pop(command.worker, None)
-            self._happened.append(events.WorkerStopped(command.worker))
-        elif isinstance(command, commands.KillWorker):
-            if self.workers[command.worker].is_alive:  # Else its death is on the way.
-                self.kill(command.worker, "killed as the engine said")
-        elif isinstance(command, commands.RestartWorker):
-            worker = self.workers[command.worker]
-            assert not worker.waiting, f"{command} interrupts {worker}"
-            worker.polls_to_start, worker.is_alive = self.polls_to_start, True
         else:
-            self._hand(self.workers[command.worker], command, tasks)
+            self._order(command, tasks)
 
     def events(self, timeout: float) -> Sequence[events.Event]:  # noqa: ARG002 - nothing here takes time
         """Let every worker take a step, and return what happened since the last call."""
@@ -215,6 +190,26 @@ class FakeExecutor:
     def describe(self) -> str:
         """Return what the status block says of it."""
         return f"fake, {len(self._nodes)} nodes"
+
+    def _order(self, command: commands.WorkerCommand, tasks: Sequence[Task]) -> None:
+        if isinstance(command, commands.StartWorker):
+            self._start(command)
+        elif isinstance(command, commands.Tell):
+            told = self.workers.get(command.worker)
+            if told is not None and told.running is not None:
+                told.running.take(command)
+        elif isinstance(command, commands.StopWorker):
+            self.workers.pop(command.worker, None)
+            self._happened.append(events.WorkerStopped(command.worker))
+        elif isinstance(command, commands.KillWorker):
+            if self.workers[command.worker].is_alive:  # Else its death is on the way.
+                self.kill(command.worker, "killed as the engine said")
+        elif isinstance(command, commands.RestartWorker):
+            worker = self.workers[command.worker]
+            assert not worker.waiting, f"{command} interrupts {worker}"
+            worker.polls_to_start, worker.is_alive = self.polls_to_start, True
+        elif isinstance(command, commands.RunTrials):
+            self._hand(self.workers[command.worker], command, tasks)
 
     def _start(self, command: commands.StartWorker) -> None:
         assert command.nodes, f"{command} does not say where"
@@ -269,16 +264,20 @@ class FakeExecutor:
         worker.polls_left -= 1
         if worker.polls_left > 0:
             return
-        if isinstance(outcome, Outcome) and outcome.dies is not None:
-            self._happened.extend(outcome.reported(task))
-            self.kill(worker.id, outcome.dies)
-            return
         if isinstance(outcome, Outcome):
+            worker.running = worker.running or FakeTrial(task, outcome)
+            reports, ended = worker.running.step()
+            self._happened.extend(reports)
+            if ended is None:
+                return
+            if ended.dies is not None:
+                self.kill(worker.id, ended.dies)
+                return
             self._now += 1.0
-            self._happened.extend(outcome.ended(task, self._now))
+            self._happened.append(ended.end(task, self._now))
         else:
             self._happened.extend(outcome)
-        worker.polls_left = None
+        worker.polls_left = worker.running = None
         worker.waiting.popleft()
         if not worker.waiting:
             self._happened.append(events.BatchDone(worker.id, task.lease))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ class Outcome:
         duration: how long it says that it took, in seconds.
         polls: how many calls of `FakeExecutor.events` it runs for; more than one leaves time to `FakeExecutor.kill` its worker.
         dies: why its worker's process dies in the middle of it, or None.
+        checkpoints: the iterations of which it saves checkpoints; True is all of them.
     """
 
     state: TrialState = TrialState.TERMINATED
@@ -35,34 +36,45 @@ class Outcome:
     duration: float = 1.0
     polls: int = 1
     dies: str | None = None
+    checkpoints: Collection[int] | bool = ()
 
-    def reported(self, task: Task) -> list[Event]:
+    def reported(self, task: Task) -> list[events.TrialReported]:
         """Return its reports, as a worker sends them."""
         return [
             events.TrialReported(
-                task.trial.key, task.attempt, {"training_iteration": number, **metrics}, lease=task.lease
+                task.trial.key,
+                task.attempt,
+                {"training_iteration": number, **metrics},
+                self._checkpoint(task, number),
+                lease=task.lease,
             )
             for number, metrics in enumerate(self.reports, task.iteration + 1)
         ]
 
     def ended(self, task: Task, time: float) -> list[Event]:
         """Return its reports and its end, as a worker sends them; it ends at `time`, in seconds since the epoch."""
+        return [*self.reported(task), self.end(task, time)]
+
+    def end(self, task: Task, time: float) -> events.TrialFinished:
+        """Return its end, as a worker sends it, at `time`, in seconds since the epoch."""
         last = dict(self.reports[-1]) if self.reports else {}
         metrics = {**last, **(self.final or {})} if self.reports or self.final is not None else None
-        return [
-            *self.reported(task),
-            events.TrialFinished(
-                task.trial.key,
-                task.attempt,
-                self.state,
-                metrics,
-                self.error,
-                self.duration,
-                time,
-                self._pytest_reports(task.trial.id),
-                lease=task.lease,
-            ),
-        ]
+        return events.TrialFinished(
+            task.trial.key,
+            task.attempt,
+            self.state,
+            metrics,
+            self.error,
+            self.duration,
+            time,
+            self._pytest_reports(task.trial.id),
+            lease=task.lease,
+        )
+
+    def _checkpoint(self, task: Task, iteration: int) -> str | None:
+        """Return the path of the checkpoint of an iteration, which is never made; None where there is none."""
+        saves = self.checkpoints if isinstance(self.checkpoints, bool) else iteration in self.checkpoints
+        return f"{task.directory}/checkpoints/{task.attempt}-{iteration}" if saves else None
 
     def _pytest_reports(self, node_id: str) -> tuple[dict[str, Any], ...]:
         """Return pytest's reports of the three phases of a trial that ended so, as a worker sends them."""

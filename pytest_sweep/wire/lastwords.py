@@ -37,6 +37,7 @@ _OUR_THREADS = (
     "pytest_sweep/wire/outbox.py",
     "pytest_sweep/worker/output.py",
     "execnet/gateway_base.py",
+    "pytest_sweep/executors/ray/workers/listener.py",
     "in _thread_receiver",  # execnet again: its code has no file in the processes that it starts.
     "ray/_private/",
 )

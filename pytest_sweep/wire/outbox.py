@@ -33,7 +33,7 @@ class Outbox:
 
     Args:
         send: delivers events; may take its time, may raise anything.
-        on_beat: called by the sender thread every `FLUSH_SECONDS` while a call runs; may raise anything.
+        on_beat: called by the sender thread at least every `FLUSH_SECONDS` while a call runs; may raise anything.
     """
 
     def __init__(self, send: Callable[[Sequence[Numbered]], None], on_beat: Callable[[], None] = lambda: None) -> None:
@@ -49,6 +49,7 @@ class Outbox:
         self._has_warned = False
         self._spool: Spool | None = None
         self._in_call = threading.Event()
+        self._hurried = threading.Event()
         self._sender = threading.Thread(target=self._run, name="sweep-outbox", daemon=True)
         self._sender.start()
 
@@ -63,6 +64,10 @@ class Outbox:
             if self._bytes > MOST_BYTES:
                 self._wait_for_room()
             self._add(packed)
+
+    def hurry(self) -> None:
+        """Have the sender thread send at once what has gathered, from any thread; nothing is waited for."""
+        self._hurried.set()
 
     @property
     def behind(self) -> float:
@@ -111,9 +116,9 @@ class Outbox:
         self._has_room.wait_for(lambda: self._bytes <= MOST_BYTES or not self._in_call.is_set())
 
     def _run(self) -> None:
-        pause = threading.Event()
         while self._in_call.wait():
-            pause.wait(FLUSH_SECONDS)
+            self._hurried.wait(FLUSH_SECONDS)
+            self._hurried.clear()
             if not self._in_call.is_set():
                 continue
             # Whatever it raises: what is said must get out. It is called again with the next beat.

@@ -12,17 +12,21 @@ from pytest_sweep.model.trials import Task
 
 @dataclass(frozen=True, slots=True)
 class PackedTask:
-    """A task on its way to a worker. Key, attempt and lease are readable, so that one that cannot be unpacked can be named."""
+    """A task on its way to a worker. Key, attempt and lease are readable, so that one that cannot be unpacked can be named.
+
+    `is_judged` says whether the worker may be told verdicts on the trial.
+    """
 
     key: str
     attempt: int
     content: bytes
     lease: int = 0
+    is_judged: bool = False
 
     @classmethod
     def pack(cls, task: Task) -> PackedTask:
         """Return `task` as bytes."""
-        return cls(task.trial.key, task.attempt, _dumps(task), task.lease)
+        return cls(task.trial.key, task.attempt, _dumps(task), task.lease, task.milestones is not None)
 
     def unpack(self) -> Task:
         """Return the task; raises whatever its configuration raises when it is unpickled."""

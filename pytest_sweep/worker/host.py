@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_sweep.errors import ExecutorError
+from pytest_sweep.model.commands import Tell
 from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.wire.calls import Built, CallResult, LostFixture
 from pytest_sweep.wire.outbox import Numbered, Outbox
@@ -18,7 +19,7 @@ from pytest_sweep.worker.session import HostedSession
 
 
 class SessionHost:
-    """Hosts a pytest session. All calls come from the main thread of the process.
+    """Hosts a pytest session. All calls but `tell` come from the main thread of the process.
 
     Args:
         worker: the worker's id.
@@ -26,7 +27,7 @@ class SessionHost:
         location: ``ip:pid`` of this process.
         threads: how many threads numerical libraries may use.
         send: delivers events while a call runs; may take its time, may raise.
-        on_beat: called by another thread every tenth of a second while a call runs.
+        on_beat: called by another thread at least every tenth of a second while a call runs.
         lender: lends what the executor has for trials.
     """
 
@@ -65,6 +66,10 @@ class SessionHost:
         self._lender.offer(offers)
         self._session.run(batch)
         return self._result(self._session.cause if self._session.ended else None)
+
+    def tell(self, order: Tell) -> None:
+        """Tell the trial that runs a verdict, from any thread; one for another trial is ignored."""
+        self._session.tell(order)
 
     def build(self, fixture: SharedFixture, offers: Mapping[str, Any]) -> tuple[CallResult, Built]:
         """Build a shared fixture, which lives on until `finish`; `offers` are those that it uses."""

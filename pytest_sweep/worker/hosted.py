@@ -78,8 +78,17 @@ class HostedPlugin:
         wide = WideFixtures(self._tell_teardown)
         self._usage = usage = Usage(spec.code.root)
         self._runner = TrialRunner(
-            emit, location, self._keeper, sync_output, lender, lambda: outbox.behind, wide, usage=usage
+            emit,
+            location,
+            self._keeper,
+            sync_output,
+            lender,
+            lambda: outbox.behind,
+            wide,
+            usage=usage,
+            hurry=outbox.hurry,
         )
+        self.tell = self._runner.tell
         self._lender = lender
         self._borrowed = BorrowedFixtures(lender)
         self._builder = FixtureBuilder(self._borrowed, self._keeper, emit)

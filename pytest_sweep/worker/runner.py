@@ -18,17 +18,20 @@ from pytest_sweep.hookcalls import call_each
 from pytest_sweep.items import private
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.parametrization import given_config
-from pytest_sweep.items.reports import LOCATION, alike, error_text, serialized, trial_state, warning_of
+from pytest_sweep.items.reports import LOCATION, alike, error_text, forget_xpass, serialized, trial_state, warning_of
 from pytest_sweep.items.shared import is_of_shared
 from pytest_sweep.model.code import Used
+from pytest_sweep.model.commands import Tell
 from pytest_sweep.model.events import HookFailed, TrialFinished, TrialLeft, TrialStarted
 from pytest_sweep.model.retry import type_names
 from pytest_sweep.model.trials import Task, TrialState
 from pytest_sweep.space import own_containers, own_copy
 from pytest_sweep.worker.body import wrap_body
 from pytest_sweep.worker.current import activated
+from pytest_sweep.worker.judgement import PATIENCE_SECONDS, Judgement, TrialStopped
 from pytest_sweep.worker.lending import Lender
-from pytest_sweep.worker.trial import ActiveTrial, TrialStopped
+from pytest_sweep.worker.remarks import remarks
+from pytest_sweep.worker.trial import ActiveTrial
 from pytest_sweep.worker.usage import Usage
 from pytest_sweep.worker.wide_fixtures import WideFixtures
 
@@ -47,6 +50,8 @@ class TrialRunner:
         behind: says for how many seconds what was emitted has not arrived.
         wide: watches the fixtures that outlive trials; None is one that tells nobody.
         usage: watches what trials use of the project; None where nobody wants to know.
+        hurry: has what was emitted sent at once.
+        patience: for how many seconds a report at a milestone waits for its verdict at the most.
 
     Attributes:
         wide: that plugin, which is registered beside this one.
@@ -63,10 +68,15 @@ class TrialRunner:
         wide: WideFixtures | None = None,
         *,
         usage: Usage | None = None,
+        hurry: Callable[[], None] = lambda: None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._usage = usage
         self._used: Used | None = None
         self._behind = behind
+        self._hurry = hurry
+        self._patience = patience
+        self._judgement: Judgement | None = None
         self._lender = lender
         self._emit = emit
         self._sync_output = sync_output
@@ -89,8 +99,9 @@ class TrialRunner:
         self.wide.building.reset()
         self._reports, self._unshown, self._may_retry, self._used = [], [], True, None
         self.wide.state.begin(keeps_filters=not item.config.pluginmanager.hasplugin("warnings"))
-        with activated(ActiveTrial(task, self._emit, self._lender, self._behind)) as trial:
-            self._task, self._trial = task, trial
+        judgement = Judgement(task, self._hurry, self._patience)
+        with activated(ActiveTrial(task, self._emit, self._lender, self._behind, judgement)) as trial:
+            self._task, self._trial, self._judgement = task, trial, judgement
             try:
                 # What the body does to its configuration leaves `trial.config` as it was.
                 with given_config(item, own_containers(task.trial.config)):
@@ -108,15 +119,21 @@ class TrialRunner:
                 trial.end_forked()  # By a fixture or a hook; the body sees to its own.
                 self.wide.state.end()
                 self._sync_output()
-                self._task = self._trial = self._unrestored = None
+                self._task = self._trial = self._judgement = self._unrestored = None
                 if self._scratch is not None:
                     shutil.rmtree(self._scratch, ignore_errors=True)
                     self._scratch = None
-        self._warn_of_unknown_metrics(item, task, trial)
-        self._warn_of_files_left_behind(item, trial)
-        state = trial_state(self._reports, stopped=trial.should_stop)
+        state = trial_state(self._reports, judgement.state)
+        for text in remarks(trial, task.trial.sweep.name, state, self._location):
+            self._warn(item, text)
         reports = alike([serialized(item, report) for report in self._unshown])
         self._emit(self._end(task, trial, began, state, error_text(self._reports), reports))
+
+    def tell(self, order: Tell) -> None:
+        """Take a verdict, in any thread; one that is not for the trial that runs now is ignored."""
+        judgement = self._judgement
+        if judgement is not None:
+            judgement.take(order)
 
     # Wrappers of the old style, because those of the new one stand in the traceback of whatever raises within them.
 
@@ -148,7 +165,7 @@ class TrialRunner:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, pluggy.Result[None], None]:
-        """Take what the body returns or yields, and let a met stop rule end it."""
+        """Take what the body returns or yields, and let a met stop rule or a verdict end it."""
         if self._trial is None or self._task is None:
             yield
             return
@@ -196,6 +213,8 @@ class TrialRunner:
     def take(self, report: pytest.TestReport, *, is_shown: bool = False) -> None:
         """Take a report of the running trial; one that is shown already counts for its state only."""
         setattr(report, LOCATION, self._location)
+        if self._judgement is not None and self._judgement.state is TrialState.PAUSED:
+            forget_xpass(report)
         self._reports.append(report)
         if not is_shown:
             self._unshown.append(report)
@@ -229,29 +248,6 @@ class TrialRunner:
             return
         for plugin, error in call_each(item.ihook, name, trial=self._trial):
             self._emit(HookFailed(name, plugin, error))
-
-    def _warn_of_unknown_metrics(self, item: pytest.Item, task: Task, trial: ActiveTrial) -> None:
-        name = task.trial.sweep.name
-        for metric in trial.unknown_stop_metrics():
-            self._warn(
-                item, f"stop={{{metric!r}: ...}} of {name} was never judged: no report has a metric of this name"
-            )
-        if (keep := trial.unknown_keep_metric()) is not None:
-            self._warn(
-                item,
-                f"keep_best={keep!r} of {name} was never judged: no report with a checkpoint has a metric of this name. The newest "
-                "checkpoints are kept",
-            )
-
-    def _warn_of_files_left_behind(self, item: pytest.Item, trial: ActiveTrial) -> None:
-        folder = trial.left_behind()
-        if folder is not None:
-            address = self._location.rpartition(":")[0]
-            self._warn(
-                item,
-                f"trial.dir is in {folder} on {address}, which does not see the folder for results, and stays there: report what is to be "
-                f"kept as a checkpoint, with --sweep-storage",
-            )
 
     def _restore(self, item: pytest.Item, trial: ActiveTrial) -> None:
         if self._task is None or not self._task.is_continued:

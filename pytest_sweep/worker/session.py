@@ -15,6 +15,7 @@ from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.items.allure import AllureParameters
+from pytest_sweep.model.commands import Tell
 from pytest_sweep.model.events import ExitKind, OutputWritten
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.captured import CapturedFiles
@@ -98,6 +99,10 @@ class HostedSession:
     def return_waiting(self) -> None:
         """Give back what waits behind a trial that takes long; may be called by another thread while `run` runs."""
         self._plugin.return_waiting()
+
+    def tell(self, order: Tell) -> None:
+        """Pass a verdict on to the trial that runs; may be called by another thread while `run` runs."""
+        self._plugin.tell(order)
 
     @property
     def ended(self) -> bool:

@@ -19,6 +19,7 @@ from pytest_sweep.model.metrics import check_iteration, metric_value, plain_metr
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Task
+from pytest_sweep.worker.judgement import Judgement
 from pytest_sweep.worker.lending import Gang, Lender
 
 RECENT_SECONDS = 5.0
@@ -27,10 +28,6 @@ RECENT_SECONDS = 5.0
 Where the link to the driver is cut, the way is as long as the cut, and what is reported meanwhile goes into the checkpoints, too.
 """
 MOST_RECENT = 10_000
-
-
-class TrialStopped(BaseException):
-    """Ends the body of a trial whose stop rule is met. Not an Exception, so that ``except Exception`` lets it pass."""
 
 
 class ActiveTrial:
@@ -55,6 +52,7 @@ class ActiveTrial:
         emit: Callable[[object], None],
         lender: Lender | None = None,
         behind: Callable[[], float] = lambda: 0.0,
+        judgement: Judgement | None = None,
     ) -> None:
         trial = task.trial
         self.id = trial.id
@@ -66,7 +64,6 @@ class ActiveTrial:
         self.seed = trial.seed
         self.checkpoint: Path | None = None
         self.metrics: dict[str, Any] | None = None
-        self.stopped_by: StopRule | None = None
         self._task = task
         self._sweep = trial.sweep
         self._emit = emit
@@ -85,7 +82,7 @@ class ActiveTrial:
         self._ended = False
         self._pid = os.getpid()
         self._is_scored: bool | None = None
-        self._unjudged = dict.fromkeys(rule.metric for rule in trial.sweep.stop)
+        self._judgement = judgement or Judgement(task)
         self._began = self._last_report = clock.monotonic()
 
     @property
@@ -109,11 +106,18 @@ class ActiveTrial:
 
     @property
     def should_stop(self) -> bool:
-        """Whether a stop rule is met; a body that does not call `report` on its main thread looks here."""
-        return self.stopped_by is not None
+        """Whether the trial is to end now, stopped or paused; a body that does not call `report` on its main thread looks here."""
+        return self._judgement.should_stop
+
+    @property
+    def stopped_by(self) -> StopRule | None:
+        """The stop rule that was met, or None."""
+        return self._judgement.stopped_by
 
     def report(self, metrics: Mapping[str, Any], checkpoint: str | os.PathLike[str] | None = None) -> None:
-        """Report metrics of a running trial. Never waits for the driver; works in any thread.
+        """Report metrics of a running trial; works in any thread. Never waits for the driver, except at the milestones of a scheduler.
+
+        There it waits for the verdict: some milliseconds, at most a second. A verdict that comes later is obeyed at the next report.
 
         Each report counts as one ``training_iteration`` and is stored with it, ``time_total_s``, ``time_this_iter_s`` (seconds) and
         ``timestamp`` (seconds since the epoch), as in Ray Tune.
@@ -126,7 +130,7 @@ class ActiveTrial:
             MetricsError: `metrics` is not that.
             SweepError: `checkpoint` does not exist, or could not be kept; or the trial has ended; or this is a process that it has
                 forked. It is no report then.
-            TrialStopped: a stop rule of the sweep is met, on the main thread; the trial ends here, as STOPPED.
+            TrialStopped: a stop rule of the sweep is met, or its scheduler stops or pauses the trial, on the main thread: it ends here.
         """
         __tracebackhide__ = True
         self.check_process()
@@ -139,10 +143,10 @@ class ActiveTrial:
                     f"{self.name} has ended, so that it can report no more: wait for its threads before it returns"
                 )
             full = self._publish(plain, checkpoint)
-            if self.stopped_by is None:
-                self.stopped_by = next((rule for rule in self._sweep.stop if rule.met(full)), None)
-        if self.should_stop and threading.current_thread() is threading.main_thread():
-            raise TrialStopped(str(self.stopped_by))
+            asks = self._judgement.judge(full, has_checkpoint=checkpoint is not None)
+        if asks:
+            self._judgement.ask(full["training_iteration"])
+        self._judgement.obey()
 
     def check_process(self) -> None:
         """Raise SweepError in another process than the trial's own: nobody hears what a forked child says."""
@@ -177,7 +181,7 @@ class ActiveTrial:
         if not task.is_continued:
             return []
         self._check_seen(task.checkpoint)
-        restored = self._restored = self._checkpoints.restore(scratch, task.checkpoint)
+        restored = self._restored = self._checkpoints.restore(scratch, task.checkpoint, is_lent=task.is_lent)
         iteration = 0
         if restored is not None:
             self.checkpoint, iteration = restored.path, restored.manifest.name.iteration
@@ -193,8 +197,10 @@ class ActiveTrial:
         ]
 
     def begin(self) -> None:
-        """Start the clock of ``time_total_s``: the body begins."""
+        """Start the clock of ``time_total_s``: the body begins, unless it is to pause where it was restored."""
+        __tracebackhide__ = True
         self._began = self._last_report = clock.monotonic()
+        self._judgement.begin(self._iteration)
 
     def finish(self, final: dict[str, Any] | None) -> None:
         """Take the metrics that the body returned: they complete the last report, of this attempt or before, or are the only one."""
@@ -221,9 +227,7 @@ class ActiveTrial:
 
     def unknown_stop_metrics(self) -> list[str]:
         """Return the metrics that stop rules name and that none of the reports had."""
-        if self.metrics is None:
-            return []
-        return list(self._unjudged)
+        return [] if self.metrics is None else self._judgement.unknown_metrics
 
     def unknown_keep_metric(self) -> str | None:
         """Return the metric of ``keep_best=`` where checkpoints were reported, but none with it."""
@@ -250,8 +254,6 @@ class ActiveTrial:
         self._iteration, self._last_report = self._iteration + 1, now
         self._recent.append((now, Recent(full, None if saved is None else str(Name(self.attempt, self._iteration)))))
         self.metrics = full
-        for name in [name for name in self._unjudged if metric_value(full, name) is not None]:
-            del self._unjudged[name]
         if saved is not None and self._sweep.keep_best is not None:
             self._is_scored = bool(self._is_scored) or metric_value(full, self._sweep.keep_best) is not None
         kept = None if saved is None else self._checkpoints.kept

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
+from typing import Any
 
 import pytest
 
 from pytest_sweep.engine.port import Executor
-from pytest_sweep.model import Resources, Task, commands, events
+from pytest_sweep.model import Resources, Task, TrialState, commands, events
+from pytest_sweep.model.study import Milestones, Verdict, VerdictKind
 from pytest_sweep.results import load_results
 from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome
+from pytest_sweep.testing.fake_worker import PATIENCE_STEPS
 from tests.support.driven import ONE_CPU, make_trials, run
 
 CONFTEST = """
@@ -105,6 +109,84 @@ def test_a_kill() -> None:
     hand(fake, *tasks)
     assert len(fake.events(0)) == 3
     assert fake.ran == [("worker-1", tasks[0].trial.key, 1)]
+
+
+AT_1_AND_3 = Milestones((1, 3))
+
+
+class Judged:
+    """A fake executor that runs one judged attempt of nine reports."""
+
+    def __init__(self, outcome: Outcome | None = None, milestones: Milestones = AT_1_AND_3, **options: Any) -> None:
+        self.fake = FakeExecutor(script=lambda _: outcome or Outcome(reports=[{"x": 1}] * 9))
+        (trial,) = make_trials(1)
+        self.task = Task(trial, 1, "/results", lease=1, milestones=milestones, **options)
+        self.iteration = 0
+        start(self.fake)
+        self.fake.events(0)
+        hand(self.fake, self.task)
+
+    def go_on(self) -> TrialState | None:
+        """Take a step; return the state in which the trial ends, if it does."""
+        happened = self.fake.events(0)
+        reports = [event.metrics["training_iteration"] for event in happened if isinstance(event, events.TrialReported)]
+        self.iteration = max([self.iteration, *reports])
+        return next((event.state for event in happened if isinstance(event, events.TrialFinished)), None)
+
+    def tell(self, kind: VerdictKind = VerdictKind.CONTINUE, **others: Any) -> None:
+        task = self.task
+        order = commands.Tell("worker-1", task.trial.key, task.attempt, task.lease, self.iteration, Verdict(kind))
+        self.fake.execute(dataclasses.replace(order, **others))
+
+
+class TestVerdicts:
+    """A judged trial goes from milestone to milestone, and obeys as the contract of executors wants it."""
+
+    def test_it_waits_at_each_milestone(self) -> None:
+        """It waits for the verdict, and goes on with it, or without it after some steps."""
+        judged = Judged()
+        judged.go_on()
+        judged.go_on()
+        assert judged.iteration == 1
+        judged.tell()
+        judged.go_on()
+        assert judged.iteration == 3
+        assert [judged.go_on() for _ in range(PATIENCE_STEPS)] == [None] * PATIENCE_STEPS
+        assert (judged.go_on(), judged.iteration) == (TrialState.TERMINATED, 9)
+
+    @pytest.mark.parametrize(("kind", "state"), [(VerdictKind.STOP, "STOPPED"), (VerdictKind.PAUSE, "PAUSED")])
+    def test_it_obeys_there(self, kind: VerdictKind, state: str) -> None:
+        """It ends at the milestone, with what it has reported."""
+        judged = Judged()
+        judged.go_on()
+        judged.tell(kind)
+        assert (str(judged.go_on()), judged.iteration) == (state, 1)
+
+    def test_a_late_verdict(self) -> None:
+        """Where it does not wait it obeys with its next report."""
+        judged = Judged(milestones=Milestones((1, 3), waits=False))
+        judged.go_on()
+        judged.tell(VerdictKind.STOP)
+        assert (judged.go_on(), judged.iteration) == (TrialState.STOPPED, 2)
+
+    @pytest.mark.parametrize("others", [{"key": "other"}, {"attempt": 2}, {"lease": 2}])
+    def test_for_another(self, others: dict[str, Any]) -> None:
+        """A verdict for another trial, attempt or lease is ignored."""
+        judged = Judged()
+        judged.go_on()
+        judged.tell(VerdictKind.STOP, **others)
+        judged.go_on()
+        judged.tell()
+        assert (judged.go_on(), judged.iteration) == (None, 3)
+
+    def test_a_pause_by_the_task(self) -> None:
+        """With a checkpoint it pauses where its task says so, without one it waits there; restored there it pauses at once."""
+        saving = Outcome(reports=[{"x": 1}] * 9, checkpoints={2})
+        assert (Judged(saving, Milestones(), pause_at=2).go_on(), Judged(saving, Milestones(), pause_at=3).go_on()) == (
+            TrialState.PAUSED, None,
+        )  # fmt: skip
+        restored = Judged(saving, Milestones(), pause_at=2, iteration=2, checkpoint="/results/2")
+        assert (restored.go_on(), restored.iteration) == (TrialState.PAUSED, 0)
 
 
 def test_word_for_word() -> None:

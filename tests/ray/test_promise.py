@@ -9,7 +9,9 @@ from tests.promise.caching import Caching
 from tests.promise.debugging import Debugging
 from tests.promise.endings import HostedEndings
 from tests.promise.fixtures import Fixtures
+from tests.promise.judged import Judged
 from tests.promise.judging import Judging
+from tests.promise.searching import Searching
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping, noted_processes
@@ -79,3 +81,11 @@ class TestCachingOnRay(OnRay, Caching):
         "an unrelated file",
         "a comment",
     )
+
+
+class TestSearchingOnRay(OnRay, Searching):
+    """Searches and schedules."""
+
+
+class TestJudgedOnRay(OnRay, Judged):
+    """Trials that a scheduler judges, on Ray."""

@@ -234,6 +234,22 @@ class TestOutbox:
         for name in range(12):
             assert [number for who, number in received if who == name] == list(range(300))
 
+    def test_in_a_hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is in a hurry is sent at once, with all that was put before it; the next event waits for its beat again."""
+        monkeypatch.setattr(outbox, "FLUSH_SECONDS", LIMIT)
+        wire = Wire()
+        box = Outbox(wire)
+        box.begin_call()
+        for count in (2, 4, 6):
+            box.put("gathers")
+            box.put("hurries")
+            began = time.monotonic()
+            box.hurry()
+            wait_for(partial(wire.has_sent, count))
+            assert time.monotonic() - began < LIMIT / 2
+        box.put("gathers")
+        assert taken(box) == (7, [(7, "gathers")])
+
     def test_beats_only_in_calls(self) -> None:
         """The sender's beat comes while a call runs, and not between calls."""
         beats: list[bool] = []

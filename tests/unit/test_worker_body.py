@@ -12,7 +12,8 @@ import pytest
 
 from pytest_sweep.model import StopRule, Sweep, Task, Trial
 from pytest_sweep.worker.body import wrap_body
-from pytest_sweep.worker.trial import ActiveTrial, TrialStopped
+from pytest_sweep.worker.judgement import TrialStopped
+from pytest_sweep.worker.trial import ActiveTrial
 
 OWN = ("time_total_s", "time_this_iter_s", "timestamp", "training_iteration")
 

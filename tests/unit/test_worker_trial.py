@@ -13,7 +13,8 @@ from pytest_sweep.errors import MetricsError, SweepError
 from pytest_sweep.model import Resources, StopRule, Sweep, Task, Trial
 from pytest_sweep.model.events import CheckpointDamaged, TrialReported
 from pytest_sweep.worker.current import activated, current_trial, report
-from pytest_sweep.worker.trial import ActiveTrial, TrialStopped
+from pytest_sweep.worker.judgement import TrialStopped
+from pytest_sweep.worker.trial import ActiveTrial
 
 
 class Running:

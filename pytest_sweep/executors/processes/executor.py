@@ -93,6 +93,9 @@ class ProcessesExecutor:
         self._workers = Workers(self._happened.put, self._worker_port, self._limits)
         self._builders = Builders(self._happened.put, self._builder_port, self._limits)
 
+    def judge_by(self, decide: Callable[[], None]) -> None:
+        """Do nothing: what trials report arrives while they run."""
+
     def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass an order on to a process."""
         assert self._builders is not None

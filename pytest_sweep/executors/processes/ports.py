@@ -15,6 +15,7 @@ from pytest_sweep.executors.lifecycle import Slot
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.executors.shared import BuildOrder
 from pytest_sweep.executors.workers import Say, note
+from pytest_sweep.model.commands import Tell
 from pytest_sweep.wire.inbox import Inbox
 from pytest_sweep.wire.lastwords import Ending
 from pytest_sweep.wire.spec import SessionSpec
@@ -126,6 +127,10 @@ class ProcessPort:
     def send(self, order: Any) -> None:
         """Hand it trials."""
         self._send(*order)
+
+    def tell(self, order: Tell) -> None:
+        """Pass a verdict on; a thread of the process takes it."""
+        self._send("tell", order)
 
     def finish(self) -> None:
         """Have it end its session."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import queue
 import shutil
 import signal
 from collections.abc import Sequence
@@ -20,9 +21,11 @@ from pytest_sweep.worker.lending import Lender
 def serve(channel: Any) -> None:
     """Say who this is, then answer orders until the driver says no more, or is gone.
 
+    The channel is read in a thread of execnet's, so that verdicts reach a trial while it has the main thread.
+
     Args:
         channel: of execnet. Orders are pairs of a word and bytes; answers are ``("up", pid)`` and, for each order, ``("answer", bytes)``
-            after any number of ``("events", bytes)``.
+            after any number of ``("events", bytes)``. A verdict, ``("tell", bytes)``, has no answer.
     """
     driver = os.getppid()
     folders: list[str] = []
@@ -36,9 +39,18 @@ def serve(channel: Any) -> None:
             _end_group(folders)
 
     host: SessionHost | None = None
+    orders: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
+
+    def take(message: tuple[str, bytes] | None) -> None:
+        if message is None or message[0] != "tell":
+            orders.put(message)
+        elif host is not None:
+            host.tell(pickle.loads(message[1]))
+
+    channel.setcallback(take, endmarker=None)
     try:
-        for word, content in channel:
-            value = pickle.loads(content)
+        while (message := orders.get()) is not None:
+            word, value = message[0], pickle.loads(message[1])
             if word == "start":
                 worker, spec, threads = value
                 folders.append(spec.basetemp)

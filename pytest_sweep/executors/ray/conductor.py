@@ -26,10 +26,11 @@ from pytest_sweep.executors.ray.code.visibility import find_blind_nodes
 from pytest_sweep.executors.ray.options import RayOptions
 from pytest_sweep.executors.ray.workers.builders import BuilderRayPort
 from pytest_sweep.executors.ray.workers.messages import Messages
-from pytest_sweep.executors.ray.workers.ports import RayTools, WorkerRayPort
+from pytest_sweep.executors.ray.workers.ports import WorkerRayPort
 from pytest_sweep.executors.ray.workers.postmortem import Postmortem
 from pytest_sweep.executors.ray.workers.process import wait_for_end
 from pytest_sweep.executors.ray.workers.reservations import Reservations
+from pytest_sweep.executors.ray.workers.tools import RayTools
 from pytest_sweep.executors.shared import Builders
 from pytest_sweep.executors.workers import Workers
 from pytest_sweep.model import commands, events

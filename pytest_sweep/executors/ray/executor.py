@@ -6,7 +6,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,9 @@ class RayExecutor:
         self.nodes()
         environ = {name: value for name, value in spec.environ.items() if name not in GRANTED}
         self._conductor.tell(self._conductor.open, replace(spec, environ=environ))
+
+    def judge_by(self, decide: Callable[[], None]) -> None:
+        """Do nothing: what trials report arrives while they run."""
 
     def execute(self, command: commands.ExecutorCommand, tasks: Sequence[Task] = ()) -> None:
         """Pass a command on to the conductor."""

@@ -14,6 +14,7 @@ import pytest_sweep.executors.ray.early  # noqa: F401 - before all others
 from pytest_sweep.executors.ray.gang.gang import RayLender
 from pytest_sweep.executors.ray.workers.guard import keep_connection
 from pytest_sweep.executors.ray.workers.leaving import run_exit_handlers
+from pytest_sweep.executors.ray.workers.listener import Listener
 from pytest_sweep.executors.ray.workers.mailbox import Mailbox
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.calls import CallResult, LostFixture
@@ -40,6 +41,9 @@ class SessionActor:
             # A group of its own, so that what trials start can be ended when this process cannot do it any more.
             os.setpgid(0, 0)
         keep_connection()
+        self._name = name
+        self._mailbox = mailbox
+        self._listener: Listener | None = None
         location = own_location(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         self._host = SessionHost(
             name.partition("#")[0],
@@ -60,6 +64,8 @@ class SessionActor:
 
     def run(self, batch: Sequence[PackedTask], offers: Mapping[str, Any]) -> CallResult:
         """Run a batch of trials, one after the other; `offers` are the shared fixtures that they use."""
+        if self._listener is None and any(packed.is_judged for packed in batch):
+            self._listener = Listener(self._mailbox, self._name, self._host.tell)
         return self._host.run(batch, offers)
 
     def build(
@@ -75,6 +81,8 @@ class SessionActor:
 
     def leave(self) -> CallResult:
         """Do what Python does at its exit, and what must be done before Ray ends the children of this process."""
+        if self._listener is not None:
+            self._listener.close()
         return self._host.leave(run_exit_handlers)
 
     def exit(self) -> None:

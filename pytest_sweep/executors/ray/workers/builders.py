@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pytest_sweep.executors.ray.workers.ports import RayPort, RayTools
+from pytest_sweep.executors.ray.workers.ports import RayPort
 from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.executors.ray.workers.reservations import NODE_ID, Bundle
+from pytest_sweep.executors.ray.workers.tools import RayTools
 from pytest_sweep.executors.shared import BuildOrder
 from pytest_sweep.model.shared import SharedBuilding, SharedFixture
 

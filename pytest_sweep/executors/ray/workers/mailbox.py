@@ -6,6 +6,7 @@ What is in a message it does not know: events are bytes here.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 
 Message = tuple[str, Sequence[tuple[int, tuple[bytes, str, int, int]]]]
@@ -15,13 +16,21 @@ MOST_BYTES = 64 * 2**20
 """How many bytes are held until the driver takes them. More is refused, and workers send it again later."""
 
 
+MOST_ORDERS = 100
+"""How many orders are held for a process that does not ask for them: it is dead, or ends. Older ones are of no use to it."""
+
+
 class Mailbox:
-    """Holds what workers have said until the driver takes it: what has arrived here survives the worker's death."""
+    """Holds what workers have said until the driver takes it: what has arrived here survives the worker's death.
+
+    In the other direction it holds orders for workers until they ask for them.
+    """
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._bytes = 0
         self._arrived = asyncio.Event()
+        self._orders: defaultdict[str, _Orders] = defaultdict(_Orders)
 
     async def put(self, message: Message) -> bool:
         """Leave a message; return whether there was room for it."""
@@ -41,3 +50,34 @@ class Mailbox:
         self._arrived.clear()
         messages, self._messages, self._bytes = self._messages, [], 0
         return messages
+
+    async def tell(self, name: str, order: bytes) -> None:
+        """Leave an order for the process `name`."""
+        self._orders[name].put(order)
+
+    async def listen(self, name: str, wait: float) -> list[bytes]:
+        """Return the orders for the process `name`, or wait at most `wait` seconds for one."""
+        return await self._orders[name].take(wait)
+
+
+class _Orders:
+    """What one process is to be told, in order."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._arrived = asyncio.Event()
+
+    def put(self, order: bytes) -> None:
+        """Add an order."""
+        self._waiting = [*self._waiting[1 - MOST_ORDERS :], order]
+        self._arrived.set()
+
+    async def take(self, wait: float) -> list[bytes]:
+        """Return all orders, or wait at most `wait` seconds for one."""
+        try:
+            await asyncio.wait_for(self._arrived.wait(), wait)
+        except asyncio.TimeoutError:
+            return []
+        self._arrived.clear()
+        taken, self._waiting = self._waiting, []
+        return taken

@@ -1,10 +1,11 @@
 """Brings what workers say, by mail or with the result of a call, to the engine: in order, and all of it before its end. Imports no Ray.
 
-Lives in the conductor's thread, which gives it the mailbox.
+Verdicts for trials that run go the other way. Lives in the conductor's thread, which gives it the mailbox.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.workers.errors import brief
 from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.model import events
+from pytest_sweep.model.commands import Tell
 from pytest_sweep.wire.outbox import Numbered
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ class Messages:
     def forget(self, process: RayProcess) -> None:
         """Read no more messages of a process."""
         self._processes.pop(process.name, None)
+
+    def tell(self, process: RayProcess, order: Tell) -> None:
+        """Leave a verdict for a process in the mailbox; nothing is waited for."""
+        self.mailbox.tell.remote(process.name, pickle.dumps(order))
 
     def pass_on(self, process: RayProcess, numbered: Sequence[Numbered]) -> None:
         """Tell the engine what a process has said, as far as nothing is missing before it."""

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_sweep import clock
-from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.lifecycle import Slot
-from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.workers.errors import brief, could_not_begin
-from pytest_sweep.executors.ray.workers.messages import Messages
-from pytest_sweep.executors.ray.workers.postmortem import Postmortem
 from pytest_sweep.executors.ray.workers.process import RayProcess, when_ended
-from pytest_sweep.executors.ray.workers.reservations import Bundle, Reservation, Reservations, bundles_of, strategy_of
+from pytest_sweep.executors.ray.workers.reservations import Bundle, Reservation, bundles_of, strategy_of
+from pytest_sweep.executors.ray.workers.tools import RayTools
 from pytest_sweep.executors.workers import note
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Death
@@ -24,34 +20,6 @@ from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.wire.calls import CallResult
 from pytest_sweep.wire.lastwords import Ending
-
-if TYPE_CHECKING:  # Imports Ray.
-    from pytest_sweep.executors.ray.workers.spawn import Spawner
-
-
-@dataclass(frozen=True)
-class RayTools:
-    """What all ports use.
-
-    Attributes:
-        desk: the conductor.
-        spawner: starts and ends actors.
-        groups: reserves resources.
-        messages: brings what processes say.
-        postmortem: finds out how they died.
-        clock: by which limits are counted.
-        hint: what to say beside the error where a worker does not start.
-        exiting: the processes of this machine that have nothing to do but to exit: Ray is not to be ended before them.
-    """
-
-    desk: Desk
-    spawner: Spawner
-    groups: Reservations
-    messages: Messages
-    postmortem: Postmortem
-    clock: AwakeClock
-    hint: str = ""
-    exiting: set[int] = field(default_factory=set)
 
 
 class RayPort:
@@ -153,6 +121,10 @@ class RayPort:
         process, birth = self._living()
         _, (batch, offers) = order
         self._call(process.actor.run.remote(batch, offers), self._on_ran, process, birth)
+
+    def tell(self, order: commands.Tell) -> None:
+        """Leave a verdict in the mailbox, where a thread of the process asks for it: its main thread is busy."""
+        self._tools.messages.tell(self._living()[0], order)
 
     def finish(self) -> None:
         """Have it end its session."""

@@ -17,6 +17,9 @@ from pytest_sweep.model.resources import Resources
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.threads import thread_variables
 
+MOST_LISTENERS = 10_000
+"""How many calls of the mailbox may be under way at once: each worker whose trials are judged keeps one open. Ray's default is 1,000."""
+
 
 class Spawner:
     """Starts actors.
@@ -34,7 +37,8 @@ class Spawner:
         self._classes = ActorClasses()
         self.here = ray.get_runtime_context().get_node_id()
         # Nowhere else: with the node or the link of another machine the mail of the whole run would be lost.
-        self.mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=_on(self.here)).remote()
+        options = {"num_cpus": 0, "max_concurrency": MOST_LISTENERS, "scheduling_strategy": _on(self.here)}
+        self.mailbox = ray.remote(Mailbox).options(**options).remote()
 
     def start_in_group(self, name: str, reservation: Reservation, resources: Resources, placement: Placement) -> Any:
         """Start the process of a worker in its placement group; return the actor.
