@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pytest_sweep.engine.clock import Clock
 from pytest_sweep.engine.endings import Endings
+from pytest_sweep.engine.entry import Entry
 from pytest_sweep.engine.limits import SameFailures
 from pytest_sweep.engine.pacing import Pacing
+from pytest_sweep.engine.studies import Studies
 from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Worker
 from pytest_sweep.model.events import TrialFinished, TrialLeft, TrialReported, TrialReturned, TrialStarted
@@ -22,13 +24,20 @@ class Acceptance:
         pacing: measures how long trials last.
         same_failures: watches for sweeps that only fail.
         endings: ends trials before their time.
+        studies: judge trials, and have others go on.
 
     Attributes:
         progressed: when a trial last began, reported or ended, on the engine's clock.
     """
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, pacing: Pacing, same_failures: SameFailures, endings: Endings
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        pacing: Pacing,
+        same_failures: SameFailures,
+        endings: Endings,
+        studies: Studies,
     ) -> None:
         self.progressed = 0.0
         self._ledger = ledger
@@ -36,6 +45,7 @@ class Acceptance:
         self._pacing = pacing
         self._same_failures = same_failures
         self._endings = endings
+        self._studies = studies
 
     def started(self, event: TrialStarted) -> None:
         """Take the start of an attempt, once."""
@@ -55,6 +65,8 @@ class Acceptance:
         if event.checkpoint is not None:
             entry.saved = event.metrics
             self._endings.note_checkpoint(entry)
+        if entry.course is not None:
+            self._studies.reported(entry, entry.course, event)
 
     def left_open(self, event: TrialLeft) -> None:
         """Take what was captured of an attempt that has no end of its own: it is cut off with the run, which ends."""
@@ -75,6 +87,8 @@ class Acceptance:
             self._ledger.requeue(entry)
             return True
         self._mark_progress(entry.worker, event.time)
+        if event.state is TrialState.PAUSED:
+            return self._paused(entry, event)
         self._pacing.measure(entry.trial.sweep.id, event.duration)
         if self._ledger.retry_after_failure(entry, event, self._clock.now):
             return True
@@ -84,12 +98,22 @@ class Acceptance:
     def finish(self, finished: TrialFinished) -> None:
         """Record how a trial has ended, and give its sweep up if that has only failed so far."""
         entry = self._ledger[finished.key]
+        if entry.course is not None:
+            self._studies.ended(entry, entry.course, finished)
         self._ledger.finish(entry, finished)
         sweep = entry.trial.sweep
         error = self._same_failures.note(sweep.id, finished)
         if error is not None:
             reason = f"the first {self._same_failures.limit} trials of {sweep.name} all failed with: {error}"
             self._ledger.give_up_waiting(reason, sweep.id)
+
+    def _paused(self, entry: Entry, event: TrialFinished) -> bool:
+        """Take an attempt that has paused; say whether the trial waits again."""
+        if entry.course is None:
+            self._ledger.pause(entry, event)
+        elif (finished := self._studies.paused(entry, entry.course, event)) is not None:
+            self.finish(finished)
+        return True
 
     def _mark_progress(self, worker: Worker, time: float) -> None:
         """A trial has begun or ended on `worker`, which says that it was at `time`, on its own clock."""

@@ -238,6 +238,10 @@ class Capacity:
         """Return the workers of `shape` that idle, those that have for longer first."""
         return list(self._idle.get(shape, {}).values())
 
+    def idling(self, shape: Shape) -> int:
+        """Return how many workers of `shape` idle."""
+        return len(self._idle.get(shape, ()))
+
     def count(self, shape: Shape) -> int:
         """Return how many workers of `shape` there are."""
         return self._counts.get(shape, 0)

@@ -8,23 +8,14 @@ ledger's business, which workers there are is the staffing's, what takes too lon
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
-from pytest_sweep.engine.accepting import Acceptance
-from pytest_sweep.engine.clock import Clock
-from pytest_sweep.engine.deadlines import Deadlines
-from pytest_sweep.engine.dealing import Dealer
-from pytest_sweep.engine.endings import Endings
-from pytest_sweep.engine.failures import Failures
-from pytest_sweep.engine.limits import Budget, SameFailures
-from pytest_sweep.engine.pacing import Pacing
+from pytest_sweep.engine.parts import Parts
 from pytest_sweep.engine.policy import Policy
-from pytest_sweep.engine.requests import Requests
-from pytest_sweep.engine.staffing import Staffing
-from pytest_sweep.engine.trials import Ledger
+from pytest_sweep.engine.study import Study
 from pytest_sweep.engine.waiting import Explainer
 from pytest_sweep.engine.worker import WorkerState
-from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedBuilding, SharedEvent, SharedLost, SharedReady, SharedStopped
@@ -39,29 +30,29 @@ class Controller:
         policy: the settings.
         future: the node types that an autoscaler could add.
         can_kill: whether the executor can end a trial; where it cannot, no limit of a trial is checked.
+        studies: those of trials that are chosen or judged while the run goes on.
+
+    Attributes:
+        studies: what is known of them.
     """
 
     def __init__(
-        self, policy: Policy | None = None, future: Iterable[Resources] = (), *, can_kill: bool = True
+        self,
+        policy: Policy | None = None,
+        future: Iterable[Resources] = (),
+        *,
+        can_kill: bool = True,
+        studies: Iterable[Study] = (),
     ) -> None:
-        self._policy = policy or Policy()
-        self._can_kill = can_kill
-        self._ledger = Ledger()
-        self._clock = Clock(has_stalls=can_kill)
-        budget = Budget(self._policy.budget, self._policy.grace)
-        self._deadlines = Deadlines(self._ledger, self._policy, budget)
-        self._workers = Workers(self._deadlines.within, future)
-        self._ledger.shared.within = self._deadlines.within
-        self.capacity = self._workers.capacity
-        self._staffing = Staffing(self._policy, self._ledger, self._workers)
-        self._failures = Failures(self._ledger, self._deadlines)
-        self._endings = Endings(self._ledger, self._workers, budget, self._policy)
-        same_failures, pacing = SameFailures(self._policy.abort_after), Pacing()
-        self._dealer = Dealer(self._ledger, self._workers, pacing, self._deadlines, same_failures)
-        self._acceptance = Acceptance(self._ledger, self._clock, pacing, same_failures, self._endings)
-        self._requests = Requests(self._ledger, self.capacity, self._policy)
+        self._policy, self._can_kill = policy or Policy(), can_kill
         self._ended = self._is_fatal = False
         self._others: list[commands.Command] = []
+        parts = Parts(self._policy, future, can_kill=can_kill, studies=studies, order=self._add)
+        self._ledger, self._clock, self._deadlines = parts.ledger, parts.clock, parts.deadlines
+        self._workers, self._staffing, self._failures = parts.workers, parts.staffing, parts.failures
+        self._endings, self._dealer, self.studies = parts.endings, parts.dealer, parts.studies
+        self._acceptance, self._requests = parts.acceptance, parts.requests
+        self.capacity = parts.workers.capacity
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.TrialsAdded: self._on_trials_added,
             events.NodesChanged: self._on_nodes_changed,
@@ -75,13 +66,14 @@ class Controller:
             events.WorkerStopped: self._on_worker_stopped,
             events.SessionExited: self._on_session_exited,
             events.BatchDone: self._on_batch_done,
-            events.TeardownStarted: self._on_teardown_started,
+            events.TeardownStarted: partial(self._deadlines.note_teardown, self.capacity.workers),
             events.TeardownTimedOut: self._ledger.record,
             events.TrialStarted: self._acceptance.started,
-            events.TrialReported: self._acceptance.reported,
+            events.TrialReported: self._on_trial_reported if self._ledger.studies else self._acceptance.reported,
             events.TrialFinished: self._on_trial_left,
             events.TrialLeft: self._acceptance.left_open,
             events.TrialReturned: self._on_trial_left,
+            **dict.fromkeys(get_args(events.ProposalEvent), self._on_proposal),
             **dict.fromkeys((SharedBuilding, SharedReady, SharedLost, SharedStopped), self._on_shared),
         }
 
@@ -154,7 +146,8 @@ class Controller:
     # What comes from the driver
 
     def _on_trials_added(self, event: events.TrialsAdded) -> None:
-        self._ledger.add(event.trials, event.attempts, self._workers.now)
+        self.studies.begin(event.decisions)
+        self._ledger.add(event.trials, event.attempts, self._workers.now, event.metrics)
         self._acceptance.progressed = self._workers.now
         self._dispatch()
 
@@ -267,14 +260,18 @@ class Controller:
             self._workers.idle(worker)
         self._dispatch()
 
-    def _on_teardown_started(self, event: events.TeardownStarted) -> None:
-        worker = self.capacity.workers.get(event.worker)
-        if worker is not None:
-            self._deadlines.note_teardown(worker, event)
+    def _on_trial_reported(self, event: events.TrialReported) -> None:
+        self._acceptance.reported(event)
+        if self.studies.news:
+            self._dispatch()
 
     def _on_trial_left(self, event: events.TrialFinished | events.TrialReturned) -> None:
-        if self._acceptance.left(event):
+        if self._acceptance.left(event) or self.studies.news:
             self._dispatch()
+
+    def _on_proposal(self, event: events.ProposalEvent) -> None:
+        self.studies.answered(event)
+        self._dispatch()
 
     def _on_shared(self, event: SharedEvent) -> None:
         if self._ledger.note_shared(event, self._workers.now):
@@ -283,6 +280,8 @@ class Controller:
 
     def _dispatch(self) -> None:
         """Give work to idle workers, and see that there are workers for the rest."""
+        if self.studies.news:
+            self.studies.settle()
         idle = self._workers.take_idle()
         if self._ended:
             for worker in self.capacity.in_state(WorkerState.IDLE):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pytest_sweep.durations import duration_words
 from pytest_sweep.engine.entry import Entry
 from pytest_sweep.engine.limits import Budget
@@ -70,8 +72,11 @@ class Deadlines:
             if worker.within is not None and horizon - worker.since >= worker.within + EXIT_SECONDS:
                 workers.kill_stopping(worker)
 
-    def note_teardown(self, worker: Worker, event: TeardownStarted) -> None:
-        """Take note that `worker` tears down fixtures of a trial that has ended: the time counts for that trial."""
+    def note_teardown(self, workers: Mapping[str, Worker], event: TeardownStarted) -> None:
+        """Take note that one of `workers` tears down fixtures of a trial that has ended: the time counts for that trial."""
+        worker = workers.get(event.worker)
+        if worker is None:
+            return
         first = next(iter(worker.batch), None)
         runs = first is not None and self._ledger[first].state is TrialState.RUNNING
         if self._ledger.get(event.key) is None or runs or worker.state is WorkerState.KILLED:

@@ -47,7 +47,9 @@ class Demand:
     def lacking(self, shape: Shape) -> int:
         """Return how many more workers of `shape` would find something to do."""
         queue = self._queues.get(shape)
-        return 0 if queue is None else len(queue) - self._capacity.starting(shape)
+        # One that idles while something waits is there for a slot whose configuration is being chosen.
+        there = self._capacity.starting(shape) + self._capacity.idling(shape)
+        return 0 if queue is None else len(queue) - there
 
     def note(self, shape: Shape, now: float) -> None:
         """Look at what waits for `shape`: there may be more of it, or fewer workers."""

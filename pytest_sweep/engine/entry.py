@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_sweep.engine.course import Course
 from pytest_sweep.engine.worker import Shape, Worker
 from pytest_sweep.model import events
 from pytest_sweep.model.trials import Trial, TrialState
@@ -29,6 +30,7 @@ class Entry:
         metrics: those of its last report; where the attempt has made none, of the report whose checkpoint it goes on from.
         saved: those that were reported with its newest checkpoint.
         sections: what pytest had captured of an attempt that has no end of its own.
+        course: what its study knows of it; None where it belongs to none.
     """
 
     trial: Trial
@@ -45,11 +47,12 @@ class Entry:
     metrics: dict[str, Any] | None = None
     saved: dict[str, Any] | None = None
     sections: tuple[tuple[str, str], ...] = ()
+    course: Course | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether it is still to be finished."""
-        return self.state in (TrialState.PENDING, TrialState.RUNNING)
+        return self.state in (TrialState.PENDING, TrialState.RUNNING, TrialState.PAUSED)
 
 
 def completed(finished: events.TrialFinished, entry: Entry) -> events.TrialFinished:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from pytest_sweep import clock
 from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
+from pytest_sweep.engine.proposing import Proposer
+from pytest_sweep.engine.study import Leg, Study
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
@@ -19,6 +21,9 @@ from pytest_sweep.model.waiting import Waiting
 
 POLL_SECONDS = 0.2
 """How long the loop waits for events before it looks at the clock: the status block and time-outs need no finer grain."""
+
+PROPOSAL_SECONDS = 0.005
+"""How long it waits for a searcher before it looks at the executor, while workers idle for a configuration."""
 
 
 class Audience(Protocol):
@@ -32,6 +37,20 @@ class Audience(Protocol):
 
     def tick(self) -> None:
         """Time has passed."""
+
+
+class MakeTask(Protocol):
+    """Makes tasks."""
+
+    def __call__(self, key: str, attempt: int, lease: int = 0, leg: Leg | None = None) -> Task:
+        """Return what a worker needs to run a trial.
+
+        Args:
+            key: the trial.
+            attempt: which execution of it.
+            lease: under which a worker is handed it.
+            leg: what it is told of its study; None where it belongs to none.
+        """
 
 
 @contextmanager
@@ -62,33 +81,53 @@ class Loop:
         executor: runs.
         audience: stores and shows.
         policy: the engine's settings.
-        make_task: what a worker needs to run the trial of this key for this attempt, under this lease.
+        make_task: makes what a worker needs to run a trial.
+        studies: those of trials that are chosen or judged while the run goes on.
     """
 
     def __init__(
-        self, executor: Executor, audience: Audience, policy: Policy, make_task: Callable[[str, int, int], Task]
+        self,
+        executor: Executor,
+        audience: Audience,
+        policy: Policy,
+        make_task: MakeTask,
+        studies: Sequence[Study] = (),
     ) -> None:
-        self._controller = Controller(policy, executor.future_nodes(), can_kill=executor.can_kill)
+        self._controller = Controller(policy, executor.future_nodes(), can_kill=executor.can_kill, studies=studies)
+        self._proposer = Proposer(studies)
         self._executor = executor
         self._audience = audience
         self._make_task = make_task
         self._arrived: deque[events.Event] = deque()
         self._unstored: list[events.Accepted] = []
         self._unshown: deque[events.Accepted] = deque()
+        self._put_off: list[commands.Command] = []
+        if studies:
+            executor.judge_by(self._judge)
 
-    def run(self, trials: Sequence[Trial], attempts: Mapping[str, int] | None = None) -> None:
+    def run(
+        self,
+        trials: Sequence[Trial],
+        attempts: Mapping[str, int] | None = None,
+        decisions: Sequence[events.Decision] = (),
+        metrics: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
         """Run `trials` to their ends and stop the workers.
 
         Args:
             trials: the trials.
             attempts: with which attempt those go on that were begun in an earlier run, by key.
+            decisions: what the searchers and schedulers of that run have decided, in order.
+            metrics: what trials that were paused there have last reported, by key.
 
         Raises:
             ExecutorError: the run cannot go on.
             SessionExit: a trial called ``pytest.exit``.
         """
         nodes = events.NodesChanged(tuple(self._executor.nodes()))
-        self._arrived.extend([nodes, events.TrialsAdded(tuple(trials), attempts or {})])
+        self._arrived.extend(
+            [nodes, events.TrialsAdded(tuple(trials), attempts or {}, tuple(decisions), metrics or {})]
+        )
         self._handle()
         while not self._controller.done:
             self._step()
@@ -98,6 +137,8 @@ class Loop:
         self._apply(self._controller.stop_shared())
         while self._controller.has_shared:
             self._step()
+        self._arrived.extend(self._proposer.close())
+        self._handle()
 
     @property
     def out_of_time(self) -> bool:
@@ -126,6 +167,7 @@ class Loop:
         or not run and stored, but not shown. Orders are not given any more. It may be called again, also after it was interrupted itself:
         then it goes on where it was.
         """
+        self._proposer.cut_off()
         self._arrived.extend(self._executor.arrived())
         self._decide_all()
         self._store()
@@ -143,7 +185,9 @@ class Loop:
 
     def _step(self) -> None:
         # Kept until they are handled, so that an interrupt in between loses none of them.
-        self._arrived.extend(self._executor.events(POLL_SECONDS))
+        awaits = self._controller.studies.are_awaited
+        self._arrived.extend(self._proposer.answers(PROPOSAL_SECONDS if awaits else 0.0))
+        self._arrived.extend(self._executor.events(0.0 if awaits else POLL_SECONDS))
         self._handle()
         self._audience.tick()
 
@@ -151,7 +195,20 @@ class Loop:
         """Handle what has arrived: first the clock goes on, then it is applied, then limits are checked."""
         now = clock.monotonic()
         advanced = self._decide(events.Advanced(now))
-        self._apply([*advanced, *self._decide_all(), *self._decide(events.Tick(now))])
+        decided = [*advanced, *self._decide_all(), *self._decide(events.Tick(now))]
+        put_off, self._put_off = self._put_off, []
+        self._apply([*put_off, *decided])
+
+    def _judge(self) -> None:
+        """Decide on what has arrived while a trial that runs in this thread waits for a verdict; the rest is done when it has ended."""
+        self._arrived.extend(self._executor.arrived())
+        decided = [*self._decide(events.Advanced(clock.monotonic())), *self._decide_all()]
+        self._store()
+        for command in decided:
+            if isinstance(command, commands.Tell):
+                self._executor.execute(command)
+            elif not isinstance(command, commands.Record):
+                self._put_off.append(command)
 
     def _decide_all(self) -> list[commands.Command]:
         decided: list[commands.Command] = []
@@ -171,7 +228,9 @@ class Loop:
         # just reported.
         self._store()
         for command in decided:
-            if not isinstance(command, (commands.Record, commands.EndRun)):
+            if isinstance(command, (commands.Propose, commands.Inform, commands.Recall)):
+                self._proposer.order(command)
+            elif not isinstance(command, (commands.Record, commands.EndRun)):
                 self._executor.execute(command, self._tasks(command))
         while self._unshown:
             self._audience.show(self._unshown.popleft())
@@ -198,4 +257,5 @@ class Loop:
     def _tasks(self, command: commands.ExecutorCommand) -> Sequence[Task]:
         if not isinstance(command, commands.RunTrials):
             return ()
-        return [self._make_task(key, attempt, command.lease) for key, attempt in command.trials]
+        leg = self._controller.studies.leg
+        return [self._make_task(key, attempt, command.lease, leg(key)) for key, attempt in command.trials]

@@ -77,7 +77,10 @@ class Staffing:
             Whether there may be more room for others than before.
         """
         for worker in self.capacity.in_state(WorkerState.IDLE):
-            has_idled_long = horizon - worker.since >= self._policy.idle_release
+            # Where something waits for it, that is a slot whose configuration is being chosen.
+            has_idled_long = (
+                horizon - worker.since >= self._policy.idle_release and worker.shape not in self._ledger.queues
+            )
             if has_idled_long or self.reservations.must_yield(worker):
                 self.workers.stop(worker)
         has_changed = self._withdraw(horizon)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import takewhile
+from typing import Any
 
 from pytest_sweep.engine.entry import Entry, completed, interrupted
+from pytest_sweep.engine.judging import StudyRun
 from pytest_sweep.engine.shared import Change, SharedFixtures
 from pytest_sweep.engine.worker import Shape, Worker
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.retry import backoff_seconds
 from pytest_sweep.model.shared import SharedEvent
+from pytest_sweep.model.study import VerdictKind
 from pytest_sweep.model.trials import Trial, TrialState
 
 
@@ -26,10 +30,13 @@ class Ledger:
         closed_because: why nothing new may begin; None while it may.
         has_timeouts: whether the sweep of any trial says how long an attempt may take.
         shared: the shared fixtures; who waits for one is in no queue.
+        studies: the studies that trials may belong to, by their ids.
     """
 
     def __init__(self) -> None:
         self.shared = SharedFixtures()
+        self.studies: dict[str, StudyRun] = {}
+        self._deferred: dict[str, Entry] = {}
         self._held_back: dict[str, Entry] = {}
         self.queues: dict[Shape, deque[str]] = {}
         self.grown: dict[Shape, None] = {}
@@ -51,8 +58,14 @@ class Ledger:
         """Have `event` stored and shown."""
         self._records.append(commands.Record(event))
 
-    def add(self, trials: Iterable[Trial], attempts: Mapping[str, int], now: float = 0.0) -> None:
-        """Take in trials that wait; those of which `attempts` knows a number begin with that attempt."""
+    def add(
+        self,
+        trials: Iterable[Trial],
+        attempts: Mapping[str, int],
+        now: float = 0.0,
+        metrics: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
+        """Take in trials that wait; those of which `attempts` knows a number begin with that attempt, and have last reported `metrics`."""
         for trial in trials:
             self.shared.add(trial.shared, now)
             shape = Shape(trial.resources, trial.fresh_process, placement=trial.placement)
@@ -60,11 +73,10 @@ class Ledger:
             entry = self._entries[trial.key] = Entry(trial, shape, attempt=attempts.get(trial.key, 1))
             self.unfinished += 1
             self.has_timeouts = self.has_timeouts or trial.sweep.timeout is not None
-            reason = self._refusal(entry)
-            if reason is not None:
-                self.give_up(entry, reason)
-            else:
-                self._queue(entry)
+            if trial.study and (study := self.studies.get(trial.study)) is not None:
+                entry.course, entry.alone = study.join(trial.key), True
+                entry.metrics = entry.saved = None if metrics is None else metrics.get(trial.key)
+            self._wait(entry)
 
     def __getitem__(self, key: str) -> Entry:
         return self._entries[key]
@@ -100,11 +112,38 @@ class Ledger:
         """Let it wait again, before all others."""
         self._leave_worker(entry)
         entry.state = TrialState.PENDING
-        reason = self._refusal(entry)
-        if reason is not None:
-            self.give_up(entry, reason)
-        else:
-            self._queue(entry, first=True)
+        self._wait(entry, first=True)
+
+    def pause(self, entry: Entry, finished: events.TrialFinished) -> None:
+        """Record that an attempt has paused; the next one waits at once where its scheduler has let the trial go on.
+
+        One that was not to pause goes on behind others, so that a population keeps step.
+        """
+        self.record(completed(finished, entry))
+        entry.attempt += 1
+        entry.metrics, entry.sections = entry.saved, ()
+        self._leave_worker(entry)
+        entry.state = TrialState.PENDING
+        self._wait(entry, first=entry.course is not None and entry.course.verdict.kind is VerdictKind.PAUSE)
+
+    def defer(self, entries: Iterable[Entry]) -> None:
+        """Let slots wait until their searcher has more results."""
+        deferred = {entry.trial.key: entry for entry in entries}
+        self.withdraw(deferred)
+        self._deferred.update(deferred)
+
+    def deferred(self) -> Iterator[Entry]:
+        """Iterate over the slots whose searcher waits for results."""
+        return (entry for entry in self._deferred.values() if entry.state is TrialState.PENDING)
+
+    def call_back(self, study: str) -> None:
+        """Let the deferred slots of a study wait for workers again: behind trials that are let go on, before all others."""
+        for entry in [entry for entry in self.deferred() if entry.trial.study == study]:
+            del self._deferred[entry.trial.key]
+            queue = self.queues.setdefault(entry.shape, deque())
+            ahead = takewhile(lambda key: self._entries[key].course is not None, queue)
+            queue.insert(sum(1 for _ in ahead), entry.trial.key)
+            self.grown[entry.shape] = None
 
     def retry(self, entry: Entry, failed: events.TrialFinished, now: float = 0.0, wait: float = 0.0) -> None:
         """Record a failed attempt and let the trial wait for the next one: `wait` seconds from `now`, at least."""
@@ -208,15 +247,23 @@ class Ledger:
         """Give up what no worker has: all of it, or one sweep's, of which nothing is begun any more, either."""
         if sweep is not None:
             self._given_up[sweep] = reason
+        waiting = [entry for entry in self.open() if entry.worker is None]
+        if sweep is None:
+            self.queues.clear()
+        else:
+            waiting = [entry for entry in waiting if entry.trial.sweep.id == sweep]
+            self.withdraw({entry.trial.key for entry in waiting})
+        for entry in waiting:
+            self.give_up(entry, reason)
+
+    def withdraw(self, keys: Container[str]) -> None:
+        """Take trials out of their queues."""
         for shape, queue in list(self.queues.items()):
-            rest = [key for key in queue if sweep is not None and self._entries[key].trial.sweep.id != sweep]
+            rest = [key for key in queue if key not in keys]
             if rest:
                 self.queues[shape] = deque(rest)
             else:
                 del self.queues[shape]
-        for entry in list(self.open()):
-            if entry.worker is None and (sweep is None or entry.trial.sweep.id == sweep):
-                self.give_up(entry, reason)
 
     def _refusal(self, entry: Entry) -> str | None:
         """Return why a trial may not begin any more; None where it may."""
@@ -227,6 +274,17 @@ class Ledger:
     def open(self) -> Iterator[Entry]:
         """Iterate over the trials that are neither finished nor given up."""
         return (entry for entry in self._entries.values() if entry.is_open)
+
+    def _wait(self, entry: Entry, *, first: bool = False) -> None:
+        """Let a trial wait for a worker, or for its scheduler; give it up where it may not begin any more."""
+        reason = self._refusal(entry)
+        if reason is not None:
+            self.give_up(entry, reason)
+        elif entry.course is not None and entry.course.is_held:
+            entry.state = TrialState.PAUSED
+            self.studies[entry.trial.study].park(entry.course)
+        else:
+            self._queue(entry, first=first)
 
     def _queue(self, entry: Entry, *, first: bool = False) -> None:
         if self.shared.missing(entry.trial.shared) is not None:

@@ -22,6 +22,8 @@ MOST_LOOKED_AT = 10_000
 """How many trials of one shape are looked at for the names of their sweeps: a million of them would take a second."""
 
 _NO_WORKER = Wait("a worker that is starting", "its worker is asked for next")
+_CHOICE = Wait("its configuration", "its searcher was asked for it, and has not answered yet")
+_RESULTS = Wait("results of other trials", "its searcher wants more of them before it chooses a configuration")
 _BEHIND = Wait("the trial before it", "its worker has it already, and runs another one before it")
 
 
@@ -42,6 +44,7 @@ class Explainer:
         self._policy = policy
         self._of_shape: dict[Shape, Wait] = {}
         self._delayed = {entry.trial.key: until for until, entry in ledger.delayed()}
+        self._deferred = {entry.trial.key: entry for entry in ledger.deferred()}
 
     def waiting(self, stalled: float | None) -> Waiting:
         """Return all that waits, with the seconds for which nothing has happened."""
@@ -65,16 +68,29 @@ class Explainer:
         if key in self._delayed:
             rest = seconds_text(self._delayed[key] - self._workers.now)
             return Wait(f"a retry in {rest}", f"it has failed, and is tried again in {rest}")
+        if entry.trial.is_blank and (choice := self._choice(entry)) is not None:
+            return choice
         first, wait = self._first(entry.shape)
         return wait if key in first and wait is not None else self._shape(entry.shape)
 
+    def _choice(self, entry: Entry) -> Wait | None:
+        """Return what a slot without configuration waits for, if that is its searcher."""
+        if entry.trial.key in self._deferred:
+            return _RESULTS
+        return _CHOICE if entry.course is not None and entry.course.is_asked else None
+
     def _queued(self) -> Iterable[tuple[Wait, Iterable[str], int]]:
-        for shape, queue in self._ledger.queues.items():
+        for shape in self._ledger.queues:
+            queue, asked = self._of_queue(shape)
+            if asked:
+                yield _CHOICE, asked, len(asked)
             first, wait = self._first(shape)
             if wait is not None:
                 yield wait, first, len(first)
             if more := len(queue) - len(first):
                 yield self._shape(shape), islice(queue, len(first), None) if more <= MOST_LOOKED_AT else (), more
+        if self._deferred:
+            yield _RESULTS, self._deferred, len(self._deferred)
         if self._delayed:
             rest = seconds_text(min(self._delayed.values()) - self._workers.now)
             who = "it has failed, and" if len(self._delayed) == 1 else "they have failed; the first of them"
@@ -85,6 +101,16 @@ class Explainer:
                 entry = self._ledger[key]
                 if entry.state is TrialState.PENDING:
                     yield self._handed(entry, worker), (key,), 1
+
+    def _of_queue(self, shape: Shape) -> tuple[Sequence[str], Sequence[str]]:
+        """Return what waits for a worker of `shape`, and the slots whose searcher was asked for their configurations."""
+        queue = self._ledger.queues.get(shape, ())
+        if not self._ledger.studies:  # There may be a million of them.
+            return queue, ()
+        asked = [
+            key for key in queue if self._ledger[key].trial.is_blank and self._choice(self._ledger[key]) is _CHOICE
+        ]
+        return [key for key in queue if key not in asked], asked
 
     def _held_back(self) -> Iterable[tuple[Wait, Iterable[str], int]]:
         lacking: dict[str, tuple[Wait, list[str]]] = {}
@@ -114,7 +140,7 @@ class Explainer:
     def _first(self, shape: Shape) -> tuple[Sequence[str], Wait | None]:
         """Return the keys of those that will have the workers of `shape` which are starting, and what they wait for."""
         starting = self._capacity.in_state(WorkerState.STARTING, shape)
-        keys = list(islice(self._ledger.queues.get(shape, ()), len(starting)))
+        keys = list(islice(self._of_queue(shape)[0], len(starting)))
         return keys, self._starting(min(starting, key=lambda worker: worker.since)) if keys else None
 
     def _shape(self, shape: Shape) -> Wait:

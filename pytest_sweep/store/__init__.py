@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_sweep.store.database import NotBegunError, peek, row_of_run, snapshot
-    from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, made_in, origins, outcomes, starts
+    from pytest_sweep.store.earlier import (
+        Outcome,
+        Start,
+        TriedPoint,
+        ends,
+        last_run,
+        made_in,
+        origins,
+        outcomes,
+        starts,
+        tried_points,
+    )
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
     from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
@@ -29,6 +40,7 @@ __all__ = [
     "StoredRun",
     "StoredSweep",
     "StoredTrial",
+    "TriedPoint",
     "begin_run",
     "ends",
     "find_results_dir",
@@ -48,6 +60,7 @@ __all__ = [
     "snapshot",
     "started",
     "starts",
+    "tried_points",
     "version_changes",
     "who_runs",
 ]
@@ -60,6 +73,7 @@ _HOMES = {
     "RunStore": "writer",
     "SCHEMA_VERSION": "schema",
     "Start": "earlier",
+    "TriedPoint": "earlier",
     "StoredAttempt": "records",
     "StoredRun": "records",
     "StoredSweep": "records",
@@ -83,6 +97,7 @@ _HOMES = {
     "snapshot": "database",
     "started": "order",
     "starts": "earlier",
+    "tried_points": "earlier",
     "version_changes": "provenance",
     "who_runs": "running",
 }

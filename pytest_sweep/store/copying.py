@@ -73,6 +73,28 @@ def copy_trials(
             raise StoreError(f"what {folder / DATABASE} holds cannot be copied to {database}: {error}") from error
 
 
+def copy_decisions(connection: Connection, database: Path, folder: Path) -> None:
+    """Do what `RunStore.copy_decisions` promises.
+
+    Args:
+        connection: the writer's.
+        database: its file.
+        folder: the folder of the earlier run.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    names = ", ".join(column.name for column in schema.decision.columns)
+    with attached(connection, folder / DATABASE):
+        try:
+            driver.execute(
+                f"INSERT OR IGNORE INTO main.decision ({names}) SELECT {names} FROM earlier.decision ORDER BY number"
+            )
+            driver.commit()
+        except sqlite3.Error as error:
+            driver.rollback()
+            raise StoreError(f"what {folder / DATABASE} has decided cannot be copied to {database}: {error}") from error
+
+
 def _copy_chosen(driver: sqlite3.Connection, chosen: list[tuple[str, int]], run: str) -> None:
     # Past SQLAlchemy, as none of it is a query that it could help with; in one transaction all the same.
     driver.execute("CREATE TEMP TABLE chosen (key TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -37,6 +38,10 @@ class Outcome:
         was_skipped: whether it was skipped, in this run or in the one that it was taken from.
         source: what is known of the code that has made it.
         finished: when it ended, in seconds since the epoch, or None.
+        reason: why it was not run, cut off, skipped, or stopped by its scheduler; or None.
+        study: the id of its study, or None.
+        slot: its number in the study, or None.
+        point_key: of a slot, the key that a trial of its configuration would have; None until it has one.
     """
 
     key: str
@@ -47,6 +52,10 @@ class Outcome:
     was_skipped: bool
     source: Source
     finished: float | None = None
+    reason: str | None = None
+    study: str | None = None
+    slot: int | None = None
+    point_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,8 @@ class Start:
         checkpoint: path or URL of its newest checkpoint, or None.
         iteration: the ``training_iteration`` that this was reported at; 0 where there is none.
         reported: the attempt and the ``training_iteration`` of its newest report; zeros where there is none.
-        errors: of the attempts so far, in order: how each has ended.
+        errors: of the attempts so far, in order: how each has ended; those that have paused are none.
+        metrics: those of its newest report; None where there is none.
     """
 
     attempt: int
@@ -66,6 +76,7 @@ class Start:
     iteration: int = 0
     reported: tuple[int, int] = (0, 0)
     errors: tuple[str, ...] = field(default=())
+    metrics: dict[str, Any] | None = field(default=None, hash=False)
 
 
 def last_run(results_dir: Path) -> Path:
@@ -117,8 +128,9 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
     """
     trial, sweep = schema.trial.c, schema.sweep.c
     source = func.coalesce(trial.source, sweep.source)
+    its = (trial.reason, trial.study, trial.slot, trial.point_key)
     query = (
-        select(trial.key, trial.state, trial.attempts, trial.seed, trial.reason, trial.finished, source)
+        select(trial.key, trial.state, trial.attempts, trial.seed, trial.finished, *its, source)
         .join(schema.sweep, trial.sweep_id == sweep.id)
         .where(trial.key.in_(listed(keys)))
     )
@@ -137,8 +149,55 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
             was_skipped(state, reason),
             sources.get(code_id, _UNKNOWN),
             finished,
+            reason,
+            *study,
         )
-        for key, state, attempts, seed, reason, finished, code_id in rows
+        for key, state, attempts, seed, finished, reason, *study, code_id in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TriedPoint:
+    """A configuration that a run has tried to the end.
+
+    Attributes:
+        outcome: what became of the trial.
+        point: the key of its configuration: its own, or of a slot the one that a trial of the configuration would have.
+        metrics: its final metrics.
+    """
+
+    outcome: Outcome
+    point: str
+    metrics: dict[str, Any]
+
+
+def tried_points(folder: Path, sweeps: Collection[str]) -> list[tuple[str, TriedPoint]]:
+    """Return the configurations of these sweeps that the run in `folder` has tried to the end: not those that were stopped early.
+
+    Args:
+        folder: the run's folder.
+        sweeps: the ids of the sweeps.
+
+    Returns:
+        Each with the id of its sweep.
+
+    Raises:
+        SchemaError, StoreError: its database cannot be read.
+    """
+    its = schema.trial.c
+    ended = (TrialState.TERMINATED, TrialState.CACHED, TrialState.STOPPED)
+    query = select(its.key, its.sweep_id, its.metrics).where(
+        its.sweep_id.in_(listed(sweeps)),
+        its.state.in_(ended),
+        its.reason.is_(None),
+        its.replicate == 0,
+        its.metrics.is_not(None),
+    )
+    with RunReader(folder).reading() as connection:
+        found = {key: (sweep, metrics) for key, sweep, metrics in connection.execute(query)}
+    return [
+        (found[its.key][0], TriedPoint(its, its.point_key or its.key, found[its.key][1]))
+        for its in outcomes(folder, found)
     ]
 
 
@@ -190,9 +249,9 @@ def starts(folder: Path, keys: Collection[str]) -> dict[str, Start]:
     newest = select(func.max(report.id)).where(report.trial_key.in_(listed(keys))).group_by(report.trial_key)
     with reader.reading() as connection:
         reported = {
-            key: (number, iteration)
-            for key, number, iteration in connection.execute(
-                select(report.trial_key, report.attempt, report.iteration).where(report.id.in_(newest))
+            key: (number, iteration, metrics)
+            for key, number, iteration, metrics in connection.execute(
+                select(report.trial_key, report.attempt, report.iteration, report.metrics).where(report.id.in_(newest))
             )
         }
         of_checkpoints = newest.where(report.checkpoint.is_not(None))
@@ -204,14 +263,16 @@ def starts(folder: Path, keys: Collection[str]) -> dict[str, Start]:
             .where(attempt.trial_key.in_(listed(keys)))
             .order_by(attempt.trial_key, attempt.number)
         ):
-            ended[key].append(error or f"the attempt was {state}")
+            if state != TrialState.PAUSED.value:
+                ended[key].append(error or f"the attempt was {state}")
     return {
         trial.key: Start(
             trial.attempts + 1,
             trial.checkpoint,
             saved.get(trial.key, 0) if trial.checkpoint is not None else 0,
-            reported.get(trial.key, (0, 0)),
+            reported[trial.key][:2] if trial.key in reported else (0, 0),
             tuple(ended[trial.key]),
+            reported[trial.key][2] if trial.key in reported else None,
         )
         for trial in reader.trials(keys=keys)
     }

@@ -26,6 +26,19 @@ STEPS: Mapping[int, Sequence[str]] = {
         "UPDATE sweep SET source = (SELECT id FROM code WHERE content = source) WHERE source IS NOT NULL",
         "UPDATE trial SET source = (SELECT id FROM code WHERE content = source) WHERE source IS NOT NULL",
     ),
+    5: (
+        "ALTER TABLE sweep ADD COLUMN objectives TEXT",
+        "ALTER TABLE sweep ADD COLUMN feasible TEXT",
+        "ALTER TABLE sweep ADD COLUMN search TEXT",
+        "ALTER TABLE sweep ADD COLUMN scheduler TEXT",
+        "ALTER TABLE trial ADD COLUMN study TEXT",
+        "ALTER TABLE trial ADD COLUMN slot INTEGER",
+        "ALTER TABLE trial ADD COLUMN point_key TEXT",
+        """
+        CREATE TABLE decision (number INTEGER NOT NULL, kind TEXT NOT NULL, study TEXT NOT NULL, trial_key TEXT NOT NULL,
+          attempt INTEGER, iteration INTEGER, content TEXT NOT NULL, PRIMARY KEY (number))
+        """,
+    ),
 }
 """The statements that lead to a schema from the one before it."""
 

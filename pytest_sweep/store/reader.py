@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.search_events import Decision
 from pytest_sweep.store import schema
 from pytest_sweep.store.database import NotBegunError, reading_engine, reporting_errors
+from pytest_sweep.store.decisions import decision_of
 from pytest_sweep.store.folders import DATABASE
 from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
 from pytest_sweep.store.running import is_running
 
-_OPEN = (TrialState.PENDING, TrialState.RUNNING)
+_OPEN = (TrialState.PENDING, TrialState.RUNNING, TrialState.PAUSED)
 
 
 class _Report(NamedTuple):
@@ -66,7 +68,18 @@ class RunReader:
                 .order_by(first)
             ).all()
         return [
-            StoredSweep(row.id, row.name, row.metric, row.mode, tuple(row.varying), tuple(row.average_over or ()))
+            StoredSweep(
+                row.id,
+                row.name,
+                row.metric,
+                row.mode,
+                tuple(row.varying),
+                tuple(row.average_over or ()),
+                tuple((metric, mode) for metric, mode in row.objectives or ()),
+                tuple(row.feasible or ()),
+                row.search,
+                row.scheduler,
+            )
             for row in rows
         ]
 
@@ -81,6 +94,18 @@ class RunReader:
         with self.reading() as connection:
             found = [self._trial(row) for row in connection.execute(query)]
         return self._with_cut_off(found)
+
+    def decisions(self, trial_key: str | None = None) -> list[Decision]:
+        """Return what searchers and schedulers have decided, in order: all of it, or on one trial.
+
+        The configuration of a slot is there where its trial is in this run.
+        """
+        table, its = schema.decision, schema.trial.c
+        query = select(table, its.config).outerjoin(schema.trial, table.c.trial_key == its.key).order_by(table.c.number)
+        if trial_key is not None:
+            query = query.where(table.c.trial_key == trial_key)
+        with self.reading() as connection:
+            return [decision_of(row._asdict(), row.config) for row in connection.execute(query)]
 
     def attempts(self, trial_key: str) -> list[StoredAttempt]:
         """Return the attempts of a trial, the first one first."""

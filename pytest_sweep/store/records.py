@@ -47,7 +47,8 @@ class StoredRun:
 class StoredSweep:
     """One sweep of a run. `id` is its node id; the rest is as in `model.Sweep`.
 
-    `average_over` is empty where the sweep has none, and in runs of 0.1.0.
+    `average_over` is empty where the sweep has none, and in runs of 0.1.0. So is what is about searching, in runs before that was there;
+    `objectives` are pairs of metric and mode.
     """
 
     id: str
@@ -56,6 +57,10 @@ class StoredSweep:
     mode: str
     varying: tuple[str, ...]
     average_over: tuple[str, ...] = ()
+    objectives: tuple[tuple[str, str], ...] = ()
+    feasible: tuple[str, ...] = ()
+    search: str | None = None
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class StoredTrial:
         attempts: how often it was begun.
         metrics: the final metrics; None where there are none.
         error: the text of its failure, or None.
-        reason: why it was not run, or None.
+        reason: why it was not run, cut off, skipped, or stopped by its scheduler; or None.
         location: ``ip:pid`` of the newest attempt.
         started: when the newest attempt began, in seconds since the epoch.
         finished: when it ended.
@@ -85,6 +90,9 @@ class StoredTrial:
         checkpoint: path or URL of the newest good checkpoint, or None.
         params: the values that stacked marks and fixtures gave it, by argument; None where none did, and in runs of 0.1.0.
         configuration: the name of its configuration where the sweep averages over something, else None.
+        study: the id of its study, or None.
+        slot: its number in the study; None where its configuration was known at collection.
+        point_key: of a slot, the key that a trial of its configuration would have; None until it has one.
     """
 
     key: str
@@ -109,6 +117,9 @@ class StoredTrial:
     checkpoint: str | None
     params: dict[str, Any] | None = None
     configuration: str | None = None
+    study: str | None = None
+    slot: int | None = None
+    point_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

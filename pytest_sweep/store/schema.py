@@ -24,7 +24,7 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.model.exact_json import from_json, to_json
 from pytest_sweep.space import stored
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Kept in SQLite's ``PRAGMA user_version``. A change of the tables raises it, and adds a step to `store/migrations.py`."""
 
 INTERRUPTED = TrialState.INTERRUPTED.value
@@ -159,6 +159,11 @@ sweep = Table(
     # The id of a row of `code`; NULL where nobody knows.
     Column("source", Text),
     Column("average_over", JsonText),
+    # Pairs of metric and mode, where there are several.
+    Column("objectives", JsonText),
+    Column("feasible", JsonText),
+    Column("search", FreeText),
+    Column("scheduler", FreeText),
 )
 
 trial = Table(
@@ -192,6 +197,9 @@ trial = Table(
     Column("taken_from", FreeText),
     Column("params", StoredText),
     Column("configuration", FreeText),
+    Column("study", FreeText),
+    Column("slot", Integer),
+    Column("point_key", Text),
 )
 
 attempt = Table(
@@ -222,4 +230,18 @@ report = Table(
     Index("report_once", "trial_key", "attempt", "iteration", unique=True, sqlite_where=text("iteration > 0")),
     # Few of many reports have one: they are found without looking at the others.
     Index("report_checkpoint", "trial_key", "checkpoint", sqlite_where=text("checkpoint IS NOT NULL")),
+)
+
+# What searchers and schedulers have decided: replayed in the order of the numbers it gives them their state.
+decision = Table(
+    "decision",
+    tables,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("study", FreeText, nullable=False),
+    # No foreign key: it counts also where its trial is left out of a run.
+    Column("trial_key", Text, nullable=False),
+    Column("attempt", Integer),
+    Column("iteration", Integer),
+    Column("content", JsonText, nullable=False),
 )

@@ -17,11 +17,12 @@ from pytest_sweep.model.code import Used
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
-from pytest_sweep.store.copying import copy_trials
+from pytest_sweep.store.copying import copy_decisions, copy_trials
 from pytest_sweep.store.database import close_database, create_database, reporting_errors
+from pytest_sweep.store.decisions import Row
 from pytest_sweep.store.folders import DATABASE, begin_run, run_name
 from pytest_sweep.store.running import RunLock, this_driver
-from pytest_sweep.store.writes import Batch, Row
+from pytest_sweep.store.writes import Batch
 
 _CHUNK = 1000
 """How many trials are made into rows at once: few, so that the garbage collector does not walk all of them again and again."""
@@ -162,6 +163,14 @@ class RunStore:
         """
         copy_trials(self._connection, self._database, folder, taken, continued)
 
+    def copy_decisions(self, folder: Path) -> None:
+        """Copy what searchers and schedulers have decided in an earlier run, in `folder`: also of trials that are not in this one.
+
+        Raises:
+            StoreError: the database of either cannot be used.
+        """
+        copy_decisions(self._connection, self._database, folder)
+
     def record(self, events: Sequence[Accepted]) -> None:
         """Store what `events` change, all of them or, where that fails, none. Events of the session are not stored.
 
@@ -226,6 +235,10 @@ def _sweep_row(sweep: Sweep, code: Row | None) -> Row:
         "mode": sweep.mode,
         "varying": list(sweep.varying),
         "average_over": list(sweep.average_over) or None,
+        "objectives": [[its.metric, its.mode] for its in sweep.objectives] or None,
+        "feasible": list(sweep.feasible) or None,
+        "search": sweep.search or None,
+        "scheduler": sweep.scheduler or None,
         "source": None if code is None else code["id"],
     }
 
@@ -245,6 +258,9 @@ def _trial_row(trial: Trial, ordinal: int) -> Row:
         "group_key": trial.group_key,
         "params": dict(trial.params) or None,
         "configuration": trial.configuration or None,
+        "study": trial.study or None,
+        "slot": trial.slot,
+        "point_key": trial.point_key or None,
         "state": TrialState.PENDING,
         "attempts": 0,
     }

@@ -17,16 +17,19 @@ from pytest_sweep.model.code import Used
 from pytest_sweep.model.events import (
     Accepted,
     CheckpointDamaged,
+    Decision,
+    TrialConfigured,
     TrialFinished,
     TrialInterrupted,
+    TrialJudged,
     TrialNotRun,
     TrialReported,
+    TrialResumed,
     TrialRetried,
     TrialStarted,
 )
-from pytest_sweep.store.schema import INTERRUPTED, attempt, code, report, trial
-
-Row = dict[str, Any]
+from pytest_sweep.store.decisions import Row, row_of
+from pytest_sweep.store.schema import INTERRUPTED, attempt, code, decision, report, trial
 
 MOST_OUTPUT = 100_000
 """How many characters of an attempt's output are stored, its end: a run of a million trials should fit on a disk."""
@@ -48,6 +51,7 @@ _NEWEST = select(report.c.checkpoint).where(_CHECKPOINTS_OF).order_by(report.c.i
 # Made once, as `_upsert_attempt` is for its columns: a statement that SQLAlchemy has seen is not compiled again.
 _INSERT_REPORT = upsert(report).on_conflict_do_nothing()
 _UPDATE_TRIAL = update(trial).where(trial.c.key == bindparam("of"))
+_INSERT_DECISION = upsert(decision).on_conflict_do_nothing()
 _INSERT_CODE = upsert(code).on_conflict_do_nothing()
 # A trial that has gone on from a checkpoint of other code stays one of other code.
 _MADE_BY = (
@@ -77,6 +81,8 @@ class Batch:
     _damaged: list[Row] = field(default_factory=list)
     _sources: dict[str, Row] = field(default_factory=dict)
     _made_by: list[Row] = field(default_factory=list)
+    _decisions: list[Row] = field(default_factory=list)
+    _stopped: set[str] = field(default_factory=set)
 
     def add(self, event: Accepted) -> None:
         """Take in one event; what concerns no trial is not stored."""
@@ -96,6 +102,8 @@ class Batch:
         elif isinstance(event, TrialNotRun):
             self._trial(event.key, state=TrialState.NOT_RUN, reason=event.reason)
             self._cut_off.append({"of": event.key})
+        elif isinstance(event, (TrialConfigured, TrialJudged, TrialResumed)):
+            self._decided(event)
 
     def statements(self) -> Iterator[tuple[Executable, Sequence[Row]]]:
         """Yield what is to be executed, in this order: each statement once, with its rows."""
@@ -107,6 +115,8 @@ class Batch:
             yield _FORGET_DELETED, list(self._kept.values())
         for _, rows in _by_columns(self._trials.values()):
             yield _UPDATE_TRIAL, rows
+        if self._decisions:
+            yield _INSERT_DECISION, self._decisions
         if self._made_by:
             yield _INSERT_CODE, list(self._sources.values())
             yield _MADE_BY, self._made_by
@@ -145,7 +155,8 @@ class Batch:
             }
 
     def _finished(self, event: TrialFinished) -> None:
-        self._ended_attempt(event)
+        if event.attempt:  # A slot that is not needed was never begun.
+            self._ended_attempt(event)
         self._trial(
             event.key,
             state=event.state,
@@ -155,10 +166,23 @@ class Batch:
             finished=event.time,
             duration=event.duration,
         )
+        if event.error and (not event.attempt or event.key in self._stopped):
+            self._trial(event.key, error=None, reason=event.error)  # The engine has ended it, and nothing has failed.
         if event.used is not None:
             source = self.source(event.key, event.used)
             self._sources[source["id"]] = source
             self._made_by.append({"of": event.key, "made_by": source["id"]})
+
+    def _decided(self, event: Decision) -> None:
+        self._decisions.append(row_of(event))
+        if isinstance(event, TrialConfigured):
+            self._trial(event.key, config=event.proposed.config, point_key=event.proposed.point_key)
+        elif isinstance(event, TrialResumed):
+            if event.resumption.config is not None:
+                self._trial(event.key, config=event.resumption.config)
+        elif event.observation.outcome.is_end and event.verdict is not None:
+            self._trial(event.key, reason=event.verdict.reason)
+            self._stopped.add(event.key)
 
     def _interrupted(self, event: TrialInterrupted) -> None:
         state = TrialState.INTERRUPTED

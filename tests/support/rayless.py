@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -11,9 +12,9 @@ from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.phases import Limits
 from pytest_sweep.executors.ray.workers.builders import BuilderRayPort
 from pytest_sweep.executors.ray.workers.messages import Messages
-from pytest_sweep.executors.ray.workers.ports import RayTools
 from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.executors.ray.workers.reservations import Reservations
+from pytest_sweep.executors.ray.workers.tools import RayTools
 from pytest_sweep.executors.shared import Builders
 from pytest_sweep.model.events import Event, Node
 from pytest_sweep.model.resources import Resources
@@ -57,7 +58,9 @@ class Rayless:
         self.nodes = nodes or (HERE,)
         self.placed_on = "node-1"
         groups = Reservations(self._make, self.held.remove, self._table, self.when_done)
-        mailbox = SimpleNamespace(take=SimpleNamespace(remote=lambda _: "mail"))
+        self.told: list[tuple[str, Any]] = []
+        tell = SimpleNamespace(remote=lambda name, order: self.told.append((name, pickle.loads(order))))
+        mailbox = SimpleNamespace(take=SimpleNamespace(remote=lambda _: "mail"), tell=tell)
         itself: Any = self
         self.messages = Messages(mailbox, itself)
         self.messages.open()

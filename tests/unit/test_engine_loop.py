@@ -11,6 +11,7 @@ import pytest
 from pytest_sweep.engine.loop import Loop, SessionExit
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
+from pytest_sweep.engine.study import Leg
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model import Resources, Task, Trial, TrialState, commands, events
 from pytest_sweep.model.shared import SharedFixture
@@ -76,7 +77,8 @@ class Session:
         port: Executor = self.fake  # So that mypy holds the fake to the protocol.
         self.loop = Loop(port, self.audience, policy or Policy(), self.task)
 
-    def task(self, key: str, attempt: int, lease: int) -> Task:
+    def task(self, key: str, attempt: int, lease: int = 0, leg: Leg | None = None) -> Task:
+        assert leg is None
         return Task(self.trials[key], attempt, f"/results/{key}", lease=lease)
 
     def run(self) -> None:

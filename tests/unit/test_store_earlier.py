@@ -111,7 +111,7 @@ class TestCopying:
             None,
         )
         assert starts(new.path, [failed.key, cut.key]) == {
-            cut.key: Start(2, checkpoint, 2, (1, 3), ("the attempt was INTERRUPTED",)),
+            cut.key: Start(2, checkpoint, 2, (1, 3), ("the attempt was INTERRUPTED",), {"training_iteration": 3}),
             failed.key: Start(3, errors=("once", "twice")),
         }
 
