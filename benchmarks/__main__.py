@@ -16,6 +16,7 @@ from benchmarks import baseline, machine, results
 from benchmarks.cases import CASES, SHORT
 from benchmarks.measuring import FailedError, adopt_orphans
 from benchmarks.model import Case, Round
+from benchmarks.searching import figures
 
 ROOT = Path(__file__).parent.parent
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -56,7 +57,7 @@ def measure(case: Case, rounds: int) -> list[Round]:
     """Run the rounds of a case, and say so."""
     played: list[Round] = []
     for number in range(rounds):
-        played.append(case.play())
+        played.append(case.play(number))
         seconds = ", ".join(f"{name} {sample['seconds']:.2f} s" for name, sample in played[-1].items())
         print(f"{case.name}, round {number + 1}: {seconds}", file=sys.stderr, flush=True)
     return played
@@ -104,6 +105,8 @@ def write(options: argparse.Namespace, measured: Mapping[str, Any]) -> None:
     if options.docs:
         FIGURES.parent.mkdir(exist_ok=True)
         results.write_docs(PAGE, results.write_json(FIGURES, measured), CASES)
+        if "search" in measured:
+            figures.draw(measured["search"]["rounds"][-1]["studies"]["curves"], PAGE.parent / "search")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -41,6 +41,7 @@ def sweep(
     environ: Mapping[str, str] | None = None,
     read: Callable[[sqlite3.Connection], Sample] = lambda _: {},
     in_ray: bool = False,
+    ends: Collection[str] = ("TERMINATED",),
 ) -> Contestant:
     """Return a run of ``pytest --sweep``; all its trials must end well.
 
@@ -52,6 +53,7 @@ def sweep(
         environ: what else the project reads.
         read: reads further figures from the run's database.
         in_ray: whether a Ray that runs already is joined.
+        ends: the states in which trials may end.
     """
     command = ("-m", "pytest", "--sweep", "-p", "benchmarks.probe", *options)
     own = {"BENCH_COUNT": str(count), "BENCH_AS_SWEEP": "1", **(environ or {})}
@@ -60,7 +62,7 @@ def sweep(
         (database,) = folder.glob("sweep_results/*/run.db")
         with closing(sqlite3.connect(database)) as connection:
             states = dict(connection.execute("SELECT state, count(*) FROM trial GROUP BY state").fetchall())
-            if states != {"TERMINATED": count}:
+            if not set(states) <= set(ends) or sum(states.values()) != count:
                 raise FailedError(f"{' '.join(command)} ran other than {count} trials to their ends: {states}")
             noted = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
             to_prompt = {"to_prompt": sample["ended"] - noted["last"], "memory": noted["memory"]}

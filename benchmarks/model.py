@@ -40,8 +40,8 @@ class Contestant:
     beside: Callable[[], AbstractContextManager[Mapping[str, str]]] = lambda: nullcontext({})
     timeout: float = 900.0
 
-    def measure(self) -> Sample:
-        """Run it once, in a folder of its own.
+    def measure(self, number: int = 0) -> Sample:
+        """Run it once, in a folder of its own; it finds the number of the round, from 0, as ``BENCH_ROUND``.
 
         Raises:
             FailedError: it did not do its work.
@@ -52,7 +52,9 @@ class Contestant:
             for file in self.files:
                 shutil.copy(PROJECTS / file, folder)
             command = [sys.executable, *self.command]
-            sample = run_process(command, folder, environment({**self.environ, **more}), self.timeout)
+            sample = run_process(
+                command, folder, environment({"BENCH_ROUND": str(number), **self.environ, **more}), self.timeout
+            )
             return self.finish(folder, sample)
 
 
@@ -123,13 +125,13 @@ class Case:
     marks: tuple[Mark, ...]
     rounds: int = 3
 
-    def play(self) -> Round:
-        """Run one round.
+    def play(self, number: int = 0) -> Round:
+        """Run one round, of this number.
 
         Raises:
             FailedError: a contestant did not do its work.
         """
-        return {contestant.name: contestant.measure() for contestant in self.contestants}
+        return {contestant.name: contestant.measure(number) for contestant in self.contestants}
 
 
 def ratio(one: str, other: str, figure: str = "seconds") -> Callable[[Round], float]:

@@ -1,4 +1,4 @@
-"""The controller with simulated workers: ``python -m benchmarks.simulation NODES TRIALS [SHAPES]`` writes simulation.json."""
+"""The controller with simulated workers: ``python -m benchmarks.simulation NODES TRIALS [SHAPES [asha]]`` writes simulation.json."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from pathlib import Path
 
 import psutil
 
+from pytest_sweep import asha
 from pytest_sweep.engine.controller import Controller
+from pytest_sweep.engine.study import Study
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState, commands, events
+from pytest_sweep.model.study import Objective
 
 CPUS = 8
 TICKS_EVERY = 1000
+_LONGEST = 81
+"""At which iteration a trial that is judged is complete."""
+
 _SECONDS = 0.2
 """How long a trial lasts: some a call, as the pacing has it."""
 
@@ -28,19 +34,23 @@ class Simulation:
         nodes: how many, of `CPUS` each.
         trials: how many, of one CPU each, or of up to four where there are many shapes.
         shapes: how many different amounts of resources they ask for, in turn.
+        is_judged: whether ASHA pauses them and lets the best go on.
     """
 
-    def __init__(self, nodes: int, trials: int, shapes: int = 1) -> None:
+    def __init__(self, nodes: int, trials: int, shapes: int = 1, *, is_judged: bool = False) -> None:
         sweep = Sweep("test_it.py::train", "train")
+        study = sweep.id if is_judged else ""
         self.trials = [
-            Trial(f"{n:016x}", f"test_it.py::train[{n}]", f"train[{n}]", sweep, {"n": n}, _size(n % shapes))
+            Trial(
+                f"{n:016x}", f"test_it.py::train[{n}]", f"train[{n}]", sweep, {"n": n}, _size(n % shapes), study=study
+            )
             for n in range(trials)
         ]
         self._nodes = tuple(
             events.Node(f"node-{n}", f"10.0.{n // 250}.{n % 250}", Resources(float(CPUS), memory=2**40))
             for n in range(nodes)
         )
-        self.controller = Controller()
+        self.controller = Controller(studies=[self._study(sweep)] if is_judged else ())
         self.events = 0
         self.seconds = 0.0
         self._now = 0.0
@@ -81,9 +91,19 @@ class Simulation:
             self._later(delay, events.TrialStarted(key, attempt, began, "10.0.0.1:1", lease=command.lease))
             delay += _SECONDS
             state, ended = TrialState.TERMINATED, self._now + delay
+            if (leg := self.controller.studies.leg(key)) is not None:
+                state = TrialState.TERMINATED if leg.pause_at is None else TrialState.PAUSED
+                metrics = {"training_iteration": leg.pause_at or _LONGEST, "loss": int(key, 16) * 0.618 % 1.0}
+                self._later(delay, events.TrialReported(key, attempt, metrics, "checkpoint", lease=command.lease))
             end = events.TrialFinished(key, attempt, state, {"value": 1}, None, _SECONDS, ended, lease=command.lease)
             self._later(delay, end)
         self._later(delay, events.BatchDone(command.worker, command.lease))
+
+    def _study(self, sweep: Sweep) -> Study:
+        objectives = (Objective("loss", "min"),)
+        scheduler = asha(max_t=_LONGEST).make(objectives, 1, _LONGEST, {})
+        keys = tuple(trial.key for trial in self.trials)
+        return Study(sweep.id, sweep.name, objectives, scheduler=scheduler, max_t=_LONGEST, keys=keys)
 
     def _later(self, delay: float, event: events.Event) -> None:
         self._count += 1
@@ -95,9 +115,9 @@ def _size(shape: int) -> Resources:
     return Resources(cpu=1.0 + shape % 4, memory=shape * 2**20)
 
 
-def main(nodes: int, trials: int, shapes: int = 1) -> None:
+def main(nodes: int, trials: int, shapes: int = 1, *, is_judged: bool = False) -> None:
     """Simulate, and write what it took."""
-    simulation = Simulation(nodes, trials, shapes)
+    simulation = Simulation(nodes, trials, shapes, is_judged=is_judged)
     before = psutil.Process().memory_info().rss
     simulation.run()
     result = {
@@ -109,4 +129,4 @@ def main(nodes: int, trials: int, shapes: int = 1) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:4]), is_judged="asha" in sys.argv)
