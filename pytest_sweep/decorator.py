@@ -15,6 +15,8 @@ from pytest_sweep.wrapping import is_new, wrapped
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from pytest_sweep.search.protocols import Scheduler, Searcher
+    from pytest_sweep.search.settings import SchedulerSettings, SearcherSettings
     from pytest_sweep.space import Space
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,9 +33,13 @@ class SweepArguments(TypedDict, total=False):
     seed: int | None
     where: str | Callable[[dict[str, Any]], object] | Sequence[str | Callable[[dict[str, Any]], object]] | None
     ids: Sequence[str] | Callable[[dict[str, Any]], str | None] | None
-    metric: str | None
+    search: SearcherSettings | Searcher | str | None
+    scheduler: SchedulerSettings | Scheduler | str | None
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None
+    metric: str | Sequence[str] | None
+    feasible: str | Sequence[str] | None
     average_over: Sequence[str] | str | None
-    mode: Literal["min", "max"] | None
+    mode: Literal["min", "max"] | Sequence[Literal["min", "max"]] | None
     stop: Mapping[str, float | str] | None
     retries: int
     retry_on: type[BaseException] | str | re.Pattern[str] | Sequence[type[BaseException] | str | re.Pattern[str]] | None
@@ -64,7 +70,15 @@ def sweep(space: Space | Mapping[str, Any] | None = None, /, **arguments: Unpack
         space: the same under the name that fits domains and strategies of hypothesis better. With both, each combination of one is
             tried with each of the other.
         configs: instead of these, a list of configurations, each a dict. A value in it may be a domain.
-        num_samples: how often the whole space is tried, with values drawn anew. Default 1.
+        num_samples: how often the whole space is tried, with values drawn anew. Default 1. With a `search` that learns: how many trials
+            there are in all.
+        search: what chooses the configurations: ``tpe()``, ``optuna(sampler)``, ``qmc()``, ``random()``, one of their names, or an object
+            with the methods of `pytest_sweep.search.protocols.Searcher`. A searcher that learns from results chooses them while the sweep
+            runs: its trials are called ``train[trial=07]``. Default None: all that the space says.
+        scheduler: what stops trials that do not promise much, or pauses them for better ones: ``asha()``, ``median()``, ``hyperband()``,
+            ``pbt()``, one of their names, or an object with the methods of `pytest_sweep.search.protocols.Scheduler`. Default None:
+            every trial runs to its end.
+        points_to_evaluate: configurations, or parts of some, that the searcher tries first: ``[{"lr": 3e-4}]``. Tune's name.
         repeats: how often each configuration is tried, with a seed of its own each time; the final table and
             ``ResultGrid.aggregate()`` show mean and standard deviation. Default 1.
         seed: what is drawn, and ``trial.seed``, depend on it. Default None: the seed of the run (``--sweep-seed``, which is 0).
@@ -73,7 +87,10 @@ def sweep(space: Space | Mapping[str, Any] | None = None, /, **arguments: Unpack
         ids: a list of as many ids as there are configurations, or a function from configuration to id (None for the usual one).
         metric: the metric that trials are judged by; also the name of a number that is returned. If trials end well and none has reported
             it, the session fails. Default None.
-        mode: ``"min"`` or ``"max"``, which of its values is best. Required with `metric`, and with a name as `keep_best`.
+        feasible: a condition on the metrics, or a list of them, that the best trial must meet: ``"memory < 8e9"``. Searchers that can, take
+            account of it. Default None.
+        mode: ``"min"`` or ``"max"``, which of its values is best; a list of these where `metric` is a list: then
+            ``ResultGrid.get_best_results()`` returns the Pareto front. Required with `metric`, and with a name as `keep_best`.
         average_over: parameters that tell replicates of one configuration from each other, such as the fold of a cross-validation: names
             of stacked ``parametrize`` arguments, of parametrized fixtures, or keys of the space (dotted where they are nested). The final
             table, the best result, ``aggregate()`` and the data frame then have means over them. Default None: each value is a

@@ -14,9 +14,11 @@ import pytest
 
 if TYPE_CHECKING:  # The plugin loads these specs at every start of pytest: they must cost nothing.
     from pytest_sweep.engine.port import Executor
-    from pytest_sweep.model.trials import Run, Trial
+    from pytest_sweep.model.trials import Run, Sweep, Trial
     from pytest_sweep.reporting import Column
     from pytest_sweep.results import Result, SweepResults
+    from pytest_sweep.search.protocols import Scheduler, Searcher
+    from pytest_sweep.search.space import SearchSpace
     from pytest_sweep.worker.trial import ActiveTrial
 
 
@@ -64,6 +66,18 @@ def pytest_sweep_trial_retry(trial: Trial, error: str) -> None:
     """
 
 
+def pytest_sweep_trial_stopped(trial: Trial, iteration: int, reason: str) -> None:
+    """Called on the driver when a scheduler has decided to stop a trial early, after the decision was stored.
+
+    Also when a paused trial is not to go on any more. ``pytest_sweep_trial_finish`` follows when the trial has ended.
+
+    Args:
+        trial: the trial.
+        iteration: the ``training_iteration`` of the report on which it was decided.
+        reason: the decision, for people: ``asha: 0.51 at iteration 3, needed 0.42 of 9``.
+    """
+
+
 def pytest_sweep_trial_finish(trial: Trial, result: Result) -> None:
     """Called on the driver when a trial is finished, after its result was stored and its reports were shown.
 
@@ -98,10 +112,36 @@ def pytest_sweep_status_columns(columns: list[Column]) -> None:
 def pytest_sweep_make_executor(options: Any) -> Executor | None:
     """Called on the driver to make the executor of the run. The first implementation that returns one wins.
 
-    An exception in it ends the run as a usage error.
+    An exception in it ends the run as a usage error. A wrapper (``@pytest.hookimpl(wrapper=True)``) sees the package's own executors, too,
+    and may return another one in their place.
 
     Args:
         options: the options of the run; ``options.executor`` is what ``--sweep-executor`` says.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_sweep_make_searcher(sweep: Sweep, space: SearchSpace, seed: int) -> Searcher | None:
+    """Called on the driver to make the searcher of a study, of a sweep whose ``search=`` learns. The first one that is returned wins.
+
+    With None from all, the searcher is what ``search=`` says. A name in ``search=`` that only a plugin knows is allowed where the hook is
+    implemented. An exception in it ends the run as a usage error.
+
+    Args:
+        sweep: the sweep; ``sweep.search`` is the name of what ``search=`` says.
+        space: what there is to choose: ``space.dimensions``.
+        seed: the only randomness that the searcher may use.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_sweep_make_scheduler(sweep: Sweep) -> Scheduler | None:
+    """Called on the driver to make the scheduler of a study, of a sweep with ``scheduler=``. The first one that is returned wins.
+
+    With None from all, the scheduler is what ``scheduler=`` says, as for `pytest_sweep_make_searcher`.
+
+    Args:
+        sweep: the sweep; ``sweep.scheduler`` is the name of what ``scheduler=`` says, ``sweep.max_t`` how long a trial is.
     """
 
 

@@ -57,7 +57,7 @@ class ItemBuilder:
             with contextlib.suppress(Exception):
                 task = self._tasks[packed.key] = self._place(packed.unpack())
                 # Of those with one label, which something else tells apart, one: each trial has a configuration of its own.
-                self._together.setdefault(task.trial.sweep.id, {}).setdefault(task.trial.label, task.trial)
+                self._together.setdefault(task.trial.sweep.id, {}).setdefault(task.trial.ident, task.trial)
 
     def unpack(self, packed: PackedTask) -> Task:
         """Return the task, in the turn of its trial; raises whatever its configuration raises when it is unpickled."""
@@ -92,7 +92,7 @@ class ItemBuilder:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize the function with the configurations that are being built."""
         if self._wanted:
-            points = [Point(dict(its.config), its.label, its.marks, 0, identity=None) for its in self._wanted]
+            points = [Point(dict(its.config), its.ident, its.marks, 0, identity=None) for its in self._wanted]
             keys = dict.fromkeys(key for trial in self._wanted for key in trial.config)
             parametrize(metafunc, read_definition(metafunc.function), points, list(keys))
 
@@ -108,7 +108,7 @@ class ItemBuilder:
     def _built(self, session: pytest.Session, trial: Trial) -> pytest.Function:
         """Build the item of `trial`, and with it those of trials that come after it."""
         sweep, waiting = trial.sweep.id, self._together.get(trial.sweep.id, {})
-        waiting.pop(trial.label, None)
+        waiting.pop(trial.ident, None)
         # How many items a trial makes is known when the first one of its sweep was built.
         room = MOST_AT_ONCE // self._widths.get(sweep, MOST_AT_ONCE) - 1
         others = [waiting.pop(label) for label in list(waiting)[: max(room, 0)]]
@@ -155,5 +155,5 @@ class ItemBuilder:
         by_label: dict[str, list[Any]] = {}
         for call in calls:
             by_label.setdefault(call.params[POINT].label, []).append(call)
-        chosen = (self._matcher.choose(trial, by_label.get(trial.label, ())) for trial in self._wanted)
+        chosen = (self._matcher.choose(trial, by_label.get(trial.ident, ())) for trial in self._wanted)
         return [call for call in chosen if call is not None]

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_sweep.durations import parse_duration
 from pytest_sweep.errors import DefinitionError, SpaceError
+from pytest_sweep.items.argument_values import CHECKS, names_of, share_of
+from pytest_sweep.items.goals import conditions_of, goal_problems, objectives_of
+from pytest_sweep.items.searching import max_t_of, scheduler_of, searcher_of
 from pytest_sweep.model.retry import RetryOn
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.model.trials import Sweep
 from pytest_sweep.space import OTHER_ARGUMENTS, Categorical, Choice, Listed, Space, as_space
 
+if TYPE_CHECKING:
+    from pytest_sweep.search.settings import SchedulerSettings, SearcherSettings
+
 ARGUMENTS = (
-    "average_over", "backoff", "config_arg", "configs", "fresh_process", "grid", "ids", "keep_best", "keep_checkpoints", "metric", "mode",
-    "num_samples", "repeats", "retries", "retry_on", "seed", "space", "stop", "timeout", "tolerate", "where", "worker_retries",
+    "average_over", "backoff", "config_arg", "configs", "feasible", "fresh_process", "grid", "ids", "keep_best", "keep_checkpoints",
+    "metric", "mode", "num_samples", "points_to_evaluate", "repeats", "retries", "retry_on", "scheduler", "search", "seed", "space", "stop",
+    "timeout", "tolerate", "where", "worker_retries",
 )  # fmt: skip
 
 _ParameterSet = type(pytest.param(None))
@@ -48,8 +53,25 @@ class SweepDefinition:
     def keep_best(self) -> str | None:
         """The metric by which checkpoints are kept, or None."""
         given = self.arguments.get("keep_best")
-        metric = self.arguments.get("metric") if given is True else given
-        return metric if isinstance(metric, str) else None
+        if given is True:
+            objectives = objectives_of(self.arguments)
+            return objectives[0].metric if objectives else None
+        return given if isinstance(given, str) else None
+
+    @property
+    def stop(self) -> tuple[StopRule, ...]:
+        """The rules that end a trial early."""
+        return tuple(StopRule.parse(metric, rule) for metric, rule in (self.arguments.get("stop") or {}).items())
+
+    @property
+    def search(self) -> SearcherSettings | None:
+        """What chooses configurations; None where the space alone says what is tried."""
+        return searcher_of(self.arguments.get("search"))
+
+    @property
+    def scheduler(self) -> SchedulerSettings | None:
+        """What stops and pauses trials; None where nothing does."""
+        return scheduler_of(self.arguments.get("scheduler"))
 
     def space(self) -> Space:
         """Return the search space, with each ``pytest.param`` in it as a Choice.
@@ -70,28 +92,35 @@ class SweepDefinition:
         given = {
             name: self.arguments[name] for name in ("ids", "num_samples", "repeats", "where") if name in self.arguments
         }
+        if self.search is not None and self.search.name == "qmc":
+            given["quasi_random"] = True
         return {**given, "reserved": (*OTHER_ARGUMENTS, self.config_arg)}
 
     def sweep(self, node_id: str, varying: tuple[str, ...] = ()) -> Sweep:
         """Return the record of this sweep."""
-        given = self.arguments
+        given, objectives = self.arguments, objectives_of(self.arguments)
         return Sweep(
             id=node_id,
             name=node_id.rpartition("::")[2],  # Not the function's own: a module may know it by another one.
-            metric=given.get("metric"),
-            mode=given.get("mode") or "max",
-            stop=tuple(StopRule.parse(metric, rule) for metric, rule in (given.get("stop") or {}).items()),
+            metric=objectives[0].metric if objectives else None,
+            mode=objectives[0].mode if objectives else given.get("mode") or "max",
+            stop=self.stop,
             retries=given.get("retries", 0),
             retry_on=RetryOn() if given.get("retry_on") is None else RetryOn.parse(given["retry_on"]),
             backoff=parse_duration(given.get("backoff", 0)),
             worker_retries=given.get("worker_retries", 1),
             timeout=None if given.get("timeout") is None else parse_duration(given["timeout"]),
-            tolerate=_share(given.get("tolerate", 0)) or 0,
+            tolerate=share_of(given.get("tolerate", 0)) or 0,
             fresh_process=given.get("fresh_process"),
             keep_checkpoints=given.get("keep_checkpoints"),
             keep_best=self.keep_best,
             varying=varying,
-            average_over=_names(given.get("average_over")),
+            average_over=names_of(given.get("average_over")),
+            objectives=objectives if len(objectives) > 1 else (),
+            feasible=conditions_of(given),
+            search="" if self.search is None or not self.search.needs_slots else self.search.name,
+            scheduler="" if self.scheduler is None else self.scheduler.name,
+            max_t=max_t_of(self.scheduler, self.stop),
         )
 
 
@@ -143,103 +172,11 @@ def _problems(arguments: Mapping[str, Any]) -> list[str]:
         problems.append(f"{spaces[0]}= and configs= contradict each other: give one of them")
     if "configs" not in arguments and not spaces and not problems:
         problems.append("it has nothing to try: give grid={...}, space={...} or configs=[{...}, ...]")
-    if arguments.get("keep_best") is True and arguments.get("metric") is None:
-        problems.append(
-            "keep_best=True means the sweep's metric, and it has none: give metric=, or name one in keep_best="
-        )
-    problems += _goal_problems(arguments)
-    for name, (accepts, wanted) in _CHECKS.items():
+    problems += goal_problems(arguments)
+    for name, (accepts, wanted) in CHECKS.items():
         if name in arguments and not accepts(arguments[name]):
             problems.append(f"{name}={arguments[name]!r} is not {wanted}")
     return problems
-
-
-def _goal_problems(arguments: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with ``metric``, ``mode`` and ``keep_best`` together: no mode is meant by silence, as in Tune."""
-    metric, mode, keep_best = (arguments.get(name) for name in ("metric", "mode", "keep_best"))
-    named = next((name for name in ("metric", "keep_best") if isinstance(arguments.get(name), str)), None)
-    if named is not None and mode is None:
-        what = f"{named}={arguments[named]!r}"
-        return [f"{what} needs mode=: give mode='min' if lower values are better, or mode='max' if higher ones are"]
-    if mode is not None and metric is None and keep_best is None:
-        return [
-            f"mode={mode!r} says which value of a metric is best, and there is no metric: give metric=, or leave out mode="
-        ]
-    return []
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    """Return the names that ``average_over=`` gives: a list of them, or a single one."""
-    return () if value is None else (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
-
-
-def _are_names(value: Any) -> bool:
-    return (
-        value is None
-        or isinstance(value, str)
-        or (isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value))
-    )
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 1
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-_DURATION = "a number of seconds or a text such as '10s' or '5m'"
-
-
-def _is_duration(value: Any) -> bool:
-    try:
-        parse_duration(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _share(value: Any) -> int | Fraction | None:
-    """Return how many failures ``tolerate=value`` allows: a count, or a share below 1; None where it makes no sense."""
-    if type(value) is int and value >= 0:
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
-    # Not a float, of which 0.29 * 100 is less than 29.
-    share = None if match is None else Fraction(match[1]) / 100
-    return share if share is None or share < 1 else None
-
-
-_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "average_over": (_are_names, "a list of names such as ['fold']"),
-    "metric": (lambda value: value is None or isinstance(value, str), "the name of a metric"),
-    "mode": (lambda value: value in (None, "min", "max"), "'min' or 'max'"),
-    "stop": (lambda value: value is None or isinstance(value, Mapping), "a dict such as {'loss': '< 0.1'}"),
-    "num_samples": (_is_count, "a number of samples, 1 or more"),
-    "repeats": (_is_count, "a number of repeats, 1 or more"),
-    "seed": (lambda value: value is None or type(value) is int, "a whole number, or None for the run's seed"),
-    "retries": (_is_number, "a number of retries, 0 or more"),
-    "backoff": (_is_duration, _DURATION),
-    "worker_retries": (_is_number, "a number of retries, 0 or more"),
-    "timeout": (
-        lambda value: value is None or (_is_duration(value) and parse_duration(value) > 0),
-        f"{_DURATION} above 0, or None",
-    ),
-    "tolerate": (
-        lambda value: _share(value) is not None,
-        "a number of trials such as 3, or a share of them such as '5%'",
-    ),
-    "fresh_process": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
-    "keep_checkpoints": (
-        lambda value: value is None or _is_count(value),
-        "a number of checkpoints, 1 or more, or None",
-    ),
-    "keep_best": (
-        lambda value: value is None or isinstance(value, (bool, str)),
-        "the name of a metric, True for the sweep's, or None",
-    ),
-    "config_arg": (lambda value: isinstance(value, str) and value.isidentifier(), "the name of an argument"),
-}
 
 
 def _own_marks(function: Callable[..., Any]) -> list[pytest.Mark]:

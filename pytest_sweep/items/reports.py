@@ -19,6 +19,9 @@ LOCATION = "sweep_location"
 CAME_OUT = "sweep_came_out"
 """The attribute of a trial's report that says with ``-v`` what came out of it: its metric, or why it failed."""
 
+CONFIGURATION = "sweep_configuration"
+"""The attribute of a trial's report that says with ``-v`` which configuration was chosen for its slot."""
+
 CACHED = "sweep_cached"
 """The attribute of the report of a trial whose stored result was taken."""
 
@@ -46,8 +49,8 @@ _USUAL = frozenset({
 _IN_COMMON = ("nodeid", "location", "keywords")
 
 
-def trial_state(reports: Sequence[pytest.TestReport], *, stopped: bool) -> TrialState:
-    """Return what became of a trial whose phases gave `reports`.
+def trial_state(reports: Sequence[pytest.TestReport], well: TrialState) -> TrialState:
+    """Return what became of a trial whose phases gave `reports`, and which is `well` if nothing failed.
 
     Skipped, and failed as an xfail mark expects, are SKIPPED; whatever failed in any phase is ERROR.
     """
@@ -55,7 +58,16 @@ def trial_state(reports: Sequence[pytest.TestReport], *, stopped: bool) -> Trial
         return TrialState.ERROR
     if any(report.skipped for report in reports):
         return TrialState.SKIPPED
-    return TrialState.STOPPED if stopped else TrialState.TERMINATED
+    return well
+
+
+def forget_xpass(report: pytest.TestReport) -> None:
+    """Take back that a trial which is only paused has passed, though its mark says that it fails (xfail): it has not ended yet."""
+    text = report.longrepr
+    if report.failed and isinstance(text, str) and text.startswith("[XPASS(strict)]"):
+        report.outcome, report.longrepr = "passed", None
+    if report.passed and hasattr(report, "wasxfail"):
+        del report.wasxfail
 
 
 def error_text(reports: Sequence[pytest.TestReport]) -> str | None:

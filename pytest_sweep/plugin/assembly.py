@@ -14,6 +14,7 @@ from pytest_sweep.errors import SpaceError
 from pytest_sweep.items.allure import AllureParameters
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.plugin.collect.keywords import ExactKeywords, asks_for_trials
+from pytest_sweep.plugin.collect.searches import SearchOptions
 from pytest_sweep.plugin.collect.selection import TrialSelection
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
 from pytest_sweep.plugin.collect.sweeps import SweepCollector
@@ -22,6 +23,7 @@ from pytest_sweep.plugin.guests.rerunfailures import Reruns
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.run import SweepRun
 from pytest_sweep.plugin.session.signals import Interrupts
+from pytest_sweep.plugin.show.words import OutcomeWords
 from pytest_sweep.space import MAX_POINTS, parse_condition, parse_override
 
 if TYPE_CHECKING:  # Imports the database, which a session that takes nothing of earlier runs does not need that early.
@@ -43,7 +45,7 @@ def assemble(
     Raises:
         pytest.UsageError: options that make no sense.
     """
-    spaces = _spaces(options)
+    spaces = _spaces(config, options)
     reruns = Reruns(config.pluginmanager)
     is_inline = executor.name == "inline"
     collector = SweepCollector(
@@ -61,6 +63,7 @@ def assemble(
     )
     config.pluginmanager.register(collector, "sweep-collector")
     config.pluginmanager.register(run, "sweep-run")
+    config.pluginmanager.register(OutcomeWords(), "sweep-words")
     config.pluginmanager.register(run.spread, "sweep-spread")
     config.pluginmanager.register(interrupts, "sweep-interrupts")
     config.pluginmanager.register(Replacements(), "sweep-replacements")
@@ -91,9 +94,17 @@ def _policy(options: SweepOptions, executor: Executor) -> Policy:
     )
 
 
-def _spaces(options: SweepOptions) -> SpaceExpander:
+def _spaces(config: pytest.Config, options: SweepOptions) -> SpaceExpander:
     overrides = [_read("--sweep-set", parse_override, text) for text in options.sets]
-    return SpaceExpander(options.seed, options.max_trials or MAX_POINTS, overrides)
+
+    def is_made(argument: str) -> bool:
+        hook = (
+            config.hook.pytest_sweep_make_searcher if argument == "search" else config.hook.pytest_sweep_make_scheduler
+        )
+        return bool(hook.get_hookimpls())
+
+    searches = SearchOptions(options.search, options.scheduler, options.num_samples, is_made)
+    return SpaceExpander(options.seed, options.max_trials or MAX_POINTS, overrides, searches)
 
 
 def _read(flag: str, parse: Callable[[str], T], text: str) -> T:

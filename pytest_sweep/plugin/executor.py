@@ -32,8 +32,11 @@ def make_executor(
     Raises:
         pytest.UsageError: there is no such executor, or the hook for it failed.
     """
+    config.pluginmanager.register(OwnExecutors(config, keeper, interrupts), "sweep-executors")
     try:
         made: Executor | None = config.hook.pytest_sweep_make_executor(options=options)
+    except pytest.UsageError:
+        raise
     except SweepError as error:
         raise pytest.UsageError(str(error)) from error
     except Exception as error:
@@ -41,20 +44,38 @@ def make_executor(
         raise pytest.UsageError(
             f"pytest_sweep_make_executor failed at {where.filename}:{where.lineno}: {type(error).__name__}: {error}"
         ) from error
-    if made is not None:
-        return made
-    if options.executor == "ray":
-        return _ray(config, options)
-    refuse_runtime_env(config, options.executor)
-    if options.executor == "inline":
-        from pytest_sweep.executors.inline import InlineExecutor
+    if made is None:
+        raise pytest.UsageError(
+            f"--sweep-executor={options.executor}: there is no such executor; there are {', '.join(EXECUTORS)}"
+        )
+    return made
 
-        return InlineExecutor(config, keeper, interrupts.allowed)
-    if options.executor == "processes":
-        return _processes(config, options)
-    raise pytest.UsageError(
-        f"--sweep-executor={options.executor}: there is no such executor; there are {', '.join(EXECUTORS)}"
-    )
+
+class OwnExecutors:
+    """Makes the executors of this package, after other plugins had their say; a wrapper of the hook sees them, too.
+
+    Args:
+        config: as of `make_executor`.
+        keeper: likewise.
+        interrupts: likewise.
+    """
+
+    def __init__(self, config: pytest.Config, keeper: FixtureKeeper, interrupts: Interrupts) -> None:
+        self._config = config
+        self._keeper = keeper
+        self._interrupts = interrupts
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sweep_make_executor(self, options: SweepOptions) -> Executor | None:
+        """Return the executor that the options name; None where there is none of this name."""
+        if options.executor == "ray":
+            return _ray(self._config, options)
+        refuse_runtime_env(self._config, options.executor)
+        if options.executor == "inline":
+            from pytest_sweep.executors.inline import InlineExecutor
+
+            return InlineExecutor(self._config, self._keeper, self._interrupts.allowed, self._interrupts.held)
+        return _processes(self._config, options) if options.executor == "processes" else None
 
 
 def _processes(config: pytest.Config, options: SweepOptions) -> Executor:

@@ -35,6 +35,10 @@ class SweepOptions:
         seed: the seed of the run.
         where: the condition that trials must meet, or None.
         sets: the axes that are replaced, as written: ``lr=1e-4,1e-3``.
+        search: the name of a searcher for all sweeps that have something to choose, or None.
+        scheduler: the name of a scheduler for all sweeps that have a metric, ``none`` for no scheduler, or None.
+        num_samples: how many samples each sweep has that draws or is searched, or None.
+        warm: the run whose results searchers are told first, by name or folder, or None.
         max_trials: how many trials a sweep may have, or None for the usual.
         status_interval: seconds between two status blocks, or None for the usual.
         timeout: seconds that an attempt may take where its sweep says nothing, or None.
@@ -65,6 +69,10 @@ class SweepOptions:
     seed: int
     where: str | None
     sets: tuple[str, ...]
+    search: str | None
+    scheduler: str | None
+    num_samples: int | None
+    warm: str | None
     max_trials: int | None
     status_interval: float | None
     timeout: float | None
@@ -150,6 +158,10 @@ def read_options(config: pytest.Config) -> SweepOptions:
         seed=given["seed"],
         where=given["where"],
         sets=given["set"],
+        search=given["search"],
+        scheduler=given["scheduler"],
+        num_samples=given["num_samples"],
+        warm=given["warm"],
         max_trials=given["max_trials"],
         status_interval=given["status_interval"],
         timeout=given["timeout"],

@@ -32,9 +32,11 @@ def goal_of(sweep: Sweep) -> Goal | None:
 
 
 def judged_value(entry: TrialProgress) -> float | None:
-    """Return the value that a trial that ended well is judged by; None if it has none that is finite."""
+    """Return the value that a trial that ended well is judged by; None if it has none that is finite, or is not feasible."""
     goal = goal_of(entry.trial.sweep)
-    return entry.judged if goal is not None and entry.ended_well and goal.accepts(entry.judged) else None
+    if goal is None or not entry.ended_well or not goal.accepts(entry.judged) or not entry.is_feasible:
+        return None
+    return entry.judged
 
 
 def best_entries(progress: Progress) -> list[Best]:

@@ -11,6 +11,7 @@ from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.front import fronts
 from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.replicates import has_gaps
 from pytest_sweep.reporting.rows import ENDED_WELL, counts_text
@@ -57,7 +58,8 @@ def default_columns(
     """Return the columns that fit these trials: name, parameters that vary, status, loc, iteration, time and up to 4 metrics.
 
     Parameters are those of the configuration, then those of stacked ``parametrize`` and parametrized fixtures.
-    Where trials ask for GPUs, or for other than one CPU, also what was granted.
+    Where trials ask for GPUs, or for other than one CPU, also what was granted. In sweeps with several metrics the column ``best`` has
+    a star for each trial that none beats.
 
     Args:
         progress: what is known of the trials.
@@ -65,9 +67,10 @@ def default_columns(
         sweeps: the sweeps of the table; None takes all.
     """
     sweeps = progress.sweeps() if sweeps is None else sweeps
-    judged = {sweep.metric for sweep in sweeps}
+    judged = {goal.metric for sweep in sweeps for goal in sweep.goals}
     return [
         Column("Trial name", lambda entry: progress.label(entry.trial), 100, _short_name(progress, sweeps)),
+        *_front_columns(progress, sweeps),
         *(Column(key, _parameter(key), 85) for key in _varying(progress, sweeps)),
         Column("status", status_text, 90),
         *([] if waiting is None else [Column("waits for", _wait(waiting), 43)]),
@@ -80,6 +83,14 @@ def default_columns(
             for position, name in enumerate(progress.metric_names(_MOST_METRICS, sweeps))
         ),
     ]
+
+
+def _front_columns(progress: Progress, sweeps: Sequence[Sweep]) -> list[Column]:
+    found = fronts(progress, sweeps)
+    if not found:
+        return []
+    keys = {entry.trial.key for front in found.values() for entry in front}
+    return [Column("best", lambda entry: "*" if entry.trial.key in keys else None, 87)]
 
 
 def status_text(entry: TrialProgress) -> str:

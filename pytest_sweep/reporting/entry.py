@@ -11,6 +11,7 @@ from pytest_sweep.model.events import TrialReported
 from pytest_sweep.model.judging import ended_well, last_value, no_number_text
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import is_finite
+from pytest_sweep.space import feasibility
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +36,7 @@ class TrialProgress:
         no_number: what it reported last as that metric that is no number: ``a list``; "" where it reported nothing like that.
         kept: the ``training_iteration`` of its newest checkpoint, and `judged` at that time; None without a checkpoint.
         started: when this attempt began, in seconds since the epoch; None before it does.
+        stopped_by: why its scheduler has stopped it: ``asha: 0.51 at iteration 3, needed 0.42 of 9``; "" where it has not.
     """
 
     trial: Trial
@@ -54,6 +56,7 @@ class TrialProgress:
     judged: float | None = None
     no_number: str = ""
     kept: tuple[int, float | None] | None = None
+    stopped_by: str = ""
 
     @property
     def states(self) -> tuple[TrialState, ...]:
@@ -69,6 +72,12 @@ class TrialProgress:
     def is_judged(self) -> bool:
         """Whether it has a finite value that it is judged by."""
         return self.judged is not None and is_finite(self.judged)
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether it meets the conditions that its sweep has for the best trial."""
+        conditions = self.trial.sweep.feasible
+        return not conditions or feasibility(conditions).holds(self.metrics)
 
     def take_metrics(self, metrics: dict[str, Any] | None) -> None:
         """Replace the metrics, and the iteration and the time that they tell; None leaves all as it is."""

@@ -9,6 +9,7 @@ from typing import Any
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.metrics import free_name
 from pytest_sweep.reporting.best import best_entries, judged_value
+from pytest_sweep.reporting.front import fronts
 from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.space import displayable, flat_items, restored
 
@@ -26,6 +27,7 @@ def junit_properties(
     run_name: str,
     failed: Sequence[str] = (),
     taken: Iterable[str] = (),
+    stopped_by: str = "",
 ) -> list[tuple[str, str]]:
     """Return the properties of a trial's test case: names and values.
 
@@ -36,17 +38,20 @@ def junit_properties(
         run_name: the name of the run, which ``load_results`` takes.
         failed: the errors of the attempts before the last one, in order.
         taken: the names of properties that the test case has already.
+        stopped_by: why its scheduler has stopped it; "" where it has not.
 
     Returns:
-        ``sweep.run``, ``sweep.key``, ``sweep.state``; where it was tried again ``sweep.attempts``, their number, and ``attempt.1`` and so
-        on with the errors of those that failed; then ``config.<name>``, ``params.<name>`` (stacked ``parametrize`` and parametrized
-        fixtures) and ``metric.<name>`` with dotted names for what is nested. Numbers are written in full. A name that another property has
-        gets the prefix ``sweep.``. In names, characters that XML does not have are escaped as pytest does in values: ``#x1B``.
+        ``sweep.run``, ``sweep.key``, ``sweep.state``; ``sweep.stopped_by`` where its scheduler has stopped it; where it was tried again
+        ``sweep.attempts``, their number, and ``attempt.1`` and so on with the errors of those that failed; then ``config.<name>``,
+        ``params.<name>`` (stacked ``parametrize`` and parametrized fixtures) and ``metric.<name>`` with dotted names for what is nested.
+        Numbers are written in full. A name that another property has gets the prefix ``sweep.``. In names, characters that XML does not
+        have are escaped as pytest does in values: ``#x1B``.
     """
     properties = [
         ("sweep.run", run_name),
         ("sweep.key", trial.key),
         ("sweep.state", state.value),
+        *([("sweep.stopped_by", stopped_by)] if stopped_by else []),
         *([("sweep.attempts", str(len(failed) + 1))] if failed else []),
         *((f"attempt.{number}", error) for number, error in enumerate(failed, 1)),
         *((f"config.{name}", _text(displayable(value))) for name, value in flat_items(trial.config)),
@@ -61,11 +66,15 @@ def junit_suite_properties(progress: Progress) -> list[tuple[str, str]]:
 
     Returns:
         For each sweep ``sweep.best.<sweep>``, the name of its best trial or configuration, and ``sweep.best_value.<sweep>``, the value that
-        this is judged by; the same as ``ResultGrid.get_best_result()`` says.
+        this is judged by; the same as ``ResultGrid.get_best_result()`` says. Of a sweep with several metrics ``sweep.best.<sweep>`` names
+        all trials that none beats.
     """
-    properties = []
+    properties, several = [], fronts(progress)
     for sweep, entry, _ in best_entries(progress):
-        if entry is not None:
+        if sweep.id in several:
+            names = ", ".join(progress.label(one.trial) for one in several[sweep.id])
+            properties.append((f"sweep.best.{progress.sweep_label(sweep)}", names))
+        elif entry is not None:
             label = progress.sweep_label(sweep)
             properties += [
                 (f"sweep.best.{label}", progress.label(entry.trial)),

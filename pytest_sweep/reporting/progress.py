@@ -9,8 +9,10 @@ from typing import Any
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState
 from pytest_sweep.model.events import (
     Accepted,
+    TrialConfigured,
     TrialFinished,
     TrialInterrupted,
+    TrialJudged,
     TrialNotRun,
     TrialReported,
     TrialRetried,
@@ -18,6 +20,7 @@ from pytest_sweep.model.events import (
 )
 from pytest_sweep.model.judging import last_value
 from pytest_sweep.model.metrics import AUTO_METRICS, metric_value
+from pytest_sweep.model.study import VerdictKind
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.tally import Tally
 
@@ -126,6 +129,12 @@ class Progress:
                 entry = self._entries[event.key]
                 entry.reason = event.reason
                 self._move(entry, TrialState.NOT_RUN)
+            case TrialConfigured():
+                entry = self._entries[event.key]
+                entry.trial = event.proposed.applied_to(entry.trial)
+            case TrialJudged():
+                if event.verdict is not None and event.verdict.kind is VerdictKind.STOP:
+                    self._entries[event.key].stopped_by = event.verdict.reason
 
     def of(self, key: str) -> TrialProgress:
         """Return what is known of the trial with this key; KeyError where there is none."""
@@ -185,7 +194,7 @@ class Progress:
         """
         sweeps = self.sweeps() if sweeps is None else sweeps
         reported = {name: None for sweep in sweeps for name in self._tallies[sweep.id].metric_names}
-        metrics = [sweep.metric for sweep in sweeps if sweep.metric is not None]
+        metrics = [goal.metric for sweep in sweeps for goal in sweep.goals]
         judged = dict.fromkeys(name for name in metrics if name in reported or "/" in name)
         names = itertools.chain(judged, (name for name in reported if name not in judged))
         return list(itertools.islice(names, most))
@@ -217,17 +226,31 @@ class Progress:
 
     def _finish(self, event: TrialFinished) -> None:
         self.latest = entry = self._entries[event.key]
+        if event.state is TrialState.PAUSED:
+            self._pause(entry, event)
+            return
         self.ended.append(entry)
-        entry.attempt, entry.error = event.attempt, event.error
-        entry.take_metrics(event.metrics)
-        if (
-            entry.total_time is None or event.state is TrialState.ERROR
-        ):  # It may have failed long after its last report.
-            entry.total_time = event.duration
+        if event.state is not TrialState.ERROR and event.error is not None:  # The engine has ended it, and says why.
+            entry.reason = event.error if event.state is TrialState.SKIPPED else entry.reason
+            entry.stopped_by = event.error if event.state is TrialState.STOPPED else entry.stopped_by
+        else:
+            entry.attempt, entry.error = event.attempt, event.error
+            entry.take_metrics(event.metrics)
+            if (
+                entry.total_time is None or event.state is TrialState.ERROR
+            ):  # It may have failed long after its last report.
+                entry.total_time = event.duration
         if entry.started is not None:  # What was taken from an earlier run tells nothing of how long this one takes.
             self._tallies[entry.trial.sweep.id].lengths.add(event.duration)
         self._note_metrics(entry, event.metrics or {})
         self._move(entry, event.state)
+
+    def _pause(self, entry: TrialProgress, event: TrialFinished) -> None:
+        entry.take_metrics(event.metrics)
+        # The next leg is no second try, and its time adds to that of this one.
+        entry.attempt, entry.first_attempt, entry.started = event.attempt, entry.first_attempt + 1, None
+        self._tallies[entry.trial.sweep.id].lengths.lose(event.duration)
+        self._move(entry, TrialState.PAUSED)
 
     def _retry(self, failed: TrialFinished) -> None:
         entry = self._entries[failed.key]

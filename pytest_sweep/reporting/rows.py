@@ -18,12 +18,13 @@ ENDED_WELL = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED, Tria
 ROW_ORDER = (
     TrialState.ERROR,
     TrialState.RUNNING,
+    TrialState.PAUSED,
     *ENDED_WELL,
     TrialState.INTERRUPTED,
     TrialState.PENDING,
     TrialState.NOT_RUN,
 )
-_COUNTED_LAST = (TrialState.RUNNING, TrialState.PENDING, TrialState.NOT_RUN)
+_COUNTED_LAST = (TrialState.RUNNING, TrialState.PAUSED, TrialState.PENDING, TrialState.NOT_RUN)
 COUNT_ORDER = (
     *ENDED_WELL,
     *(state for state in TrialState if state not in (*ENDED_WELL, *_COUNTED_LAST)),
@@ -81,7 +82,7 @@ def status_rows(progress: Progress) -> list[TrialProgress]:
         *itertools.islice(progress.in_state(TrialState.RUNNING), running),
         *itertools.islice(_newest(progress), well),
     ]
-    rest = (TrialState.INTERRUPTED, TrialState.PENDING, TrialState.NOT_RUN)
+    rest = (TrialState.PAUSED, TrialState.INTERRUPTED, TrialState.PENDING, TrialState.NOT_RUN)
     waiting = itertools.chain.from_iterable(progress.in_state(state) for state in rest)
     rows += itertools.islice(waiting, MOST_ROWS - len(rows))
     # In collection order within a state, so that rows keep their places from one block to the next.

@@ -109,7 +109,13 @@ def summary_line(progress: Progress, elapsed: float, now: float, best: Sequence[
     parts = [f"sweep: {sum(done.values())}/{len(progress)} done{_in_brackets(counts_text(done, COUNT_ORDER))}"]
     parts += [
         f"{counts[state]} {state}"
-        for state in (TrialState.RUNNING, TrialState.PENDING, TrialState.INTERRUPTED, TrialState.NOT_RUN)
+        for state in (
+            TrialState.RUNNING,
+            TrialState.PAUSED,
+            TrialState.PENDING,
+            TrialState.INTERRUPTED,
+            TrialState.NOT_RUN,
+        )
         if state in counts
     ]
     parts += [f"running for {duration_text(elapsed)}", remaining_text(remaining_seconds(progress, now))]

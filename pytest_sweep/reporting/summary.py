@@ -10,6 +10,7 @@ from pytest_sweep.model.spread import Spread
 from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
 from pytest_sweep.reporting.columns import varying_params
 from pytest_sweep.reporting.entry import TrialProgress
+from pytest_sweep.reporting.front import front_line, fronts
 from pytest_sweep.reporting.progress import Progress, failed_of
 from pytest_sweep.reporting.replicates import (
     ConfigurationProgress,
@@ -47,12 +48,15 @@ def final_table(progress: Progress, width: int | None = None, columns_of: Column
 def best_lines(progress: Progress) -> list[str]:
     """Return a line on the best trial of each sweep that has a metric, and one that says so where no trial has a value of it.
 
+    Of a sweep with several metrics it names those trials that none beats (the Pareto front).
     Where a configuration of the sweep has replicates, it is the configuration whose mean is best. A sweep of which `missing_metric_lines`
     says what is wrong has no line.
     """
-    missing = {sweep.id for sweep, _, _ in missing_metrics(progress)}
+    missing, several = {sweep.id for sweep, _, _ in missing_metrics(progress)}, fronts(progress)
     return [
-        (_best_configuration if has_replicates else _best_trial)(progress, sweep, entry)
+        front_line(progress, sweep, several[sweep.id])
+        if sweep.id in several
+        else (_best_configuration if has_replicates else _best_trial)(progress, sweep, entry)
         for sweep, entry, has_replicates in best_entries(progress)
         if sweep.id not in missing
     ]

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import Goal, has_failed, mean_value, no_number_text
+from pytest_sweep.model.judging import Goal, has_failed, mean_value, no_number_text, pareto_front
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import Spread, is_finite, is_number, merged
 from pytest_sweep.results.result import Result, histories
-from pytest_sweep.space import without
+from pytest_sweep.space import feasibility, without
 
 _MOST_NAMES = 3
 
@@ -45,7 +45,7 @@ def values_of(results: Sequence[Result], goal: Goal) -> list[float | None]:
     values: dict[int, float | None] = {}
     unread: list[int] = []
     for index, result in enumerate(results):
-        if not goal.considers(result.state, result.reason):
+        if not goal.considers(result.state, result.reason) or not is_feasible(result, goal.feasible):
             values[index] = None
             continue
         final = metric_value(result.metrics, goal.metric)
@@ -57,6 +57,53 @@ def values_of(results: Sequence[Result], goal: Goal) -> list[float | None]:
     for index, reports in zip(unread, curves, strict=True):
         values[index] = goal.value([metric_value(report, goal.metric) for report in reports])
     return [values[index] for index in range(len(results))]
+
+
+def is_feasible(result: Result, conditions: tuple[str, ...]) -> bool:
+    """Return whether the final metrics of a result meet these conditions."""
+    return not conditions or feasibility(conditions).holds(result.metrics)
+
+
+def front_of(
+    results: Sequence[Result],
+    objectives: Sequence[tuple[str, str]],
+    average_over: Sequence[str],
+    feasible: tuple[str, ...],
+) -> list[Result]:
+    """Return the configurations than which no other is better in all objectives, in order of first appearance.
+
+    Args:
+        results: the results of a sweep.
+        objectives: pairs of metric and mode.
+        average_over: what the sweep averages over.
+        feasible: the conditions that they meet.
+
+    Raises:
+        StoreError: a history that is needed cannot be read.
+    """
+    groups = groups_of(results)
+    columns = []
+    for metric, mode in objectives:
+        goal = Goal(metric, mode, feasible=feasible)
+        values = dict(zip(map(id, results), values_of(results, goal), strict=True))
+        columns.append(
+            [
+                mean_value((values[id(result)] for result in group), whole=needs_all(goal, average_over))
+                for group in groups
+            ]
+        )
+    judged = [
+        its if all(is_number(value) and is_finite(value) for value in its) else None
+        for its in zip(*columns, strict=True)
+    ]
+    front = pareto_front(judged, [mode for _, mode in objectives])
+    first = Goal(*objectives[0], feasible=feasible)
+    found = []
+    for index in front:
+        group = groups[index]
+        single = len(group) == 1 and not average_over
+        found.append(group[0] if single else _as_one(group, average_over, first, values_of(group, first)))
+    return found
 
 
 def best_of(
@@ -120,6 +167,9 @@ def no_best_text(results: Sequence[Result], goal: Goal, sweep: str, average_over
             f"no configuration of {sweep} has {goal.metric!r} of all its trials, which average_over={list(average_over)} needs: "
             f"{', '.join(gaps[:_MOST_NAMES])}{more}; include_failed=True judges by what there is"
         )
+    judged = [result for result in results if goal.considers(result.state, result.reason)]
+    if goal.feasible and judged and not any(is_feasible(result, goal.feasible) for result in judged):
+        return f"no trial of {sweep} that ended well meets feasible={list(goal.feasible)}"
     last = [
         metric_value(result.metrics, goal.metric) for result in results if goal.considers(result.state, result.reason)
     ]

@@ -11,7 +11,8 @@ from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import SCOPES, Goal
 from pytest_sweep.results.aggregate import aggregated
-from pytest_sweep.results.best import Best, best_of, configuration_results, metrics_there_are, no_best_text
+from pytest_sweep.results.asking import asked_goal, check_by, either
+from pytest_sweep.results.best import Best, best_of, configuration_results, front_of, no_best_text
 from pytest_sweep.results.frame import best_report_rows, configuration_rows, report_rows, trial_rows
 from pytest_sweep.results.result import QueryError, Result
 
@@ -36,6 +37,8 @@ class ResultGrid(Sequence[Result]):
         metric: the metric that its trials are judged by, or None.
         mode: ``"min"`` or ``"max"``: which value of the metric is best.
         average_over: the parameters that the sweep averages over, for cross-validation and the like; empty where it has none.
+        objectives: pairs of metric and mode: all that its trials are judged by. Empty where it has no metric.
+        feasible: the conditions that a trial must meet to be the best: ``("memory < 8e9",)``.
     """
 
     def __init__(
@@ -46,12 +49,17 @@ class ResultGrid(Sequence[Result]):
         metric: str | None = None,
         mode: str = "max",
         average_over: Sequence[str] = (),
+        objectives: Sequence[tuple[str, str]] = (),
+        feasible: Sequence[str] = (),
     ) -> None:
         self._results = tuple(results)
         self.average_over = tuple(average_over)
         self.sweep = sweep
         self.metric = metric
         self.mode = mode
+        own = () if metric is None else ((metric, mode),)
+        self.objectives = tuple((name, how) for name, how in objectives) or own
+        self.feasible = tuple(feasible)
 
     def __len__(self) -> int:
         return len(self._results)
@@ -70,6 +78,8 @@ class ResultGrid(Sequence[Result]):
                 metric=self.metric,
                 mode=self.mode,
                 average_over=self.average_over,
+                objectives=self.objectives,
+                feasible=self.feasible,
             )
         return self._results[index]
 
@@ -148,9 +158,36 @@ class ResultGrid(Sequence[Result]):
         """
         name, how = self._goal(metric, mode)
         if scope not in SCOPES:
-            raise QueryError(f"scope={scope!r}: choose {_either(SCOPES)}")
-        goal = Goal(name, how, scope, filter_nan_and_inf, include_failed)
+            raise QueryError(f"scope={scope!r}: choose {either(SCOPES)}")
+        goal = Goal(name, how, scope, filter_nan_and_inf, include_failed, self.feasible)
         return self._best(goal, by).result
+
+    def get_best_results(self) -> list[Result]:
+        """Return the Pareto front: the results than which no other is as good in all metrics of the sweep and better in one.
+
+        With a single metric these are the best result and its equals. Candidates are as for `get_best_result`: trials that ended well, with
+        a finite value of each metric, that meet ``feasible=``; replicates are judged by their means, and returned as one result.
+
+        Returns:
+            The results, in the order of their collection. Never empty.
+
+        Raises:
+            QueryError: the sweep has no metric.
+            NoResultsError: there is no candidate.
+            StoreError: the history cannot be read.
+
+        Example::
+
+            for result in load_results()["train_model"].get_best_results():
+                print(result.config, result.metrics["loss"], result.metrics["latency"])
+        """
+        if not self.objectives:
+            raise QueryError(f"{self.sweep} has no metric, so no result is better than another: give metric= and mode=")
+        front = front_of(self._results, self.objectives, self.average_over, self.feasible)
+        if not front:
+            goals = [Goal(*objective, feasible=self.feasible) for objective in self.objectives]
+            raise NoResultsError(no_best_text(self._results, goals[0], self.sweep, self.average_over))
+        return front
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -169,7 +206,7 @@ class ResultGrid(Sequence[Result]):
         Raises:
             QueryError, NoResultsError, StoreError: as for `get_best_result`.
         """
-        return self._best(Goal(*self._goal(None, None)), "configuration").value
+        return self._best(Goal(*self._goal(None, None), feasible=self.feasible), "configuration").value
 
     def aggregate(self) -> list[dict[str, Any]]:
         """Return one record for each configuration, over its replicates, in order of first appearance.
@@ -242,7 +279,7 @@ class ResultGrid(Sequence[Result]):
             raise QueryError("all_reports=True and filter_metric= contradict each other: give one of them")
         if by == "configuration" and (all_reports or is_filtered):
             raise QueryError("by='configuration' averages final metrics: leave out all_reports= and filter_metric=")
-        _check_by(by or "replicate")
+        check_by(by or "replicate")
         if all_reports:
             return pd.DataFrame(report_rows(self))
         if is_filtered:
@@ -253,29 +290,11 @@ class ResultGrid(Sequence[Result]):
         return pd.DataFrame(trial_rows(self))
 
     def _best(self, goal: Goal, by: str) -> Best:
-        _check_by(by)
+        check_by(by)
         best = best_of(self._results, goal, self.average_over, each=by == "replicate")
         if best is None:
             raise NoResultsError(no_best_text(self._results, goal, self.sweep, self.average_over))
         return best
 
     def _goal(self, metric: str | None, mode: str | None) -> tuple[str, str]:
-        name = self.metric if metric is None else metric
-        if name is None:
-            raise QueryError(f"{self.sweep} has no metric of its own, so name one: {metrics_there_are(self)}")
-        if mode is None and name != self.metric:
-            # The sweep's mode is no help: the best accuracy is the highest, the best loss the lowest.
-            raise QueryError(f"{name!r} is not the metric of {self.sweep}, so say mode='min' or mode='max'")
-        mode = mode or self.mode
-        if mode not in ("min", "max"):
-            raise QueryError(f"mode={mode!r}: choose 'min' or 'max'")
-        return name, mode
-
-
-def _check_by(by: str) -> None:
-    if by not in ("configuration", "replicate"):
-        raise QueryError(f"by={by!r}: choose 'configuration' or 'replicate'")
-
-
-def _either(choices: Sequence[str]) -> str:
-    return f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
+        return asked_goal(self, metric, mode)

@@ -115,7 +115,15 @@ def _grid(sweep: str, trials: Sequence[Trial], found: Mapping[str, Result]) -> R
     if not trials:
         return ResultGrid(results, sweep=sweep)
     its = trials[0].sweep
-    return ResultGrid(results, sweep=sweep, metric=its.metric, mode=its.mode, average_over=its.average_over)
+    return ResultGrid(
+        results,
+        sweep=sweep,
+        metric=its.metric,
+        mode=its.mode,
+        average_over=its.average_over,
+        objectives=[(goal.metric, goal.mode) for goal in its.goals],
+        feasible=its.feasible,
+    )
 
 
 def _as_written(result: Result, trial: Trial) -> Result:
@@ -150,7 +158,13 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
         results[trial.sweep_id].append(Result.from_store(trial, reader))
     return {
         sweep.id: ResultGrid(
-            results[sweep.id], sweep=sweep.id, metric=sweep.metric, mode=sweep.mode, average_over=sweep.average_over
+            results[sweep.id],
+            sweep=sweep.id,
+            metric=sweep.metric,
+            mode=sweep.mode,
+            average_over=sweep.average_over,
+            objectives=sweep.objectives,
+            feasible=sweep.feasible,
         )
         for sweep in sweeps.values()
     }

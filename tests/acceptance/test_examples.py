@@ -33,7 +33,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_folder_holds_the_examples_that_are_tested_here() -> None:
     """No example without a test."""
     found = {folder.name for folder in EXAMPLES.iterdir() if any(folder.glob("*.py"))}
-    assert found == {"callback", "digits", "early_stopping", "gang", "quickstart"}
+    assert found == {"callback", "digits", "early_stopping", "gang", "quickstart", "search"}
 
 
 def test_quickstart(pytester: pytest.Pytester) -> None:
@@ -103,3 +103,16 @@ def test_gang_without_torch(pytester: pytest.Pytester) -> None:
     result = run_example(pytester, "gang", "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["SKIPPED * torch is not installed: pip install torch"])
+
+
+@pytest.mark.parametrize(("name", "library"), [("nevergrad", "nevergrad"), ("smac", "smac"), ("ax", "ax")])
+def test_search(pytester: pytest.Pytester, name: str, library: str) -> None:
+    """A searcher over another library chooses the configurations of twelve trials."""
+    if find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    shutil.copy(EXAMPLES / "search" / f"test_{name}.py", pytester.path)
+    pytester.makeini("[pytest]")
+    result = pytester.runpytest_subprocess("--sweep", "--sweep-executor=inline", "-W", "ignore", timeout=240)
+    result.assert_outcomes(passed=12)
+    results = load_results()["train"]
+    assert len({(result.config["lr"], result.config["depth"]) for result in results}) == 12

@@ -7,7 +7,9 @@ from tests.promise.caching import Caching
 from tests.promise.debugging import DebuggingInline, Quitting
 from tests.promise.endings import Endings
 from tests.promise.fixtures import Fixtures
+from tests.promise.judged import Judged
 from tests.promise.judging import Judging
+from tests.promise.searching import Searching
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import StoppingInline
@@ -54,3 +56,11 @@ class TestValuesInline(Inline, Values):
 
 class TestCachingInline(Inline, Caching):
     """Edits and --sweep-cache."""
+
+
+class TestSearchingInline(Inline, Searching):
+    """Searches and schedules."""
+
+
+class TestJudgedInline(Inline, Judged):
+    """Trials that a scheduler judges, in this process."""

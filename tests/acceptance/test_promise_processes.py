@@ -7,7 +7,9 @@ from tests.promise.caching import Caching
 from tests.promise.debugging import Debugging, Quitting
 from tests.promise.endings import HostedEndings
 from tests.promise.fixtures import Fixtures
+from tests.promise.judged import Judged
 from tests.promise.judging import Judging
+from tests.promise.searching import Searching
 from tests.promise.seeing import Seeing
 from tests.promise.selecting import Selecting
 from tests.promise.stopping import Stopping
@@ -56,3 +58,11 @@ class TestValuesProcesses(InProcesses, Values):
 
 class TestCachingInProcesses(InProcesses, Caching):
     """Edits and --sweep-cache."""
+
+
+class TestSearchingInProcesses(InProcesses, Searching):
+    """Searches and schedules."""
+
+
+class TestJudgedInProcesses(InProcesses, Judged):
+    """Trials that a scheduler judges, in processes."""

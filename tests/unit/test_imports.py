@@ -28,24 +28,25 @@ ALLOWED: dict[str, frozenset[str]] = {
         "permissions": "",
         "model": "sizes errors",
         "space": "model errors",
+        "search": "space model errors",
         "store": "clock space model errors",
         "checkpoints": "clock model errors",
         "hookcalls": "",
         "sharing": "errors",
         "sources": "clock model",
         "wire": "clock permissions model errors",
-        "items": "clock sources sharing wire space model durations errors",
+        "items": "clock search sources sharing wire space model durations errors",
         "worker": "clock sources items sharing wire space checkpoints model hookcalls durations sizes errors",
         "executors": "clock permissions engine sharing worker items wire model durations sizes errors",
-        "engine": "clock wire model durations errors",
+        "engine": "clock search wire model durations errors",
         "results": "clock store space model errors",
         "reporting": "clock store space model durations errors",
         "wrapping": "errors",
         "decorator": "wrapping errors",
         "hookspecs": "",
-        "plugin": "clock sources engine executors reporting results worker items wire store checkpoints space model hookspecs hookcalls "
-        "decorator sharing durations sizes errors",
-        "testing": "clock plugin engine executors reporting results worker items wire store checkpoints space model hookcalls "
+        "plugin": "clock sources engine executors reporting results worker items wire store checkpoints search space model hookspecs "
+        "hookcalls decorator sharing durations sizes errors",
+        "testing": "clock plugin engine executors reporting results worker items wire store checkpoints search space model hookcalls "
         "decorator errors",
         "__init__": "",
     }.items()
@@ -57,6 +58,7 @@ WITHOUT_PYTEST = (
     "sources",
     "permissions",
     "space",
+    "search",
     "engine",
     "store",
     "model",
@@ -75,6 +77,9 @@ INSIDE_FUNCTIONS = {
     "plugin/fixtures.py": "part of what is loaded at every start",
     "plugin/activate.py": "what an executor need not wait for; the database, which only --sweep-resume and --sweep-cache need early",
     "plugin/record/recorder.py": "only --pdb runs trials again",
+    "items/searching.py": "many records, which only a sweep with search= or scheduler= needs",
+    "plugin/collect/searches.py": "likewise",
+    "plugin/session/warming.py": "imports the database, which only --sweep-warm needs that early",
     "plugin/session/trials.py": "imports the database, for which the first trials need not wait",
     "plugin/assembly.py": "only --co sums up",
     "plugin/executor.py": "each executor imports much that the others do not need, and the first trial waits for it",
@@ -88,6 +93,10 @@ INSIDE_FUNCTIONS = {
     "results/result.py": "pandas is an extra",
     "wire/threads.py": "threadpoolctl may not be installed, and is needed only where numpy came first",
     "space/strategies.py": "hypothesis is an extra",
+    "search/searchers.py": "every process imports what users write; the searchers, and Optuna, only where a search is made",
+    "search/library.py": "optuna is an extra",
+    "search/population.py": "likewise",
+    "search/schedulers.py": "every process imports what users write; the schedulers only where a search is made",
 }
 
 
@@ -357,7 +366,9 @@ class TestLoading:
         (tmp_path / "test_models.py").write_text(
             "import sys\nfrom pytest_sweep import sweep\n\n"
             "@sweep(grid={'n': [1]})\n"
-            "def train(n):\n    return {'loaded': [name for name in ('ray', 'sqlalchemy', 'tabulate') if name in sys.modules]}\n"
+            "def train(n):\n"
+            "    names = ('ray', 'sqlalchemy', 'tabulate', 'pytest_sweep.search.settings')\n"
+            "    return {'loaded': [name for name in names if name in sys.modules]}\n"
         )
         code = (
             "import json, pytest\n"

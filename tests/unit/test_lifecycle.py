@@ -78,6 +78,9 @@ class Driven:
     def send(self, order: Any) -> None:
         self._noted.append(f"send:{order}")
 
+    def tell(self, order: Any) -> None:
+        self._noted.append(f"tell:{order}")
+
     def finish(self) -> None:
         self._noted.append("finish")
 
@@ -296,6 +299,15 @@ def test_a_lost_node_is_no_failed_start() -> None:
     driven = Driven().at(Phase.STARTING)
     driven.slot.on_gone(1, Ending("its node was lost", Death.NODE_LOST))
     assert driven.take() == "drop DIED(STARTING, its node was lost)"
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_verdict_in_every_phase(phase: Phase) -> None:
+    """It is passed on while the session carries out an order; else the trial that it is for has ended."""
+    driven = Driven().at(phase) if phase is not Phase.RESERVING else Driven(reserves=True).at(phase)
+    order: Any = "verdict"
+    driven.slot.tell(order)
+    assert driven.take() == ("tell:verdict" if phase is Phase.BUSY else "")
 
 
 class TestDeadlines:

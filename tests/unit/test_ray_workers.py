@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from functools import partial
 from typing import Any
 
 import pytest
 
 from pytest_sweep.executors.phases import Limits
+from pytest_sweep.executors.ray.workers.mailbox import MOST_ORDERS, Mailbox
 from pytest_sweep.executors.ray.workers.ports import WorkerRayPort
 from pytest_sweep.executors.workers import Workers
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.study import Verdict, VerdictKind
 from pytest_sweep.wire.calls import CallResult
 from pytest_sweep.wire.messages import pack
 from tests.support.rayless import DONE, Rayless
 
+LIMIT = 10.0
 START = commands.StartWorker("w1", Resources(cpu=1), ("node-1",))
 
 
@@ -128,6 +133,53 @@ def test_mail_waits_where_the_driver_does_not_keep_up() -> None:
     ray.is_full = False
     ray.messages.tick()
     assert "mail" in ray.promises
+
+
+def test_a_verdict_goes_to_the_process_that_runs_the_trial() -> None:
+    """It is left in the mailbox for that process; for a worker that has nothing to do, has died or is unknown it is lost."""
+    ray = RaylessWorkers().started()
+    verdict = commands.Tell("w1", "k", 1, 1, 3, Verdict(VerdictKind.STOP))
+    ray.order(verdict)
+    ray.order(dataclasses.replace(verdict, worker="w2"))
+    assert ray.told == []
+    ray.run()
+    ray.order(verdict)
+    assert ray.told == [("w1#1", verdict)]
+    ray.die("run-1")
+    ray.order(verdict)
+    assert len(ray.told) == 1
+
+
+class TestMailbox:
+    """The actor between workers and driver, without Ray."""
+
+    def test_orders(self) -> None:
+        """Each process gets its own orders, in order and once; who asks early waits."""
+
+        async def talk() -> None:
+            mailbox = Mailbox()
+            await mailbox.tell("a", b"1")
+            await mailbox.tell("a", b"2")
+            assert await mailbox.listen("b", 0.01) == []
+            assert await mailbox.listen("a", LIMIT) == [b"1", b"2"]
+            asked = asyncio.ensure_future(mailbox.listen("a", LIMIT))
+            await asyncio.sleep(0)
+            await mailbox.tell("a", b"3")
+            assert await asked == [b"3"]
+
+        asyncio.run(talk())
+
+    def test_a_process_that_never_asks(self) -> None:
+        """The newest orders of one are kept, and not more and more."""
+
+        async def talk() -> list[bytes]:
+            mailbox = Mailbox()
+            for number in range(3 * MOST_ORDERS):
+                await mailbox.tell("a", b"%d" % number)
+            return await mailbox.listen("a", LIMIT)
+
+        orders = asyncio.run(talk())
+        assert (len(orders), orders[-1]) == (MOST_ORDERS, b"%d" % (3 * MOST_ORDERS - 1))
 
 
 class ActorDiedError(Exception):

@@ -184,3 +184,49 @@ def test_no_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
         MissingExtraError, match=r"get_dataframe\(\) needs pandas: pip install 'pytest-sweep\[pandas\]'"
     ):
         ResultGrid([], sweep="t.py::f").get_dataframe()
+
+
+class TestSeveralMetrics:
+    """What is best by several metrics, and under conditions."""
+
+    def test_the_front_of_several_metrics(self, grid_of: Make) -> None:
+        """Results that none beats are returned in order; one that lacks a metric or is not feasible is no candidate."""
+        rows = [
+            {"loss": 1.0, "speed": 1.0, "memory": 1},
+            {"loss": 2.0, "speed": 2.0, "memory": 1},
+            {"loss": 3.0, "speed": 1.0, "memory": 1},
+            {"loss": 0.1, "memory": 1},
+            {"loss": 0.1, "speed": 9.0, "memory": 10},
+        ]
+        grid = grid_of(*rows)
+        several = ResultGrid(
+            grid,
+            sweep=grid.sweep,
+            metric="loss",
+            mode="min",
+            objectives=[("loss", "min"), ("speed", "max")],
+            feasible=["memory < 9"],
+        )
+        assert [result.metrics["loss"] for result in several.get_best_results() if result.metrics] == [1.0, 2.0]
+        with pytest.raises(QueryError, match=r"has several metrics \('loss', 'speed'\).*get_best_results"):
+            several.get_best_result()
+        assert several.get_best_result("speed").metrics == {**rows[1]}
+        assert several[:2].objectives == several.objectives
+
+    def test_a_single_metric_has_a_front_of_equals(self, grid_of: Make) -> None:
+        """With one metric it is the best result, and those that are as good."""
+        assert len(grid_of(2.0, 1.0, 1.0).get_best_results()) == 2
+
+    def test_no_result_meets_the_conditions(self, grid_of: Make) -> None:
+        """Where all are infeasible, the error says which conditions they miss."""
+        grid = grid_of({"loss": 1.0, "memory": 10})
+        strict = ResultGrid(grid, sweep=grid.sweep, metric="loss", mode="min", feasible=["memory < 9"])
+        for ask in (strict.get_best_result, strict.get_best_results):
+            with pytest.raises(NoResultsError, match=r"no trial of .* meets feasible=\['memory < 9'\]"):
+                ask()
+
+    def test_without_a_metric_nothing_is_better(self, grid_of: Make) -> None:
+        """A sweep without a metric has no front."""
+        grid = ResultGrid(grid_of(1.0), sweep="train")
+        with pytest.raises(QueryError, match="has no metric"):
+            grid.get_best_results()

@@ -12,6 +12,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.engine.worker import Shape
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
+from pytest_sweep.model.trials import Sweep, Trial
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.reporting.text import counted
@@ -31,11 +32,19 @@ class DryRun:
         self._spaces = spaces
         self._limit = limit
         self._trials: Counter[tuple[str, Shape]] = Counter()
+        self._chosen: dict[str, str] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the trials that are left after every deselection."""
         trials = [item.stash[TRIAL] for item in session.items if TRIAL in item.stash]
-        names = Counter(sweep.name for sweep in {trial.sweep.id: trial.sweep for trial in trials}.values())
+        sweeps = {trial.sweep.id: trial.sweep for trial in trials}
+        names = Counter(sweep.name for sweep in sweeps.values())
+        self._chosen = {
+            sweep.name if names[sweep.name] == 1 else sweep.id: _chosen(
+                sweep, [one for one in trials if one.sweep is sweep]
+            )
+            for sweep in sweeps.values()
+        }
         self._trials = Counter(
             (
                 trial.sweep.name if names[trial.sweep.name] == 1 else trial.sweep.id,
@@ -52,6 +61,8 @@ class DryRun:
         for (sweep, shape), count in self._trials.items():
             each = "" if count == 1 else f", {_request(shape)} each"
             terminalreporter.write_line(f"{sweep}: {counted(count, 'trial')}{each}, {_in_all(shape, count)} in all")
+        for line in filter(None, (chosen and f"{sweep}: {chosen}" for sweep, chosen in self._chosen.items())):
+            terminalreporter.write_line(line)
         for sweep, count in self._spaces.excluded.items():
             terminalreporter.write_line(f"{sweep}: where= left out {counted(count, 'configuration')}")
         if len(self._trials) > 1:
@@ -76,6 +87,16 @@ class DryRun:
             cannot = counted(sum(requests[one] for one in large), "trial")
             text += f" {cannot} cannot: {'; '.join(map(_request, large))} is more than there is."
         return text
+
+
+def _chosen(sweep: Sweep, trials: Sequence[Trial]) -> str:
+    """Return who chooses the configurations of a sweep and who stops its trials; empty where nobody does."""
+    names = ", ".join(filter(None, (sweep.search, sweep.scheduler)))
+    studies = {trial.study for trial in trials}
+    each = f", in {len(studies)} studies" if len(studies) > 1 else ""
+    if sweep.search:
+        return f"configurations are chosen while the trials run ({names}){each}"
+    return f"trials may be stopped early ({names}){each}" if names else ""
 
 
 def _request(shape: Shape) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.trials import name_without_replicate
+from pytest_sweep.plugin.collect.searches import refuse_searched
 from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.space import flatten, value_text
 
@@ -33,6 +34,7 @@ class ExactKeywords:
       from being found in ``lr=0.15``. Values read as they do in node ids.
     * ``train[lr=0.1-depth=2]``, a name or a node id, selects that trial, whatever characters it has. The name of a configuration selects
       all its replicates: that is what its row in a table stands for.
+    * ``trial=07`` or ``trial=7`` selects a trial whose configuration is chosen while the sweep runs; what it will be, nobody knows yet.
     * ``1242e7e6`` or ``train_1242e7e6`` selects the trial, or the replicates of the configuration, whose key begins with these digits.
     """
 
@@ -52,14 +54,15 @@ class ExactKeywords:
         def keyword(found: re.Match[str]) -> str:
             chosen = named.get(found["name"]) if found["name"] is not None else _with_key(trials, found["digits"])
             if chosen:
-                made = f":trial:{found.start()}:"
+                made = f":named:{found.start()}:"
                 for item in chosen:
                     item.extra_keyword_matches.add(made)
                 return made
             return found[0] if found["key"] is None else _keyword(found["key"], _unquoted(found["value"]))
 
         config.option.keyword = re.sub(pattern, keyword, self._written)
-        if re.search(_PAIR, self._written):
+        if pairs := [found["key"] for found in re.finditer(_PAIR, self._written)]:
+            refuse_searched("-k", self._written, pairs, items)
             for item in trials:
                 item.extra_keyword_matches.update(_keywords(item))
 
@@ -97,11 +100,14 @@ def _with_key(trials: Iterable[pytest.Item], digits: str | None) -> list[pytest.
 def _early(found: re.Match[str]) -> str:
     if found["name"] is None:
         return _keyword(found["key"], _unquoted(found["value"]))
-    return f":trial:{_allowed(found[0])}:" if _REFUSED.search(found[0]) else found[0]
+    return f":named:{_allowed(found[0])}:" if _REFUSED.search(found[0]) else found[0]
 
 
 def _keywords(item: pytest.Item) -> Iterator[str]:
-    parameters, config = item.stash[PARAMETERS], item.stash[TRIAL].config
+    parameters, trial = item.stash[PARAMETERS], item.stash[TRIAL]
+    config = trial.config
+    if trial.slot is not None:
+        yield from (_keyword("trial", text) for text in (trial.ident.removeprefix("trial="), str(trial.slot)))
     for key, value in (*parameters.items(), *flatten(config).items(), *_levels(config)):
         with contextlib.suppress(SpaceError):  # A value without a text of its own; its id can be selected by.
             yield _keyword(key, value_text(value))

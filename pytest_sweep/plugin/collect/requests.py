@@ -30,6 +30,11 @@ class RequestReader:
         if mark is None:
             return Request()
         try:
+            if mark.args and point.is_blank:
+                raise ResourcesError(
+                    "its function asks for the configuration, which a searcher chooses only when a worker is there already: give amounts, "
+                    "such as resources(cpu=2, gpu=1), or leave out search="
+                )
             if mark.args:
                 return Request.parse({**mark.kwargs, **_computed(mark, point.config)})
             if id(mark) not in self._parsed:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.plugin.collect.searches import refuse_searched
 from pytest_sweep.plugin.collect.sweeps import PARAMETERS, TRIAL
 from pytest_sweep.space import AbsentError, Condition, flatten, unknown_name
 
@@ -31,6 +32,7 @@ class TrialSelection:
             pytest.UsageError: no trial has one of the names, or values cannot be compared.
         """
         values = {id(item): _values(item) for item in items if TRIAL in item.stash}
+        refuse_searched("--sweep-where", self._condition.text, self._condition.names, items)
         try:
             self._check_names(values.values())
             left_out = {item for item, its in values.items() if not self._meets(its)}

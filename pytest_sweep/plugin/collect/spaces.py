@@ -5,10 +5,16 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.items.definition import SweepDefinition
+from pytest_sweep.items.searching import has_slots
+from pytest_sweep.plugin.collect.searches import SearchOptions, slots
 from pytest_sweep.space import Expansion, Listed, Override, Space, axis_keys, expand
+
+if TYPE_CHECKING:
+    from pytest_sweep.search.space import SearchSpace
 
 
 class SpaceExpander:
@@ -18,9 +24,13 @@ class SpaceExpander:
         seed: the seed of the run, for sweeps without one of their own.
         max_trials: how many points a space may have.
         overrides: the axes to replace.
+        searches: what the options say about searchers and schedulers.
     """
 
-    def __init__(self, seed: int, max_trials: int, overrides: Sequence[Override] = ()) -> None:
+    def __init__(
+        self, seed: int, max_trials: int, overrides: Sequence[Override] = (), searches: SearchOptions | None = None
+    ) -> None:
+        self._searches = searches or SearchOptions()
         self._seed = seed
         self._max_trials = max_trials
         self._overrides = overrides
@@ -34,8 +44,10 @@ class SpaceExpander:
         """Return the seed of a sweep: its own, or the run's."""
         return self._seed if definition.seed is None else definition.seed
 
-    def expand(self, definition: SweepDefinition, node_id: str) -> Expansion:
-        """Return the points of the sweep with this node id.
+    def expand(
+        self, definition: SweepDefinition, node_id: str
+    ) -> tuple[SweepDefinition, Expansion, SearchSpace | None]:
+        """Return the sweep with this node id as the options change it, its points, and, where these are slots, what there is to choose.
 
         Raises:
             SweepError: the space cannot be expanded; the text does not name the sweep.
@@ -51,10 +63,14 @@ class SpaceExpander:
                 if key is not None:
                     self._used.add(override)
                     space = _applied(override, space, key)
-        expansion = expand(space, seed=self.seed_of(definition), max_points=self._max_trials, **definition.expansion())
+        definition = self._searches.applied(definition, space)
+        seed = self.seed_of(definition)
+        if has_slots(definition.arguments):
+            return definition, *slots(definition, space, seed, self._max_trials)
+        expansion = expand(space, seed=seed, max_points=self._max_trials, **definition.expansion())
         if expansion.excluded:
             self.excluded[node_id] += expansion.excluded
-        return expansion
+        return definition, expansion, None
 
     def _refuse_listed(self, space: Space, names: tuple[str, str]) -> None:
         """Refuse an override of a key in configurations that are listed: they have no axes."""

@@ -31,6 +31,7 @@ from pytest_sweep.model.trials import Sweep, Trial
 from pytest_sweep.plugin.collect.averaging import Averaged, check_names, grouped
 from pytest_sweep.plugin.collect.leftout import is_collected_elsewhere
 from pytest_sweep.plugin.collect.requests import RequestReader
+from pytest_sweep.plugin.collect.searches import CollectedSearch, study_of
 from pytest_sweep.plugin.collect.shared import shared_fixtures
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
 from pytest_sweep.plugin.guests.rerunfailures import Reruns
@@ -72,6 +73,8 @@ class SweepCollector:
         self._space: _Space | None = None
         self._collected: dict[str, dict[str, Trial]] = defaultdict(dict)
         self._first_items: dict[str, pytest.Item] = {}
+        self.searches: dict[str, CollectedSearch] = {}
+        """The sweeps that have a searcher or a scheduler, by their node ids."""
 
     @property
     def collected(self) -> Mapping[str, list[Trial]]:
@@ -126,12 +129,13 @@ class SweepCollector:
     ) -> list[pytest.Function]:
         self._on_sweep()
         try:
-            definition = read_definition(function)
             node_id = f"{collector.nodeid}::{name}"
-            expansion = self._spaces.expand(definition, node_id)
+            definition, expansion, space = self._spaces.expand(read_definition(function), node_id)
             if self._must_pickle:
                 _check_pickles(expansion)
             sweep = definition.sweep(node_id, expansion.varying)
+            if sweep.search or sweep.scheduler:
+                self.searches[sweep.id] = CollectedSearch(sweep, definition, space, self._spaces.seed_of(definition))
             self._space = _Space(definition, expansion)
             items = generate_items(collector, name, function)
             self._collected[sweep.id] |= {
@@ -184,12 +188,13 @@ class SweepCollector:
     def _trial(self, item: pytest.Function, sweep: Sweep, definition: SweepDefinition, request: Request) -> Trial:
         point = point_of(item)
         key = _key(item, sweep.id, point.replicate)
+        slot = point.identity["trial"] if sweep.search else None
         return Trial(
             key=key,
             id=item.nodeid,
             name=item.name,
             sweep=sweep,
-            config=point.config,
+            config=point.config if slot is None else {},
             resources=request.resources,
             placement=request.placement,
             seed=trial_seed(self._spaces.seed_of(definition), key),
@@ -198,6 +203,8 @@ class SweepCollector:
             replicate=point.replicate,
             group=_key(item, sweep.id, 0) if point.replicate else "",
             params={name: stored(value) for name, value in item.stash[PARAMETERS].items()},
+            study=study_of(item, sweep.id) if sweep.search or sweep.scheduler else "",
+            slot=slot,
         )
 
     def _parameters(self, item: pytest.Function, positions: Counter[str]) -> Parameters | None:
@@ -222,16 +229,27 @@ def _check_class(collector: pytest.Module | pytest.Class, name: str, cls: type) 
             )
 
 
-def _key(item: pytest.Function, sweep: str, replicate: int) -> str:
+def key_with(item: pytest.Function, identity: object) -> str:
+    """Return the key that a trial would have that differs from the item's only in its configuration.
+
+    Args:
+        item: the item of a trial.
+        identity: what tells the configuration from others, as `trial_key` takes it.
+    """
+    return _key(item, item.stash[TRIAL].sweep.id, 0, identity)
+
+
+def _key(item: pytest.Function, sweep: str, replicate: int, identity: object = None) -> str:
     point, others = point_of(item), item.stash[PARAMETERS]
+    identity = point.identity if identity is None else identity
     try:
-        return trial_key(sweep, point.identity, others, replicate)
+        return trial_key(sweep, identity, others, replicate)
     except SpaceError:
         if not others:
             raise
         # A stacked parameter without content of its own to tell it by: then it is told by its id, as pytest's users see it.
         stacked = item.callspec.id.removeprefix(point.label)
-        return trial_key(sweep, point.identity, {"id": stacked}, replicate)
+        return trial_key(sweep, identity, {"id": stacked}, replicate)
 
 
 def _check_pickles(expansion: Expansion) -> None:

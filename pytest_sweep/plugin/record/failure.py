@@ -25,6 +25,29 @@ class Crash:
         return f"{self.path}:{self.lineno}: {self.message}"
 
 
+class StopReason:
+    """What stands beside a trial that its scheduler has stopped, which passed, in pytest's short test summary (``-rA``).
+
+    Args:
+        reason: why it was stopped.
+        path: the file of the trial.
+        line: the line of its function, from 0.
+
+    Attributes:
+        reprcrash: as for a `DriverFailure`.
+    """
+
+    def __init__(self, reason: str, path: str, line: int | None) -> None:
+        self.reprcrash = Crash(path, (line or 0) + 1, reason)
+
+    def toterminal(self, tw: Writer) -> None:
+        """Write it to pytest's terminal."""
+        tw.line(self.reprcrash.message)
+
+    def __str__(self) -> str:
+        return self.reprcrash.message
+
+
 class DriverFailure:
     """What stands for a traceback in the report of a trial whose process could not make one.
 

@@ -55,6 +55,7 @@ class Recorder:
 
     Attributes:
         attempts: with which attempt those trials go on that an earlier run has begun, by key.
+        metrics: what these have last reported, by key.
 
     Raises:
         StoreError: the database cannot be made, or the one of an earlier run not be read.
@@ -92,12 +93,14 @@ class Recorder:
         if text := out_of_reach(stored, begun, {trial.key: trial.name for trial in trials}):
             warn(config, text)
         self.attempts = {key: start.attempt for key, start in begun.items()}
+        self.metrics = {key: start.metrics for key, start in begun.items() if start.metrics is not None}
         self._retrying = RetryingStore(store, self._tell)
         self._backup = self._backup_to(options)
         self._progress = Progress(trials)
         self._replayer = Replayer(
             config, items, self._retrying, hooks, self._progress, tasks, _debugger(config, keeper, tasks)
         )
+        self._replayer.points = {point: its.outcome.folder.name for point, its in plan.known_points.items()}
         self._replayer.go_on(begun)
         self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine)
         # Not there where trials run in this session.

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_sweep.items.private import write_log_file
-from pytest_sweep.items.reports import CAME_OUT, rebuild_warning, warning_of
-from pytest_sweep.model import TrialState, events
+from pytest_sweep.items.reports import CAME_OUT, CONFIGURATION, LOCATION, warning_of
+from pytest_sweep.model import Trial, TrialState, events
+from pytest_sweep.model.search_events import Proposed
+from pytest_sweep.model.study import VerdictKind
+from pytest_sweep.plugin.collect.slots import configure
 from pytest_sweep.plugin.collect.sweeps import TRIAL
+from pytest_sweep.plugin.record.beside import Beside
 from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.reports import (
     failure_of,
     made_report,
+    note_stop,
     reports_of_cached,
     reports_of_interrupted,
     reports_without_worker,
@@ -26,8 +30,7 @@ from pytest_sweep.plugin.record.turns import Turns
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
-from pytest_sweep.plugin.show.terminal import write_below
-from pytest_sweep.reporting import Progress, came_out, excluded_line, junit_properties, short_reason
+from pytest_sweep.reporting import Progress, came_out, junit_properties, short_reason
 from pytest_sweep.results import Result, path_or_url
 from pytest_sweep.store import Outcome, RunReader, Start
 
@@ -42,8 +45,8 @@ class Replayer:
         failed_attempts: the errors of the attempts of each trial that were tried again, by key.
         failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
+        points: the runs that have tried configurations of searched sweeps before, by the keys of their points.
         interrupted: the names of trials that were cut off, each with what was captured by then.
-        excluded: why nodes are not used, by their addresses.
     """
 
     def __init__(
@@ -59,8 +62,8 @@ class Replayer:
         self.failed_attempts: dict[str, list[str]] = {}
         self.failed_reports: Counter[str] = Counter()
         self.fatal: str | None = None
+        self.points: Mapping[str, str] = {}
         self.interrupted: list[tuple[str, tuple[tuple[str, str], ...]]] = []
-        self.excluded: dict[str, str] = {}
         self._config = config
         self._items = items
         self._retrying = retrying
@@ -70,23 +73,32 @@ class Replayer:
         self._tasks = tasks
         self._debugger = debugger
         self._taken: Mapping[str, str] = {}
+        self._stopped: set[str] = set()
         self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._rebuilding = RebuildingWatch(item.stash[TRIAL] for item in items.values())
         self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
+        self._beside = Beside(config, items, hooks)
         self._show: dict[type, Callable[[Any], None]] = {
             events.TrialStarted: self._show_start,
             events.TrialReported: self._show_report,
             events.TrialRetried: self._show_retry,
             events.TrialFinished: self._show_finish if self._turns is None else self._show_in_turn,
             events.TrialInterrupted: self._show_interrupted,
+            events.TrialJudged: self._show_judged,
+            events.StudyNoted: self._beside.note,
             events.LateReport: self._show_late_report,
             events.TeardownTimedOut: self._show_teardown,
-            events.NodeExcluded: self._show_excluded,
-            events.WarningRecorded: self._show_warning,
-            events.HookFailed: self._show_hook_failure,
-            events.OutputWritten: self._show_output,
-            events.LogWritten: self._write_log,
+            events.NodeExcluded: self._beside.excluded_node,
+            events.WarningRecorded: self._beside.warning,
+            events.HookFailed: self._beside.hook_failure,
+            events.OutputWritten: self._beside.output,
+            events.LogWritten: self._beside.log,
         }
+
+    @property
+    def excluded(self) -> Mapping[str, str]:
+        """Why nodes are not used, by their addresses."""
+        return self._beside.excluded
 
     def persist(self, batch: Sequence[events.Accepted]) -> None:
         """Store the events, all in one transaction, or keep them until that is possible, and count them."""
@@ -99,6 +111,14 @@ class Replayer:
                     self._tasks.checkpoints[event.key] = event.checkpoint, event.metrics["training_iteration"]
             elif isinstance(event, events.CheckpointDamaged):
                 self._tasks.checkpoints[event.key] = event.restored, event.iteration
+            elif isinstance(event, events.TrialConfigured):
+                configure(self._items[event.key], event.proposed)
+                self._tasks.configure(event.proposed)
+            elif isinstance(event, events.TrialResumed) and event.resumption.config is not None:
+                trial = self._items[event.key].stash[TRIAL]
+                explored = Proposed(event.key, event.resumption.config, trial.label, trial.point_key)
+                configure(self._items[event.key], explored)
+                self._tasks.configure(explored)
 
     def go_on(self, starts: Mapping[str, Start]) -> None:
         """Take note of where trials go on that an earlier run has begun, by their keys."""
@@ -165,12 +185,26 @@ class Replayer:
         item.ihook.pytest_runtest_logreport(report=report)
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
+    def _show_judged(self, event: events.TrialJudged) -> None:
+        verdict = event.verdict
+        if verdict is None or verdict.kind is not VerdictKind.STOP or event.key in self._stopped:
+            return
+        self._stopped.add(event.key)  # Its end has the same verdict.
+        item, iteration = self._items[event.key], event.observation.iteration
+        self._hooks.call(
+            "pytest_sweep_trial_stopped", item, trial=item.stash[TRIAL], iteration=iteration, reason=verdict.reason
+        )
+
     def _show_in_turn(self, event: events.TrialFinished) -> None:
+        if event.state is TrialState.PAUSED:
+            return
         assert self._turns is not None
         for ended in self._turns.take(event):
             self._show_finish(ended)
 
     def _show_finish(self, event: events.TrialFinished) -> None:
+        if event.state is TrialState.PAUSED:
+            return
         item = self._items[event.key]
         nodeid, hook = item.nodeid, item.ihook  # Asked for once: each is found out anew.
         # The worker has found it out already, which takes a look at the disk.
@@ -178,18 +212,20 @@ class Replayer:
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
         taken_from = self._taken.get(event.key)
+        if event.state is TrialState.CACHED and taken_from is None:
+            taken_from = self.points.get(trial.point_key)
         origin = [] if taken_from is None else [("sweep.taken_from", taken_from)]
+        stopped_by = self._progress.of(event.key).stopped_by
 
         def properties(own: Sequence[tuple[str, object]]) -> list[tuple[str, object]]:
             names = [str(name) for name, _ in own]
-            its = junit_properties(trial, event.state, event.metrics, self._run_name, failed, names)
+            its = junit_properties(trial, event.state, event.metrics, self._run_name, failed, names, stopped_by)
             return [*own, *its, *origin]
 
         usual: list[tuple[str, object]] = []
         for report in self._reports(item, event):
             self.failed_reports[trial.sweep.id] += report.failed
-            if self._is_verbose:
-                setattr(report, CAME_OUT, came_out(self._progress, event.key))
+            self._complete(report, item, trial, stopped_by)
             if report.when != "setup":  # The metrics are known when the body has ended.
                 if report.user_properties:
                     report.user_properties = properties(report.user_properties)
@@ -198,10 +234,21 @@ class Replayer:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if (advice := self._rebuilding.note(trial, event)) is not None:
-            self._show_warning(warning_of(item, advice))
+            self._beside.warning(warning_of(item, advice))
         if taken_from is None:
             self._tell_of_end(item, event)
         raise_if_ended(item.session)
+
+    def _complete(self, report: pytest.TestReport, item: pytest.Item, trial: Trial, stopped_by: str) -> None:
+        """Add to a report what only the driver knows of its trial."""
+        if self._is_verbose:
+            setattr(report, CAME_OUT, came_out(self._progress, trial.key))
+            if trial.point_key:
+                setattr(report, CONFIGURATION, f"{{{trial.label}}} ")
+        if stopped_by:
+            note_stop(report, item, stopped_by)
+            if not hasattr(report, LOCATION):  # It was paused, and did not go on.
+                setattr(report, LOCATION, self._progress.of(trial.key).location)
 
     def _tell_of_end(self, item: pytest.Item, event: events.TrialFinished) -> None:
         if self._hooks.is_implemented("pytest_sweep_trial_finish"):
@@ -237,37 +284,6 @@ class Replayer:
         item = self._items[event.key]
         report = made_report(item, "failed", failure_of(item, event.error), 0.0, when="teardown")
         item.ihook.pytest_runtest_logreport(report=report)
-
-    def _show_excluded(self, event: events.NodeExcluded) -> None:
-        is_new = event.address not in self.excluded
-        self.excluded[event.address] = event.cause
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if is_new and reporter is not None:
-            write_below(reporter, excluded_line(event.address, event.cause))
-
-    def _show_warning(self, event: events.WarningRecorded) -> None:
-        self._config.hook.pytest_warning_recorded.call_historic(
-            kwargs={
-                "warning_message": rebuild_warning(event),
-                "when": event.when,
-                "nodeid": event.nodeid,
-                "location": event.location,
-            }
-        )
-
-    def _show_hook_failure(self, event: events.HookFailed) -> None:
-        self._hooks.note_failure(event.hook, event.plugin, event.error)
-
-    def _show_output(self, event: events.OutputWritten) -> None:
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            name = "worker" if event.key is None else self._items[event.key].name
-            write_below(reporter, "\n".join(f"[{name}] {line}" for line in event.text.splitlines()))
-
-    def _write_log(self, event: events.LogWritten) -> None:
-        logging_plugin = self._config.pluginmanager.get_plugin("logging-plugin")
-        if logging_plugin is not None:
-            write_log_file(logging_plugin, event.text)
 
     def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
         if event.reports:

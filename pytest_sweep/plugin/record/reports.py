@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_sweep.items.reports import CACHED, INTERRUPTED
-from pytest_sweep.model import events
-from pytest_sweep.plugin.record.failure import DriverFailure
+from pytest_sweep.model import TrialState, events
+from pytest_sweep.plugin.record.failure import DriverFailure, StopReason
 
 
 def made_report(
@@ -24,6 +24,12 @@ def failure_of(item: pytest.Item, error: str) -> DriverFailure:
     return DriverFailure(error, str(item.path), item.location)
 
 
+def note_stop(report: pytest.TestReport, item: pytest.Item, reason: str) -> None:
+    """Have pytest's short test summary (``-rA``) say of a trial that passed why its scheduler has stopped it."""
+    if report.when == "call" and report.passed and report.longrepr is None:
+        report.longrepr = StopReason(reason, str(item.path), item.location[1])  # type: ignore[assignment] # by its reprcrash
+
+
 def reports_of_cached(item: pytest.Item) -> list[pytest.TestReport]:
     """Return the reports of a trial whose stored result was taken."""
     report = made_report(item, "passed", None, 0.0)
@@ -34,13 +40,25 @@ def reports_of_cached(item: pytest.Item) -> list[pytest.TestReport]:
 def reports_without_worker(
     item: pytest.Item, event: events.TrialFinished, taken_from: str | None
 ) -> list[pytest.TestReport]:
-    """Return the reports of a trial that failed and whose worker could not say more.
+    """Return the reports of a trial of which no worker has said more: it failed, or the engine has ended it.
+
+    A slot that was not needed is skipped, and a trial that was paused and does not go on has passed; `event.error` says why.
 
     Args:
         item: the trial's item.
         event: its end.
         taken_from: the run that it was taken from, if it was.
     """
+    if event.state is TrialState.SKIPPED:
+        skipped = made_report(item, "skipped", None, 0.0, when="setup")
+        skipped.longrepr = (
+            str(item.path),
+            (item.location[1] or 0) + 1,
+            f"Skipped: {event.error or 'it was not needed'}",
+        )
+        return [skipped, _teardown(item)]
+    if event.state is TrialState.STOPPED:
+        return [made_report(item, "passed", None, event.duration), _teardown(item)]
     report = made_report(item, "failed", failure_of(item, event.error or "the trial failed"), event.duration)
     report.sections.extend(event.sections)
     if taken_from is not None:

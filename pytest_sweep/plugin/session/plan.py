@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.checkpoints import is_real, is_within, place_of
 from pytest_sweep.model.code import KnownCode
+from pytest_sweep.model.search_events import Decision
 from pytest_sweep.model.source import Source
 from pytest_sweep.model.trials import Trial
 
 if TYPE_CHECKING:  # Imports the database, which a session that takes nothing has no need of yet.
-    from pytest_sweep.store import Outcome, RunStore, Start
+    from pytest_sweep.store import Outcome, RunStore, Start, TriedPoint
 
 
 @dataclass
@@ -34,6 +35,9 @@ class Plan:
         origins: that folder, and those of the runs that it went on from.
         notes: what is to be said of it, a line each.
         warnings: what is to be said louder.
+        decisions: what searchers and schedulers have decided in the run that is resumed, in order.
+        decided_in: the folder of the run that has these decisions, or None.
+        known_points: the configurations of searched sweeps that earlier runs have tried, newest first, by the keys of their points.
     """
 
     sources: Mapping[str, Source]
@@ -44,6 +48,14 @@ class Plan:
     origins: tuple[Path, ...] = ()
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    decisions: Sequence[Decision] = ()
+    decided_in: Path | None = None
+    known_points: dict[str, TriedPoint] = field(default_factory=dict)
+
+    @property
+    def known_metrics(self) -> dict[str, dict[str, Any]]:
+        """The final metrics of configurations that were tried already, by the keys of their points."""
+        return {point: its.metrics for point, its in self.known_points.items()}
 
     def copy_into(self, store: RunStore) -> None:
         """Copy all that it is about into the store of the new run, whose trials are there.
@@ -57,6 +69,8 @@ class Plan:
                 folders[outcome.folder][place].append(key)
         for folder, (taken, continued) in folders.items():
             store.copy_trials(folder, taken, continued)
+        if self.decided_in is not None:
+            store.copy_decisions(self.decided_in)
 
     def tidy(self, trials: Iterable[Trial]) -> None:
         """Delete what killed workers have left half done in the folders of earlier runs: nobody looks there any more."""

@@ -19,7 +19,18 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
 from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, partly_known
 from pytest_sweep.plugin.session.plan import Plan
-from pytest_sweep.store import Outcome, last_run, made_in, newest_runs, origins, outcomes, run_folder, who_runs
+from pytest_sweep.plugin.session.points import take_points
+from pytest_sweep.store import (
+    Outcome,
+    RunReader,
+    last_run,
+    made_in,
+    newest_runs,
+    origins,
+    outcomes,
+    run_folder,
+    who_runs,
+)
 
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
 
@@ -55,7 +66,8 @@ class Resumption:
                 self._resume(plan, trials)
             if self._options.cache:
                 rest = [trial for trial in trials if trial.key not in plan.taken and trial.key not in plan.continued]
-                self._take_cached(plan, rest)
+                self._take_cached(plan, [trial for trial in rest if trial.slot is None])
+                take_points(plan, [trial for trial in rest if trial.slot is not None], self._options.results_dir)
         except StoreError as error:
             raise pytest.UsageError(str(error)) from error
         return plan
@@ -75,6 +87,8 @@ class Resumption:
                 continue
             failed = outcome.state is TrialState.ERROR and not self._options.retry_failed
             (plan.taken if outcome.state in _TAKEN or failed else plan.continued)[trial.key] = outcome
+        if any(trial.study for trial in trials):
+            self._take_decisions(plan)
         self._check_sources(plan, trials)
         failures = sum(outcome.state is TrialState.ERROR for outcome in plan.taken.values())
         counts = {
@@ -86,6 +100,14 @@ class Resumption:
         parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         noun = "trial" if len(trials) == 1 else "trials"
         plan.notes.append(f"sweep: resuming {self._runs[0].name}, {len(trials)} {noun}: {parts}")
+
+    def _take_decisions(self, plan: Plan) -> None:
+        """Take what was decided in the newest run that has anything: it has what was decided before it, too."""
+        for folder in self._runs:
+            plan.decisions = RunReader(folder).decisions()
+            if plan.decisions:
+                plan.decided_in = folder
+                return
 
     def _check_sources(self, plan: Plan, trials: Sequence[Trial]) -> None:
         told = OtherCode(plan.sources)

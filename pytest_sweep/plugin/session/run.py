@@ -13,7 +13,6 @@ from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.items.reports import CACHED, CAME_OUT, INTERRUPTED, LOCATION
 from pytest_sweep.model.integers import digits
 from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import TRIAL, SweepCollector
@@ -22,17 +21,15 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.freezing import Freezer
 from pytest_sweep.plugin.session.plan import Plan
+from pytest_sweep.plugin.session.recalling import recall_slots
 from pytest_sweep.plugin.session.signals import Interrupts
+from pytest_sweep.plugin.session.studies import make_studies, new_search_lines
 from pytest_sweep.plugin.session.trials import TrialPhase
 
 if TYPE_CHECKING:  # Imports the database, a third of a second that a session without trials need not spend.
     from pytest_sweep.plugin.session.judging import JudgedResults
     from pytest_sweep.plugin.session.resuming import Resumption
     from pytest_sweep.results import SessionResults
-
-
-_COLORS = {"passed": "green", "failed": "red", "error": "red"}
-"""As pytest's, which has to be told when the word beside an outcome is not its own."""
 
 
 class SweepRun:
@@ -71,7 +68,6 @@ class SweepRun:
         self._phase: TrialPhase | None = None
         self._judging = False
         self._judged: JudgedResults | None = None
-        self._has_ended = False
 
     def session_results(self) -> SessionResults:
         """Return the newest stored results of all collected trials, for the fixture ``sweep_results``: this session's, where it has any."""
@@ -147,24 +143,6 @@ class SweepRun:
         self.keeper.enter(None)
         return True
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_report_teststatus(self, report: pytest.TestReport, config: pytest.Config) -> Generator[None, Any, Any]:
-        """Show an attempt that is tried again as pytest-rerunfailures does, and with ``-v`` what came out of a trial, and where it ran."""
-        category, letter, word = yield
-        outcome: str = report.outcome
-        if outcome == "rerun":
-            category, letter, word = "rerun", "R", ("RERUN", {"yellow": True})
-        elif hasattr(report, CACHED):
-            category, letter, word = "cached", "c", ("CACHED", {"green": True})
-        elif hasattr(report, INTERRUPTED):
-            category, letter, word = "interrupted", "I", ("INTERRUPTED", {"yellow": True})
-        # Not in the short summary, whose lines are read by other tools.
-        if word and not self._has_ended and config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0:
-            text, markup = word if isinstance(word, tuple) else (word, {_COLORS.get(category, "yellow"): True})
-            more = _beside(report, is_failure=outcome in ("failed", "rerun"))
-            word = (f"{text}{more}", markup) if more else word
-        return category, letter, word
-
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show what came out of the trials, unless ``--no-summary`` is given, with which older versions of pytest do not ask."""
         if self._config.getoption("no_summary", False):
@@ -176,8 +154,7 @@ class SweepRun:
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
     def pytest_sessionfinish_first(self) -> None:
-        """Take note that what is shown from now on is a summary; add the best results before the junit file is written."""
-        self._has_ended = True
+        """Add the best results before the junit file is written."""
         if self._phase is not None:
             self._phase.add_suite_properties()
 
@@ -208,11 +185,9 @@ class SweepRun:
 
     def _tell_of_start(self) -> None:
         """Write what is waited for, if the executor takes long to start, so that nobody wonders why nothing happens."""
-        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         starting = self._executor.starting()
-        if reporter is not None and starting and self._config.get_verbosity() >= 0:
-            reporter.write_line(starting)
-            reporter.flush()
+        if starting and self._config.get_verbosity() >= 0:
+            self._tell(starting)
 
     def _check_executor(self) -> None:
         try:
@@ -236,24 +211,33 @@ class SweepRun:
         """Decide what is taken from earlier runs, say so, and begin to start the executor if something is left to run."""
         reader = self._reader
         sources = reader.sources(items)
-        if self._resumption is None:
-            return Plan(sources, known=reader.known())
-        plan = self._resumption.plan([item.stash[TRIAL] for item in items], sources)
+        plan = Plan(sources)
+        if self._resumption is not None:
+            plan = self._resumption.plan([item.stash[TRIAL] for item in items], sources)
         plan.known = reader.known()
-        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            for line in plan.notes:
-                reporter.write_line(line)
-            for line in plan.warnings:
-                reporter.write_line(line, yellow=True)
-        if len(plan.taken) < len(items):
+        if self._options.resume is None:
+            plan.notes += new_search_lines(self._config, self.collector, items)
+        for line in plan.notes:
+            self._tell(line)
+        for line in plan.warnings:
+            self._tell(line, yellow=True)
+        if self._resumption is not None and len(plan.taken) < len(items):
             self._executor.prepare()
         return plan
+
+    def _tell(self, line: str, **markup: bool) -> None:
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(line, **markup)
+            reporter.flush()
 
     def _run_trials(self, session: pytest.Session, items: Sequence[pytest.Item], plan: Plan) -> None:
         try:
             if len(plan.taken) < len(items):
                 self._check_executor()
+            studies = make_studies(self.collector, items, self._options, self._tell, plan.known_metrics)
+            for line in recall_slots(plan.decisions, studies, items):
+                self._tell(line, yellow=True)
             self._phase = TrialPhase(
                 self._config,
                 self._options,
@@ -263,17 +247,11 @@ class SweepRun:
                 keeper=self.keeper,
                 plan=plan,
                 interrupts=self._interrupts,
+                studies=studies,
             )
         except SweepError as error:
             raise pytest.UsageError(str(error)) from error
         self._phase.run(session)
-
-
-def _beside(report: Any, *, is_failure: bool) -> str:
-    """Return what stands beside the outcome of a trial: where it ran, and its metric or why it failed."""
-    came_out, location = getattr(report, CAME_OUT, ""), getattr(report, LOCATION, None)
-    where = "" if location is None else f" ({location})"
-    return f"{where}{' -' if is_failure else ''} {came_out}" if came_out else where
 
 
 _WITH_SUMMARY = frozenset(pytest.ExitCode) - {pytest.ExitCode.INTERNAL_ERROR}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
+from pytest_sweep.engine.study import Leg
 from pytest_sweep.model import Run
+from pytest_sweep.model.search_events import Proposed
 from pytest_sweep.model.trials import Task, Trial
 
 
@@ -37,9 +40,10 @@ class TaskMaker:
         self._trials = {trial.key: trial for trial in trials}
         self._storage = storage
         self._keep_checkpoints = keep_checkpoints
+        self._lends = False
 
-    def make(self, key: str, attempt: int, lease: int = 0) -> Task:
-        """Return the task of an attempt of the trial `key`, which a worker is handed under `lease`."""
+    def make(self, key: str, attempt: int, lease: int = 0, leg: Leg | None = None) -> Task:
+        """Return the task of an attempt of the trial `key`, which a worker is handed under `lease`; `leg` says what its study wants."""
         trial = self._trials[key]
         checkpoint, iteration = self.checkpoints.get(key, (None, 0))
         folder = os.path.join(self.run.path, trial.path_name)  # noqa: PTH118 - ten times as fast, once a trial
@@ -54,9 +58,24 @@ class TaskMaker:
             reported=self.reported.get(key, (0, 0)),
             lease=lease,
         )
+        if leg is not None:
+            task = replace(task, milestones=leg.milestones, pause_at=leg.pause_at)
+            lent = self.checkpoints.get(leg.donor, (None, 0)) if leg.donor else (None, 0)
+            if lent[0] is not None:
+                task = replace(task, checkpoint=lent[0], iteration=lent[1], is_lent=True)
+                self._lends = True
+            if self._lends and task.keep_checkpoints is not None:
+                # One that is lent is read when the other's worker begins: until then its owner may have saved another one.
+                task = replace(task, keep_checkpoints=task.keep_checkpoints + 1)
         if self.remembers:
             self.remembered[key] = task
         return task
+
+    def configure(self, proposed: Proposed) -> None:
+        """Take note of the configuration that was chosen for a slot."""
+        trial = self._trials.get(proposed.key)
+        if trial is not None:
+            self._trials[proposed.key] = proposed.applied_to(trial)
 
     def _location(self, trial: Trial) -> str:
         """Return where the trial's checkpoints go, if not into its own folder."""

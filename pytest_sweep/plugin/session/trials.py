@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from pytest_sweep.engine.loop import Loop, SessionExit
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
+from pytest_sweep.engine.study import Study
 from pytest_sweep.errors import ExecutorError, StoreError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.events import TrialNotRun
@@ -51,6 +52,7 @@ class TrialPhase:
         keeper: keeps the fixtures of this session between items.
         plan: what is taken of earlier runs, and what goes on from them.
         interrupts: holds signals while something could be lost.
+        studies: who chooses configurations and stops trials.
 
     Raises:
         InfeasibleError: a trial asks for more than any node has.
@@ -68,6 +70,7 @@ class TrialPhase:
         keeper: FixtureKeeper,
         plan: Plan,
         interrupts: Interrupts,
+        studies: Sequence[Study] = (),
     ) -> None:
         trials = [item.stash[TRIAL] for item in items]
         self._to_run = [trial for trial in trials if trial.key not in plan.taken]
@@ -96,9 +99,11 @@ class TrialPhase:
         self._is_interrupted = False
         self._has_begun = False
         self._loop: Loop | None = None
-        self._audience = OnceNeeded(self._open, 0.0 if executor.starts_slowly else QUIET_SECONDS, interrupts)
+        # Where trials are judged none is to wait for the database: it is opened while the first workers start.
+        quiet = 0.0 if executor.starts_slowly or studies else QUIET_SECONDS
+        self._audience = OnceNeeded(self._open, quiet, interrupts)
         if self._to_run:
-            self._loop = Loop(executor, self._audience, policy, self._tasks.make)
+            self._loop = Loop(executor, self._audience, policy, self._tasks.make, studies)
             self._executor.open(self._spec(), self._items)
 
     @property
@@ -168,15 +173,17 @@ class TrialPhase:
 
     def _run_all(self) -> None:
         attempts: Mapping[str, int] = {}
+        metrics: Mapping[str, dict[str, Any]] = {}
         if self._loop is None or self._plan.continued or self._plan.taken:
-            attempts = self._open().attempts
+            recorder = self._open()
+            attempts, metrics = recorder.attempts, recorder.metrics
         self._hooks.call("pytest_sweep_run_start", run=self._run)
         if self._recorder is not None:
             with self._interrupts.allowed():
                 self._recorder.show_taken()
         if self._loop is not None:
             self._has_begun = True
-            self._loop.run(self._to_run, attempts)
+            self._loop.run(self._to_run, attempts, self._plan.decisions, metrics)
 
     def _open(self) -> Recorder:
         """Return what remembers and tells. It is made when there is something to tell: then the first trials have been handed out.

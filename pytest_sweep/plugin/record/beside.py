@@ -1,0 +1,73 @@
+"""Shows what is no end of a trial: notes, warnings, output, logs, nodes that are not used, hooks that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from pytest_sweep.items.private import write_log_file
+from pytest_sweep.items.reports import rebuild_warning
+from pytest_sweep.model import events
+from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.show.terminal import write_below
+from pytest_sweep.reporting import excluded_line
+
+
+class Beside:
+    """What is shown beside the trials' reports.
+
+    Args:
+        config: the session's configuration.
+        items: the items of the trials, by key.
+        hooks: takes note of hooks that failed.
+
+    Attributes:
+        excluded: why nodes are not used, by their addresses.
+    """
+
+    def __init__(self, config: pytest.Config, items: Mapping[str, pytest.Item], hooks: HookCaller) -> None:
+        self.excluded: dict[str, str] = {}
+        self._config, self._items, self._hooks = config, items, hooks
+
+    def note(self, event: events.StudyNoted) -> None:
+        """Show what is to be said of a study."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and self._config.get_verbosity() >= 0:
+            write_below(reporter, f"sweep: {event.text}")
+
+    def excluded_node(self, event: events.NodeExcluded) -> None:
+        """Say that a node is not used, once."""
+        is_new = event.address not in self.excluded
+        self.excluded[event.address] = event.cause
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if is_new and reporter is not None:
+            write_below(reporter, excluded_line(event.address, event.cause))
+
+    def warning(self, event: events.WarningRecorded) -> None:
+        """Hand a warning to pytest."""
+        self._config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": rebuild_warning(event),
+                "when": event.when,
+                "nodeid": event.nodeid,
+                "location": event.location,
+            }
+        )
+
+    def hook_failure(self, event: events.HookFailed) -> None:
+        """Take note of a hook that failed in a worker."""
+        self._hooks.note_failure(event.hook, event.plugin, event.error)
+
+    def output(self, event: events.OutputWritten) -> None:
+        """Show what a worker has written past pytest's capture."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            name = "worker" if event.key is None else self._items[event.key].name
+            write_below(reporter, "\n".join(f"[{name}] {line}" for line in event.text.splitlines()))
+
+    def log(self, event: events.LogWritten) -> None:
+        """Write to the file of ``--log-file``."""
+        logging_plugin = self._config.pluginmanager.get_plugin("logging-plugin")
+        if logging_plugin is not None:
+            write_log_file(logging_plugin, event.text)

@@ -1,0 +1,123 @@
+"""A search whose driver is killed at a decision, and that is resumed, decides what it would have decided anyway."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("optuna")
+
+SEARCH = """
+from pytest_sweep import asha, loguniform, randint, sweep, tpe
+
+@sweep(space={"lr": loguniform(1e-4, 1e-1), "depth": randint(2, 9)}, num_samples=9, search=tpe(), metric="loss", mode="min",
+       scheduler=asha(max_t=9, grace_period=1, reduction_factor=3))
+def train(lr, depth, trial, tmp_path):
+    start = int((trial.checkpoint / "epoch").read_text()) if trial.checkpoint else 0
+    (tmp_path / "saved").mkdir()
+    for epoch in range(start + 1, 10):
+        (tmp_path / "saved" / "epoch").write_text(str(epoch))
+        trial.report({"loss": abs(lr - 0.01) * 10 + depth / 100 + 1 / epoch}, checkpoint=tmp_path / "saved")
+"""
+
+KILLER = """
+import os, signal
+
+if not os.environ.get("PYTEST_XDIST_WORKER", "").startswith("worker"):
+    from pytest_sweep.model.events import TrialConfigured, TrialJudged, TrialResumed
+    from pytest_sweep.store.writer import RunStore
+
+    def kind(event):
+        if isinstance(event, TrialJudged):
+            return "ended" if event.observation.outcome.is_end else event.verdict.kind.value
+        return {TrialConfigured: "configured", TrialResumed: "resumed"}.get(type(event), "")
+
+    real, left = RunStore.record, [int(os.environ.get("KILL_AFTER", "0"))]
+
+    def record(self, events):
+        wanted = os.environ.get("KILL_AT", "any")
+        hits = sum(1 for event in events if kind(event) and wanted in ("any", kind(event)))
+        kills = 0 < left[0] <= hits
+        left[0] -= hits
+        if kills and "BEFORE" in os.environ:
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(self, events)
+        if kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    RunStore.record = record
+"""
+
+
+def session(folder: Path, executor: str, *arguments: str, **environment: str) -> int:
+    """Run a session in a process of its own; return its exit status."""
+    command = [sys.executable, "-m", "pytest", "--sweep", f"--sweep-executor={executor}", "-q", "-p", "no:asyncio"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [*command, "--sweep-max-concurrent=1", *arguments],
+        cwd=folder,
+        env={**own, **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
+    return done.returncode
+
+
+def decided(folder: Path) -> list[tuple[Any, ...]]:
+    """Return all decisions of the last run of `folder`, but for the attempts, of which a killed run has more."""
+    run = sorted((folder / "sweep_results").iterdir())[-1]
+    with sqlite3.connect(run / "run.db") as database:
+        rows = database.execute("SELECT number, kind, trial_key, iteration, content FROM decision ORDER BY number")
+        return [(*row, json.loads(content)) for *row, content in rows]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
+    """What a search decides that nobody kills."""
+    folder = made(tmp_path_factory.mktemp("undisturbed"))
+    assert session(folder, "inline", "--sweep-seed=1") == 0
+    return decided(folder)
+
+
+def made(folder: Path) -> Path:
+    """Return `folder` with the search in it."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "conftest.py").write_text(KILLER)
+    (folder / "test_search.py").write_text(SEARCH)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["configured", "PAUSE", "STOP", "ended", "resumed"])
+def test_killed_at_a_decision(kind: str, tmp_path: Path, undisturbed: list[tuple[Any, ...]]) -> None:
+    """Killed as soon as a decision is stored, a search with one worker goes on as if nothing had been."""
+    folder = made(tmp_path)
+    after = "1" if kind == "STOP" else "2"
+    assert session(folder, "inline", "--sweep-seed=1", KILL_AT=kind, KILL_AFTER=after) == -signal.SIGKILL
+    assert session(folder, "inline", "--sweep-resume") == 0
+    assert decided(folder) == undisturbed
+
+
+@pytest.mark.parametrize(("executor", "when"), [("inline", {}), ("processes", {"BEFORE": "1"})])
+def test_killed_again_and_again(
+    executor: str, when: dict[str, str], tmp_path: Path, undisturbed: list[tuple[Any, ...]]
+) -> None:
+    """So does one that is killed after every few decisions, before or after they are stored, on another executor, too."""
+    folder = made(tmp_path)
+    times, status = 0, session(folder, executor, "--sweep-seed=1", KILL_AFTER="8", **when)
+    while status == -signal.SIGKILL:
+        times += 1
+        assert times < 20, "it does not get on"
+        status = session(folder, executor, "--sweep-resume", KILL_AFTER="8", **when)
+    assert times > 2
+    assert decided(folder) == undisturbed
