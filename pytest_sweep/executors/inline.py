@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 import psutil
@@ -32,6 +32,22 @@ from pytest_sweep.worker.runner import TrialRunner, with_own_config
 from pytest_sweep.worker.usage import Usage
 
 
+class Unheard(Protocol):
+    """Keeps what the running trial has said until it is stored, also if this process is killed."""
+
+    def open(self, folder: str) -> None:
+        """Begin to, in the folder of a run."""
+
+    def write(self, event: object) -> None:
+        """Keep an event; it survives the death of this process when this returns."""
+
+    def clear(self) -> None:
+        """Forget them: they are stored."""
+
+    def close(self) -> None:
+        """End: nothing runs any more, and all are stored."""
+
+
 class InlineExecutor:
     """An executor without processes of its own.
 
@@ -42,6 +58,7 @@ class InlineExecutor:
         config: the driver's pytest configuration.
         keeper: keeps the fixtures of the driver's session between items.
         interruptible: what a trial runs in, so that Ctrl-C interrupts it at once.
+        unheard: keeps what the running trial says; None where nobody would read it.
     """
 
     name = "inline"
@@ -56,7 +73,9 @@ class InlineExecutor:
         config: pytest.Config,
         keeper: FixtureKeeper,
         interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+        unheard: Unheard | None = None,
     ) -> None:
+        self._unheard = unheard
         self._config = config
         self._interruptible = interruptible
         self._keeper = keeper
@@ -97,7 +116,9 @@ class InlineExecutor:
     def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:
         """Take the items, which are run as they are, in the session that they were collected in."""
         self._items = items
-        self._runner = InlineRunner(self._happened.append, own_location(), self._keeper, usage=self._usage)
+        if self._unheard is not None:
+            self._unheard.open(spec.results)
+        self._runner = InlineRunner(self._take, own_location(), self._keeper, usage=self._usage)
         self._usage.begin(spec.known)
         self._config.pluginmanager.register(self._usage, "sweep-usage")
         self._config.pluginmanager.register(self._runner, "sweep-inline-runner")
@@ -129,6 +150,8 @@ class InlineExecutor:
         """Run the next trial, if one waits, and return what happened."""
         if not self._happened and self._waiting and self._runner is not None and self._worker is not None:
             task = self._waiting.popleft()
+            if self._unheard is not None:
+                self._unheard.clear()
             try:
                 with self._interruptible():
                     self._runner.run(self._items[task.trial.key], task)
@@ -159,6 +182,8 @@ class InlineExecutor:
             self._config.pluginmanager.unregister(name="sweep-inline-shared")
             self._config.pluginmanager.unregister(self._usage)
             self._runner = None
+            if self._unheard is not None:
+                self._unheard.close()
         if self._tracer is not None:
             self._config.pluginmanager.register(self._tracer, PYTESTS_OWN)
             self._tracer = None
@@ -169,6 +194,11 @@ class InlineExecutor:
     def describe(self) -> str:
         """Return what the status block says of it."""
         return "inline (this process)"
+
+    def _take(self, event: object) -> None:
+        if self._unheard is not None:
+            self._unheard.write(event)
+        self._happened.append(event)
 
 
 class OwnSharedFixtures:

@@ -48,8 +48,9 @@ def make_executor(
     refuse_runtime_env(config, options.executor)
     if options.executor == "inline":
         from pytest_sweep.executors.inline import InlineExecutor
+        from pytest_sweep.store.unheard import UnheardFile
 
-        return InlineExecutor(config, keeper, interrupts.allowed)
+        return InlineExecutor(config, keeper, interrupts.allowed, UnheardFile())
     if options.executor == "processes":
         return _processes(config, options)
     raise pytest.UsageError(

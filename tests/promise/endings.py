@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import xml.etree.ElementTree as ET
 from typing import ClassVar
 
@@ -77,6 +79,21 @@ ENDLESS = f"""{NOTE}
             if i == 20:
                 note("begun")
             time.sleep(0.02)
+"""
+
+SAVING = f"""{NOTE}
+    import time
+
+    @sweep(grid={{"n": [0, 1, 2]}}, metric="i", mode="max", keep_checkpoints=1)
+    def train(n, trial, tmp_path):
+        begin = int((trial.checkpoint / "i").read_text()) + 1 if trial.checkpoint else 0
+        for i in range(begin, 20):
+            (tmp_path / "i").write_text(str(i))
+            trial.report({{"i": i}}, checkpoint=tmp_path / "i" if i in (5, 10) else None)
+            if i == 15 and "HANG" in os.environ and str(n) == os.environ["HANG"]:
+                note("begun")
+                time.sleep(600)
+        note(f"{{n}} from {{begin}}")
 """
 
 HOOK = """
@@ -242,6 +259,40 @@ class Endings(Executor):
         assert words[3] == "--sweep"
         assert words[4].startswith("--sweep-resume=")
         assert [word for word in words if word in own] == own
+
+    @pytest.mark.parametrize("hangs", [0, 1])
+    def test_the_session_is_killed(self, project: Project, start: Start, hangs: int) -> None:
+        """After kill -9 of the session the running trial is INTERRUPTED, with its reports and checkpoints; a resumed run goes on from them.
+
+        So it is in the first trial of a session.
+        """
+        project.write(SAVING)
+        environ = {**self.session_environ, "HANG": str(hangs)}
+        session = start(*self.options()[1:], *self.session_options, **environ)
+        wait_for(lambda: "begun" in self.noted(project), "the reports of the trial")
+        if self.hosted:
+            wait_for(lambda: len(session.results()["train"][hangs].metrics_history) == 16, "its reports in the store")
+        os.kill(session.process.pid, signal.SIGKILL)
+        session.process.wait(30)
+        session.close()
+        before = session.results()["train"]
+        assert [str(result.state) for result in before] == ["TERMINATED"] * hangs + ["INTERRUPTED"] + ["NOT_RUN"] * (
+            2 - hangs
+        )
+        result = before[hangs]
+        assert [report["i"] for report in result.metrics_history] == list(range(16))
+        assert (result.attempts, result.metrics) == (1, result.metrics_history[-1])
+        assert [attempt.state for attempt in result.attempt_history] == ["INTERRUPTED"]
+        done = self.run(project, "--sweep-resume")
+        assert done.status == 0
+        assert f"{hangs} from 11" in self.noted(project).splitlines()
+        (interrupted,) = [result for result in done.grid() if result.attempts == 2]
+        assert [report["i"] for report in interrupted.metrics_history] == list(range(20))
+
+    def noted(self, project: Project) -> str:
+        """Return what the trials have noted so far."""
+        notes = project.path / "notes"
+        return notes.read_text() if notes.exists() else ""
 
     @pytest.mark.parametrize(
         "hook", ["pytest_sweep_trial_start", "pytest_sweep_trial_report", "pytest_sweep_trial_finish"]

@@ -168,7 +168,8 @@ class TrialPhase:
 
     def _run_all(self) -> None:
         attempts: Mapping[str, int] = {}
-        if self._loop is None or self._plan.continued or self._plan.taken:
+        # Inline, nothing runs while the database is made, and a run that is killed in its first trial is to be there.
+        if self._loop is None or self._plan.continued or self._plan.taken or self._executor.name == "inline":
             attempts = self._open().attempts
         self._hooks.call("pytest_sweep_run_start", run=self._run)
         if self._recorder is not None:
