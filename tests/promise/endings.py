@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 
 from pytest_sweep import Result
+from pytest_sweep.errors import StoreError
 from tests.acceptance.project import Project
 from tests.support.sessions import Session, wait_for
 
@@ -94,6 +95,33 @@ SAVING = f"""{NOTE}
                 note("begun")
                 time.sleep(600)
         note(f"{{n}} from {{begin}}")
+"""
+
+FLOOD = """
+    import time
+    from pathlib import Path
+
+    @sweep(grid={"n": [0]}, metric="i", mode="max", timeout="2m")
+    def floods(n, trial):
+        while not Path(__file__).with_name("ended").exists():
+            for i in range(1000):
+                trial.report({"i": i})
+
+    @sweep(grid={"n": [0, 1, 2]}, timeout="4s")
+    def sleeps(n):
+        time.sleep(2)
+
+    @sweep(grid={"n": [0]}, timeout="4s")
+    def hangs(n):
+        time.sleep(600)
+"""
+
+FLOOD_ENDS = """
+    from pathlib import Path
+
+    def pytest_sweep_trial_finish(trial, result):
+        if trial.name.startswith("hangs"):
+            Path(__file__).with_name("ended").touch()
 """
 
 HOOK = """
@@ -271,7 +299,7 @@ class Endings(Executor):
         session = start(*self.options()[1:], *self.session_options, **environ)
         wait_for(lambda: "begun" in self.noted(project), "the reports of the trial")
         if self.hosted:
-            wait_for(lambda: len(session.results()["train"][hangs].metrics_history) == 16, "its reports in the store")
+            wait_for(lambda: self.stored(session, hangs) == 16, "its reports in the store")
         os.kill(session.process.pid, signal.SIGKILL)
         session.process.wait(30)
         session.close()
@@ -288,6 +316,13 @@ class Endings(Executor):
         assert f"{hangs} from 11" in self.noted(project).splitlines()
         (interrupted,) = [result for result in done.grid() if result.attempts == 2]
         assert [report["i"] for report in interrupted.metrics_history] == list(range(20))
+
+    def stored(self, session: Session, trial: int) -> int:
+        """Return how many reports of a trial are stored; the database may not be there yet."""
+        try:
+            return len(session.results()["train"][trial].metrics_history)
+        except StoreError:
+            return 0
 
     def noted(self, project: Project) -> str:
         """Return what the trials have noted so far."""
@@ -377,6 +412,18 @@ class HostedEndings(Endings):
     """
 
     limit: ClassVar = 3
+
+    def test_a_trial_that_reports_without_a_pause(self, project: Project) -> None:
+        """A trial that says more than the driver can take is slowed down: others are ended at their timeout, and none before it."""
+        project.write(FLOOD_ENDS, "conftest.py")
+        project.write(FLOOD)
+        done = self.run(project, at_once=2)
+        (hangs,) = done.grid("hangs")
+        assert str(hangs.state) == "ERROR"
+        assert hangs.duration is not None
+        assert 4 <= hangs.duration < 7
+        assert done.states("sleeps") == ["TERMINATED"] * 3
+        assert done.states("floods") == ["TERMINATED"]
 
     def test_reports_before_a_crash(self, project: Project) -> None:
         """Each report that report() has returned from survives the death of the process."""
