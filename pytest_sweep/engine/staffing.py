@@ -7,6 +7,7 @@ shape that has had no worker for `Policy.patience` seconds gets a node emptied f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from pytest_sweep.engine.clearing import Clearing
 from pytest_sweep.engine.demand import Demand
@@ -126,9 +127,13 @@ class Staffing:
         """Start workers on the nodes that have gained room."""
         gained, before = self.capacity.gained, None
         while self.demand and gained and before != (before := (len(self.demand), len(self.capacity.workers))):
-            nodes = self.capacity.with_room(gained, self.demand.least_cpu)
+            nodes, count = self.capacity.with_room(gained, self.demand.least_cpu), len(self.capacity.workers)
             # First those that the room was made for.
-            for shape in dict.fromkeys([*self.capacity.due, *self.demand.candidates()]) if nodes else ():
+            for shape in chain(list(self.capacity.due), self.demand.candidates()):
+                if len(self.capacity.workers) != count:
+                    nodes, count = self.capacity.with_room(gained, self.demand.least_cpu), len(self.capacity.workers)
+                if not nodes:
+                    break
                 # A gang may need a node that has had room for some time, too.
                 if not self._serve(shape, nodes if shape.placement.bundles == 1 else None):
                     return
