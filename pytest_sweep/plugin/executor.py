@@ -31,12 +31,17 @@ def make_executor(
 
     Raises:
         pytest.UsageError: there is no such executor, or the hook for it failed.
+        pytest.exit.Exception: the hook ends the session.
     """
     try:
         made: Executor | None = config.hook.pytest_sweep_make_executor(options=options)
+    except (pytest.exit.Exception, pytest.UsageError, KeyboardInterrupt):
+        raise
     except SweepError as error:
         raise pytest.UsageError(str(error)) from error
-    except Exception as error:
+    except (
+        BaseException
+    ) as error:  # Also sys.exit and pytest.fail, which are no Exception, and would be an internal error.
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise pytest.UsageError(
             f"pytest_sweep_make_executor failed at {where.filename}:{where.lineno}: {type(error).__name__}: {error}"

@@ -40,7 +40,8 @@ class SpaceExpander:
         Raises:
             SweepError: the space cannot be expanded; the text does not name the sweep.
         """
-        space, name = definition.space(), node_id.rpartition("::")[2]
+        space = written = definition.space()
+        name, arguments = node_id.rpartition("::")[2], definition.expansion()
         if self._overrides:
             self._refuse_listed(space, (name, node_id))
             self._seen = True
@@ -51,7 +52,11 @@ class SpaceExpander:
                 if key is not None:
                     self._used.add(override)
                     space = _applied(override, space, key)
-        expansion = expand(space, seed=self.seed_of(definition), max_points=self._max_trials, **definition.expansion())
+        if space is not written and arguments.get("num_samples", 1) > 1 and not _draws(space) and _draws(written):
+            arguments["num_samples"] = (
+                1  # Where nothing is drawn any more, further samples would be the same trials again.
+            )
+        expansion = expand(space, seed=self.seed_of(definition), max_points=self._max_trials, **arguments)
         if expansion.excluded:
             self.excluded[node_id] += expansion.excluded
         return expansion
@@ -79,6 +84,10 @@ class SpaceExpander:
             hint = f"did you mean {near[0]!r}?" if near else f"there are {known}"
             return f"--sweep-set={override.text}: no collected sweep has an axis {override.name!r}: {hint}"
         return None
+
+
+def _draws(space: Space) -> bool:
+    return any(block.is_open for block in space.blocks())
 
 
 def _applied(override: Override, space: Space, key: str) -> Space:

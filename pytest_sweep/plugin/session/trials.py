@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -106,6 +106,11 @@ class TrialPhase:
         """The folder of the run."""
         return Path(self._run.path)
 
+    @property
+    def keys(self) -> Collection[str]:
+        """The keys of its trials."""
+        return self._items.keys()
+
     def run(self, session: pytest.Session) -> None:
         """Run the trials to their ends.
 
@@ -168,10 +173,11 @@ class TrialPhase:
 
     def _run_all(self) -> None:
         attempts: Mapping[str, int] = {}
-        # Inline, nothing runs while the database is made, and a run that is killed in its first trial is to be there.
-        if self._loop is None or self._plan.continued or self._plan.taken or self._executor.name == "inline":
+        if self._loop is None or self._plan.continued or self._plan.taken:
             attempts = self._open().attempts
         self._hooks.call("pytest_sweep_run_start", run=self._run)
+        if self._executor.name == "inline":
+            self._open()  # Nothing runs meanwhile, and a run that is killed in its first trial is to be there.
         if self._recorder is not None:
             with self._interrupts.allowed():
                 self._recorder.show_taken()
