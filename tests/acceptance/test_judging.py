@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,17 @@ class TestOlderResults:
         (site / "some_package-2.0.dist-info").mkdir(parents=True)
         monkeypatch.syspath_prepend(str(site))
         assert self.gate(ran).endswith(" old: other packages (some-package not installed, now 2.0)")
+
+    def test_a_run_in_the_future(self, ran: Project) -> None:
+        """A run that began in the future, because a clock was wrong, counts as the newest; gates and resumed sessions say so."""
+        with closing(sqlite3.connect(ran.runs()[0] / "run.db")) as connection, connection:
+            connection.execute("UPDATE run SET started = ?", (time.time() + 7500,))
+        future = (
+            "by this clock it begins in 2 h, so that it counts as the newest: a clock was set wrongly, here or there"
+        )
+        assert self.gate(ran).endswith(f": {future}")
+        resumed = ran.sweep("--sweep-resume", *ALONE)
+        assert f"the run {ran.runs()[0].name}: {future}" in output(resumed)
 
     def test_a_part_is_of_this_session(self, ran: Project) -> None:
         """Where some trials were not selected, it says how many results are of which run."""

@@ -17,9 +17,9 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.option_table import LAST
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
-from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, partly_known
+from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, future_text, partly_known
 from pytest_sweep.plugin.session.plan import Plan
-from pytest_sweep.store import Outcome, last_run, made_in, newest_runs, origins, outcomes, run_folder, who_runs
+from pytest_sweep.store import Outcome, last_run, made_in, newest_runs, origins, outcomes, run_folder, started, who_runs
 
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
 
@@ -84,6 +84,9 @@ class Resumption:
             is_taken = outcome.state in _TAKEN and not (outcome.was_skipped and may_run(trial.key))
             (plan.taken if is_taken or failed else plan.continued)[trial.key] = outcome
         self._check_sources(plan, trials)
+        future = future_text(started(self._runs[0]), clock.wall())
+        if future:
+            plan.warnings.append(f"the run {self._runs[0].name}: {future}")
         failures = sum(outcome.state is TrialState.ERROR for outcome in plan.taken.values())
         counts = {
             "taken": len(plan.taken) - failures,
