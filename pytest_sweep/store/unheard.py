@@ -52,6 +52,7 @@ class UnheardFile:
         """Append an event, if it is the start of a trial or a report; nothing in a forked child, and after the disk was full."""
         if self._file < 0 or self._is_full or os.getpid() != self._pid:
             return
+        row: list[Any]
         if isinstance(event, TrialReported):
             row = ["report", event.key, event.attempt, event.metrics, *self._stored(event)]
         elif isinstance(event, TrialStarted):

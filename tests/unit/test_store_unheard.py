@@ -191,10 +191,10 @@ class TestReading:
         """What the database has is not changed: a driver may be killed after it has stored an end, and before it has emptied the file."""
         ended = finished(TRIAL, metrics={"loss": 1.0})
         said = (started(TRIAL), reported(TRIAL, 1))
-        folder = self.killed(tmp_path, *said, stored=(*said, ended))  # type: ignore[arg-type]
+        folder = self.killed(tmp_path, *said, stored=(*said, ended))
         assert RunReader(folder).trials()[0].state is TrialState.TERMINATED
         failed = TrialRetried(finished(TRIAL, TrialState.ERROR, error="no"))
-        folder = self.killed(tmp_path, *said, stored=(*said, failed))  # type: ignore[arg-type]
+        folder = self.killed(tmp_path, *said, stored=(*said, failed))
         trial = RunReader(folder).trials()[0]
         assert (trial.state, trial.attempts) == (TrialState.INTERRUPTED, 1)
         assert [attempt.state for attempt in RunReader(folder).attempts(TRIAL.key)] == ["ERROR"]

@@ -139,9 +139,10 @@ def test_a_thread_without_threading(way: str) -> None:
 def test_what_is_no_thread() -> None:
     """A wrong call raises what Python raises."""
     with running(1, []):
-        for arguments in ((1, ()), (print, [])):
+        wrong: list[Any] = [(1, ()), (print, [])]
+        for arguments in wrong:
             with pytest.raises(TypeError):
-                _thread.start_new_thread(*arguments)  # type: ignore[arg-type]
+                _thread.start_new_thread(*arguments)
 
 
 def test_an_executor_that_is_used_again() -> None:
