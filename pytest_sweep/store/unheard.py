@@ -19,8 +19,8 @@ from pytest_sweep.store.running import open_regular
 
 FILE = "unheard.jsonl"
 
-MOST_BYTES = 64 * 2**20
-"""How long a line may be that is read: far more than metrics are."""
+MOST_BYTES = 256 * 2**20
+"""How much is read: the reports of one trial, which its process had in memory, too."""
 
 Said = TrialStarted | TrialReported
 
@@ -103,7 +103,9 @@ def read_unheard(folder: Path) -> list[Said]:
 
 
 def _lines(file: BinaryIO) -> Iterator[Said]:
-    while (line := file.readline(MOST_BYTES)).endswith(b"\n"):
+    left = MOST_BYTES
+    while (line := file.readline(left)).endswith(b"\n"):
+        left -= len(line)
         try:
             said = _event(from_json(line))
         except (ValueError, RecursionError):

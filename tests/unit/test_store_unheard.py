@@ -114,6 +114,17 @@ def test_a_line_that_was_cut_short(unheard: UnheardFile, tmp_path: Path) -> None
     assert read_unheard(tmp_path) == [started(TRIAL)]
 
 
+def test_no_more_is_read_than_a_trial_says(
+    unheard: UnheardFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of any size takes a limited amount of memory."""
+    for iteration in range(1, 11):
+        unheard.write(reported(TRIAL, iteration))
+    size = (tmp_path / FILE).stat().st_size
+    monkeypatch.setattr("pytest_sweep.store.unheard.MOST_BYTES", size // 2)
+    assert 3 <= len(read_unheard(tmp_path)) <= 5
+
+
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
     """A link is not followed, and a pipe not waited for."""
