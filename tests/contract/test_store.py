@@ -403,6 +403,12 @@ def test_the_state_of_git(tmp_path: Path) -> None:
     assert (len(state[0]), state[1]) == (40, False)
     (tmp_path / "file").write_text("2")
     assert git_state(tmp_path) == (state[0], True)
+    # A name in another encoding, which git shows as it is.
+    latin = tmp_path / os.fsdecode(b"caf\xe9")
+    latin.touch()
+    git("config", "core.quotePath", "false")
+    git("add", "file", str(latin))
+    assert git_state(tmp_path) == (state[0], True)
 
 
 def test_git_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

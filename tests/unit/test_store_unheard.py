@@ -43,8 +43,13 @@ def test_what_is_stored_is_forgotten(unheard: UnheardFile, tmp_path: Path) -> No
     assert read_unheard(tmp_path) == []
     unheard.write(started(TRIAL, attempt=2))
     assert read_unheard(tmp_path) == [started(TRIAL, attempt=2)]
+    descriptor = unheard._file
     unheard.close()
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+    unheard.write(started(TRIAL))
+    unheard.close()
 
 
 def test_a_forked_child_writes_nothing(unheard: UnheardFile, tmp_path: Path) -> None:
