@@ -272,6 +272,10 @@ class Capacity:
                 if not shape.exclusive or not site.bundles:
                     yield node, room_for(shape, site.free, site.slots)
 
+    def free_cpu(self, node: str) -> float:
+        """Return how many CPUs of a node are free for us; 0 where it is not there."""
+        return self._sites[node].free.cpu if node in self._sites else 0.0
+
     def site(self, node: str) -> Site | None:
         """Return a node as it is planned with now."""
         return self._sites.get(node)

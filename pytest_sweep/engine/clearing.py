@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_sweep.engine.demand import Demand
 from pytest_sweep.engine.reserving import Reservations
@@ -10,6 +10,23 @@ from pytest_sweep.engine.sketch import Sketch
 from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Shape, Worker, WorkerState
 from pytest_sweep.engine.workers import Workers
+
+_ROUNDING = 1e-4
+"""As Ray rounds CPUs."""
+
+
+class _Remembered:
+    """What an iterator yields, for several loops, and no more of it than they take."""
+
+    def __init__(self, shapes: Iterable[Shape]) -> None:
+        self._rest = iter(shapes)
+        self._taken: list[Shape] = []
+
+    def __iter__(self) -> Iterator[Shape]:
+        yield from self._taken
+        for shape in self._rest:
+            self._taken.append(shape)
+            yield shape
 
 
 class Clearing:
@@ -46,8 +63,8 @@ class Clearing:
         if self._reservations.is_full:
             self._free_slots(spare)
         nodes = dict.fromkeys([*(node for worker in spare for node in worker.nodes), *gained])
-        wanting = [shape for shape in self._demand.candidates() if self._unpromised(shape) > 0] if nodes else []
-        for node in nodes if wanting else ():
+        wanting = _Remembered(self._demand.candidates() if nodes else ())
+        for node in nodes:
             self._free_node(node, wanting)
         for shape in self._demand.oldest() if spare or is_new else ():
             if shape.placement.bundles > 1:
@@ -76,19 +93,36 @@ class Clearing:
         spare = [worker for worker in self._capacity.on_node(node, WorkerState.IDLE) if self._is_spare(worker)]
         if not spare:
             return
-        sketch = self._sketch(self._capacity.on_node(node, WorkerState.STOPPING))
-        cleared = sketch.copy(spare)
+        stopping = self._capacity.on_node(node, WorkerState.STOPPING)
+        room = self._cpu_without(node, spare, stopping)
+        sketch = cleared = None
         for shape in shapes:
+            # Most of them ask for more than there is, or have it promised: that is seen without a sketch.
+            if shape.resources.cpu > room + _ROUNDING or (wanted := self._unpromised(shape)) <= 0:
+                continue
             if shape.placement.bundles > 1 or not self._reservations.allowed(shape, [node]):
                 continue
-            for _ in range(self._unpromised(shape)):
+            if sketch is None or cleared is None:
+                sketch = self._sketch(stopping)
+                cleared = sketch.copy(spare)
+            for _ in range(wanted):
                 if cleared.place(shape, [node]) is None:
                     break
                 self._free_room(sketch, shape, (node,), spare)
                 sketch.hold(shape, (node,))
                 cleared.hold(shape, (node,))
+                room = cleared.free_cpu(node)
                 if not spare:
                     return
+
+    def _cpu_without(self, node: str, spare: Iterable[Worker], stopping: Iterable[Worker]) -> float:
+        """Return how many CPUs of a node are free when these have stopped, and those are there that they make room for."""
+        room = self._capacity.free_cpu(node) + sum(worker.holds[node].cpu for worker in (*spare, *stopping))
+        for worker in stopping:
+            if worker.makes_room_for is not None:
+                shape, nodes = worker.makes_room_for
+                room -= shape.resources.cpu * nodes.count(node)
+        return room
 
     def _free_nodes(self, shape: Shape) -> None:
         """Stop idle workers on several nodes, as many as make room for one of `shape`."""

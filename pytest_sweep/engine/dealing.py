@@ -78,5 +78,6 @@ class Dealer:
         if worker.shape.fresh_process or first.alone:
             return 1
         sweep = first.trial.sweep.id
-        wanted = self._pacing.batch_size(sweep, waiting, self._workers.capacity.count(worker.shape))
-        return self._same_failures.most_next(sweep, wanted)
+        workers = self._workers.capacity.count(worker.shape)
+        wanted = self._pacing.batch_size(sweep, waiting, workers)
+        return self._same_failures.most_next(sweep, wanted, workers)

@@ -80,12 +80,17 @@ class Demand:
         return iter(list(islice(self._wanted, LOOKED_AT)))
 
     def candidates(self) -> Iterator[Shape]:
-        """Iterate over those that are to be tried where there is room again, each once."""
+        """Iterate over those that are to be tried where there is room again, each once; who is served may be dropped meanwhile."""
         if len(self._wanted) <= 3 * LOOKED_AT:
-            return iter(list(self._wanted))
-        start = self._turn = (self._turn + LOOKED_AT) % len(self._by_size)
-        sized = self._by_size[:LOOKED_AT] + self._by_size[start : start + LOOKED_AT]
-        return iter(dict.fromkeys([*islice(self._wanted, LOOKED_AT), *(shape for _, _, shape in sized)]))
+            yield from list(self._wanted)
+            return
+        oldest = dict.fromkeys(islice(self._wanted, LOOKED_AT))
+        yield from oldest
+        # Mostly the oldest take all the room.
+        if self._by_size:
+            start = self._turn = (self._turn + LOOKED_AT) % len(self._by_size)
+            sized = self._by_size[:LOOKED_AT] + self._by_size[start : start + LOOKED_AT]
+            yield from (shape for shape in dict.fromkeys(shape for _, _, shape in sized) if shape not in oldest)
 
     def late(self, now: float, patience: float) -> Iterator[Shape]:
         """Iterate over those that have had no worker for `patience` seconds, the oldest first; not over all.

@@ -14,7 +14,7 @@ from pytest_sweep.engine.course import Course, next_milestone
 from pytest_sweep.engine.study import Study
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.search_events import Decision, TrialJudged, TrialResumed
-from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.spread import judged_number
 from pytest_sweep.model.study import GO_ON, Observation, Outcome, Resumption, Verdict, VerdictKind
 from pytest_sweep.model.trials import TrialState
 
@@ -226,9 +226,10 @@ _OUTCOMES = {
 
 def _number(value: object) -> float:
     """Return a value as a float; NaN where it is no number, or one that no float holds."""
-    if not is_number(value):
+    number = judged_number(value)
+    if number is None:
         return math.nan
     try:
-        return float(value)
+        return float(number)
     except OverflowError:
         return math.nan

@@ -85,11 +85,14 @@ class SameFailures:
         self._cleared.add(sweep)
         return last
 
-    def most_next(self, sweep: str, wanted: int) -> int:
-        """Return how many of `wanted` trials of a sweep should be begun at once: of one that only fails, no more than would end it."""
+    def most_next(self, sweep: str, wanted: int, workers: int = 1) -> int:
+        """Return how many of `wanted` trials of a sweep a worker should get at once.
+
+        Of one that only fails, the workers together get no more than would end it: what is in a call by then still runs.
+        """
         if not self.limit or sweep in self._cleared or sweep not in self._alike:
             return wanted
-        return min(wanted, self.limit - self._alike[sweep][1])
+        return min(wanted, -(-(self.limit - self._alike[sweep][1]) // max(workers, 1)))
 
 
 def _last_line(error: str | None) -> str:

@@ -38,7 +38,9 @@ class Requests:
 
     def tick(self, now: float) -> RequestResources | None:
         """Return what to ask for, if that has changed."""
-        if not self._capacity.future or (self._looked is not None and 0 <= now - self._looked < EVERY_SECONDS):
+        if not self._capacity.future:  # There is no autoscaler, or what it adds is of no use.
+            return self.withdraw()
+        if self._looked is not None and 0 <= now - self._looked < EVERY_SECONDS:
             return None
         self._looked = now
         return self._ask(self._wanted())

@@ -52,6 +52,11 @@ class Sketch:
         """Return the nodes for the bundles of a worker of `shape`, as `Capacity.place`."""
         return arrange(shape.request, shape.placement, self._capacity.rooms(shape, nodes, self._changed))
 
+    def free_cpu(self, node: str) -> float:
+        """Return how many CPUs are free on a node: a quick look before `place`."""
+        site = self._changed.get(node) or self._capacity.site(node)
+        return 0.0 if site is None else site.free.cpu
+
     def _change(self, node: str, worker: Worker, sign: int) -> None:
         site = self._changed.get(node) or self._capacity.site(node)
         if site is not None:

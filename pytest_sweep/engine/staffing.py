@@ -7,6 +7,7 @@ shape that has had no worker for `Policy.patience` seconds gets a node emptied f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from pytest_sweep.engine.clearing import Clearing
 from pytest_sweep.engine.demand import Demand
@@ -17,6 +18,15 @@ from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Shape, Worker, WorkerState
 from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model.events import Node
+from pytest_sweep.wire.messages import warning
+
+MOST_FAILED = 5
+"""On how many nodes that an autoscaler has added no worker may start before no more are asked for."""
+
+
+def _is_added(worker: Worker, first: frozenset[str] | None) -> bool:
+    """Say whether a worker is on a node that was not there at the start."""
+    return not set(worker.nodes) <= (first or frozenset())
 
 
 class Staffing:
@@ -41,6 +51,7 @@ class Staffing:
         self._clearing = Clearing(ledger, workers, self.demand, self.reservations)
         self._policy = policy
         self._ledger = ledger
+        self._first_nodes: frozenset[str] | None = None
 
     # Nodes and time
 
@@ -48,6 +59,8 @@ class Staffing:
         """Take note of the nodes that there are now: what waits for one that is gone, waits no more."""
         drained = {node for node in self.capacity.node_ids if self.capacity.is_leaving(node)}
         self.capacity.set_nodes(nodes)
+        if self._first_nodes is None:
+            self._first_nodes = frozenset(self.capacity.node_ids)
         self.reservations.check()
         for worker in list(self.capacity.workers.values()):
             if worker.state is WorkerState.BUSY:
@@ -66,6 +79,21 @@ class Staffing:
         for worker in self.capacity.in_state(WorkerState.STARTING):
             if node in worker.nodes:
                 self.workers.stop(worker)
+        self._stop_scaling()
+
+    def _stop_scaling(self) -> None:
+        """Ask for no more nodes where no worker starts on any that was added: the next ones would be like them."""
+        added = self.capacity.excluded.keys() - (self._first_nodes or ())
+        works = (w for state in (WorkerState.IDLE, WorkerState.BUSY) for w in self.capacity.in_state(state))
+        if not self.capacity.future or len(added) < MOST_FAILED or any(_is_added(w, self._first_nodes) for w in works):
+            return
+        self.capacity.future = ()
+        self._ledger.record(
+            warning(
+                f"the autoscaler is asked for no more nodes: no worker could be started on the {len(added)} that it has added. The first "
+                f"cause: {next(cause for node, cause in self.capacity.excluded.items() if node in added)}"
+            )
+        )
 
     def tick(self, horizon: float) -> bool:
         """Release workers that have idled too long, withdraw those that are not granted, empty a node for who has waited too long.
@@ -129,9 +157,13 @@ class Staffing:
         """Start workers on the nodes that have gained room."""
         gained, before = self.capacity.gained, None
         while self.demand and gained and before != (before := (len(self.demand), len(self.capacity.workers))):
-            nodes = self.capacity.with_room(gained, self.demand.least_cpu)
+            nodes, count = self.capacity.with_room(gained, self.demand.least_cpu), len(self.capacity.workers)
             # First those that the room was made for.
-            for shape in dict.fromkeys([*self.capacity.due, *self.demand.candidates()]) if nodes else ():
+            for shape in chain(list(self.capacity.due), self.demand.candidates()):
+                if len(self.capacity.workers) != count:
+                    nodes, count = self.capacity.with_room(gained, self.demand.least_cpu), len(self.capacity.workers)
+                if not nodes:
+                    break
                 # A gang may need a node that has had room for some time, too.
                 if not self._serve(shape, nodes if shape.placement.bundles == 1 else None):
                     return

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 import psutil
@@ -34,8 +34,24 @@ from pytest_sweep.worker.judgement import TrialStopped
 from pytest_sweep.worker.runner import TrialRunner, with_own_config
 from pytest_sweep.worker.usage import Usage
 
-_PROPERTIES = pytest.StashKey[tuple[tuple[str, object], ...]]()
+_PROPERTIES = pytest.StashKey[Iterable[tuple[str, object]]]()
 """The properties of an item before its first attempt."""
+
+
+class Unheard(Protocol):
+    """Keeps what the running trial has said until it is stored, also if this process is killed."""
+
+    def open(self, folder: str) -> None:
+        """Begin to, in the folder of a run."""
+
+    def write(self, event: object) -> None:
+        """Keep an event; it survives the death of this process when this returns."""
+
+    def clear(self) -> None:
+        """Forget them: they are stored."""
+
+    def close(self) -> None:
+        """End: nothing runs any more, and all are stored."""
 
 
 class InlineExecutor:
@@ -49,6 +65,7 @@ class InlineExecutor:
         keeper: keeps the fixtures of the driver's session between items.
         interruptible: what a trial runs in, so that Ctrl-C interrupts it at once.
         uninterruptible: what decisions run in while a trial runs, so that Ctrl-C comes after them.
+        unheard: keeps what the running trial says; None where nobody would read it.
     """
 
     name = "inline"
@@ -64,7 +81,9 @@ class InlineExecutor:
         keeper: FixtureKeeper,
         interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
         uninterruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+        unheard: Unheard | None = None,
     ) -> None:
+        self._unheard = unheard
         self._config = config
         self._interruptible = interruptible
         self._uninterruptible = uninterruptible
@@ -108,8 +127,10 @@ class InlineExecutor:
     def open(self, spec: SessionSpec, items: Mapping[str, pytest.Item]) -> None:
         """Take the items, which are run as they are, in the session that they were collected in."""
         self._items = items
+        if self._unheard is not None:
+            self._unheard.open(spec.results)
         self._runner = InlineRunner(
-            self._happened.append, own_location(), self._keeper, usage=self._usage, hurry=self._judge, patience=0.0
+            self._take, own_location(), self._keeper, usage=self._usage, hurry=self._judge, patience=0.0
         )
         self._usage.begin(spec.known)
         self._config.pluginmanager.register(self._usage, "sweep-usage")
@@ -149,6 +170,8 @@ class InlineExecutor:
         """Run the next trial, if one waits, and return what happened."""
         if not self._happened and self._waiting and self._runner is not None and self._worker is not None:
             task = self._waiting.popleft()
+            if self._unheard is not None:
+                self._unheard.clear()
             try:
                 with self._interruptible():
                     self._runner.run(self._items[task.trial.key], task)
@@ -195,6 +218,8 @@ class InlineExecutor:
             self._config.pluginmanager.unregister(name="sweep-inline-shared")
             self._config.pluginmanager.unregister(self._usage)
             self._runner = None
+            if self._unheard is not None:
+                self._unheard.close()
         if self._tracer is not None:
             self._config.pluginmanager.register(self._tracer, PYTESTS_OWN)
             self._tracer = None
@@ -205,6 +230,11 @@ class InlineExecutor:
     def describe(self) -> str:
         """Return what the status block says of it."""
         return "inline (this process)"
+
+    def _take(self, event: object) -> None:
+        if self._unheard is not None:
+            self._unheard.write(event)
+        self._happened.append(event)
 
 
 class OwnSharedFixtures:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from _pytest.config import create_terminal_writer
 from _pytest.debugging import pytestPDB
 from _pytest.fixtures import FuncFixtureInfo
 from _pytest.junitxml import xml_key
+from _pytest.skipping import evaluate_skip_marks
 from _pytest.warnings import catch_warnings_for_item
 
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -51,6 +52,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "capture manager": {"_global_capturing": "keep the output of a trial whose process dies"},
         "pytest.Item": {"_report_sections": "keep the output of a trial that is interrupted, and each attempt's apart"},
         "pytest.TestReport": {"_to_json": "make reports for a fake executor as a worker would"},
+        "lfplugin": {"lastfailed": "keep a failure for --lf where the trial is cut off later"},
         "pytestPDB": {"_init_pdb": "stop at the first line of a body, for --trace"},
     }
 )
@@ -141,6 +143,24 @@ def tear_down_to(session: pytest.Session, item: pytest.Item | None) -> None:
 def recorded_warnings(item: pytest.Item) -> AbstractContextManager[None]:
     """Return a context in which warnings are recorded as those of `item`."""
     return catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item)
+
+
+def is_skipped_by_marks(item: pytest.Item) -> bool:
+    """Say whether the marks ``skip`` and ``skipif`` skip an item now; a condition that is an error does not: the item shows it."""
+    try:
+        return evaluate_skip_marks(item) is not None
+    except pytest.fail.Exception:
+        return False
+
+
+@contextmanager
+def keeping_failures(config: pytest.Config) -> Iterator[None]:
+    """Let reports in the block take nothing off what ``--lf`` will run."""
+    plugin = config.pluginmanager.get_plugin("lfplugin")  # Not there with -p no:cacheprovider.
+    before = {} if plugin is None else dict(plugin.lastfailed)
+    yield
+    if plugin is not None:
+        plugin.lastfailed.update(before)
 
 
 def temporary_root(config: pytest.Config) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_sweep.model.spread import Spread, is_finite, is_nan, is_number
+from pytest_sweep.model.spread import Spread, is_finite, is_nan, judged_number
 from pytest_sweep.model.trials import TrialState
 
 _ENDED_WELL = frozenset({TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED})
@@ -17,7 +17,7 @@ _FAILED = frozenset({TrialState.ERROR, TrialState.SKIPPED})
 SCOPES = ("last", "avg", "last-5-avg", "last-10-avg", "all")
 """Which values of a trial's history count. The names are Ray Tune's (``ExperimentAnalysis.get_best_trial``)."""
 
-_KINDS: dict[type, str] = {str: "a string", bool: "a boolean"}
+_KINDS: dict[type, str] = {str: "a string"}
 
 _LAST_FEW = {"last-5-avg": 5, "last-10-avg": 10}
 
@@ -75,7 +75,7 @@ class Goal:
         Args:
             reported: the trial's values of the metric, in the order in which they were reported.
         """
-        numbers = [value for value in reported if is_number(value)]
+        numbers = [number for value in reported if (number := judged_number(value)) is not None]
         if not numbers:
             return None
         if self.scope == "avg" or self.scope in _LAST_FEW:
@@ -145,14 +145,15 @@ def mean_value(values: Iterable[float | None], *, whole: bool = False) -> float 
 
 
 def no_number_text(value: object) -> str:
-    """Return what a metric was reported as that cannot be judged: ``a list``; "" for a number, and for a dict, whose numbers have names."""
-    if is_number(value) or (isinstance(value, Mapping) and value):
+    """Return what was reported that cannot be judged: ``a list``; "" for a number, true or false, and a dict, whose numbers have names."""
+    if judged_number(value) is not None or (isinstance(value, Mapping) and value):
         return ""
     return "None" if value is None else _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def last_value(before: float | None, value: object) -> float | None:
     """Return what a trial is judged by (scope ``last``) when it has reported `value` after it was judged by `before`."""
-    if not is_number(value):
+    number = judged_number(value)
+    if number is None:
         return before
-    return value if before is None or is_finite(value) or not is_finite(before) else before
+    return number if before is None or is_finite(number) or not is_finite(before) else before

@@ -15,6 +15,13 @@ def is_number(value: object) -> TypeIs[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def judged_number(value: object) -> int | float | None:
+    """Return the number that a trial is judged by where it has reported `value`: a boolean is 0 or 1, as in Tune; None where it is none."""
+    if isinstance(value, bool):
+        return int(value)
+    return value if is_number(value) else None
+
+
 def is_nan(value: float) -> bool:
     """Say whether a number is NaN; unlike ``math.isnan`` it takes integers that no float can hold."""
     return value != value  # noqa: PLR0124 - which is true of NaN only

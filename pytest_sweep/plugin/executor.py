@@ -31,15 +31,18 @@ def make_executor(
 
     Raises:
         pytest.UsageError: there is no such executor, or the hook for it failed.
+        pytest.exit.Exception: the hook ends the session.
     """
     config.pluginmanager.register(OwnExecutors(config, keeper, interrupts), "sweep-executors")
     try:
         made: Executor | None = config.hook.pytest_sweep_make_executor(options=options)
-    except pytest.UsageError:
+    except (pytest.exit.Exception, pytest.UsageError, KeyboardInterrupt):
         raise
     except SweepError as error:
         raise pytest.UsageError(str(error)) from error
-    except Exception as error:
+    except (
+        BaseException
+    ) as error:  # Also sys.exit and pytest.fail, which are no Exception, and would be an internal error.
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise pytest.UsageError(
             f"pytest_sweep_make_executor failed at {where.filename}:{where.lineno}: {type(error).__name__}: {error}"
@@ -73,8 +76,10 @@ class OwnExecutors:
         refuse_runtime_env(self._config, options.executor)
         if options.executor == "inline":
             from pytest_sweep.executors.inline import InlineExecutor
+            from pytest_sweep.store.unheard import UnheardFile
 
-            return InlineExecutor(self._config, self._keeper, self._interrupts.allowed, self._interrupts.held)
+            interrupts = self._interrupts
+            return InlineExecutor(self._config, self._keeper, interrupts.allowed, interrupts.held, UnheardFile())
         return _processes(self._config, options) if options.executor == "processes" else None
 
 

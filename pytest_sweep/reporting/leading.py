@@ -64,7 +64,8 @@ class Leaders:
         group.append(entry)
         if entry.trial.sweep.average_over and not self._has_all(group):
             return  # The mean over the easy folds, which end first, would mislead.
-        judged = entry if len(group) == 1 else ConfigurationProgress.of(group)
+        is_trial = len(group) == 1 and not entry.trial.sweep.average_over
+        judged = entry if is_trial else ConfigurationProgress.of(group)
         self._current[entry.trial.group_key] = judged
         value = judged_value(judged)
         if value is not None:

@@ -77,15 +77,18 @@ class ConfigurationProgress(TrialProgress):
 def configurations(progress: Progress) -> list[TrialProgress]:
     """Return what each configuration is judged by, in order of first appearance; `complete` adds the metrics.
 
-    One of several trials is a `ConfigurationProgress`, one of a single trial is that trial; without any replicates these are the trials.
+    One of several trials is a `ConfigurationProgress`, and so is each of a sweep that averages over something: its name is without that.
+    One of a single trial of another sweep is that trial.
     """
     groups: dict[str, list[TrialProgress]] = {}
     for entry in progress:
         groups.setdefault(entry.trial.group_key, []).append(entry)
-    if len(groups) == len(progress):
+    if len(groups) == len(progress) and not any(sweep.average_over for sweep in progress.sweeps()):
         return list(progress)
     return [
-        group[0] if len(group) == 1 else ConfigurationProgress.of(group, with_metrics=False)
+        group[0]
+        if len(group) == 1 and not group[0].trial.sweep.average_over
+        else ConfigurationProgress.of(group, with_metrics=False)
         for group in groups.values()
     ]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import Goal, has_failed, mean_value, no_number_text, pareto_front
 from pytest_sweep.model.metrics import flattened, metric_value
-from pytest_sweep.model.spread import Spread, is_finite, is_number, merged
+from pytest_sweep.model.spread import Spread, is_finite, is_number, judged_number, merged
 from pytest_sweep.results.result import Result, histories
 from pytest_sweep.space import feasibility, without
 
@@ -48,8 +48,8 @@ def values_of(results: Sequence[Result], goal: Goal) -> list[float | None]:
         if not goal.considers(result.state, result.reason) or not is_feasible(result, goal.feasible):
             values[index] = None
             continue
-        final = metric_value(result.metrics, goal.metric)
-        if goal.scope == "last" and is_number(final) and (is_finite(final) or not goal.filter_nan_and_inf):
+        final = judged_number(metric_value(result.metrics, goal.metric))
+        if goal.scope == "last" and final is not None and (is_finite(final) or not goal.filter_nan_and_inf):
             values[index] = final
         else:
             unread.append(index)
@@ -175,7 +175,7 @@ def no_best_text(results: Sequence[Result], goal: Goal, sweep: str, average_over
     ]
     if (
         last
-        and not any(map(is_number, last))
+        and all(judged_number(value) is None for value in last)
         and (kinds := {no_number_text(value) for value in last if value is not None} - {""})
     ):
         return f"no trial of {sweep} has a number as {goal.metric!r}: it is {' or '.join(sorted(kinds))}"

@@ -11,7 +11,7 @@ from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import ended_well
 from pytest_sweep.model.metrics import flattened, metric_value
-from pytest_sweep.model.spread import is_nan, is_number
+from pytest_sweep.model.spread import is_nan, judged_number
 from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.results.curves import completed, plain_copy
 from pytest_sweep.space import restored
@@ -220,8 +220,8 @@ class Result:
         checkpoints = self.best_checkpoints
         if not checkpoints:
             raise NoResultsError(f"{self.name} has no checkpoint")
-        scored = [(place, metric_value(metrics, metric)) for place, metrics in checkpoints]
-        ranked = [(place, value) for place, value in scored if is_number(value) and not is_nan(value)]
+        scored = [(place, judged_number(metric_value(metrics, metric))) for place, metrics in checkpoints]
+        ranked = [(place, value) for place, value in scored if value is not None and not is_nan(value)]
         if not ranked:
             names = sorted({name for _, metrics in checkpoints for name in flattened(metrics)})
             raise NoResultsError(

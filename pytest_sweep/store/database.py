@@ -18,7 +18,9 @@ from sqlalchemy.pool import NullPool
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.store.migrations import OLDEST, migrate
 from pytest_sweep.store.network import on_network
+from pytest_sweep.store.recovering import add_unheard
 from pytest_sweep.store.schema import SCHEMA_VERSION, tables
+from pytest_sweep.store.unheard import read_unheard
 
 _BUSY_SECONDS = 5.0
 """How long a database that somebody else has locked is waited for; a writer tries again later."""
@@ -122,8 +124,8 @@ def attached(connection: Connection, path: Path) -> Iterator[None]:
 def reading_engine(path: Path) -> Engine:
     """Return an engine that opens `path` for every connection anew, to read only.
 
-    Of a database with an older schema they see a migrated copy; the file stays as it is. They raise SchemaError for the database
-    of a version that cannot be read, and StoreError for what is no database of ours.
+    Of a database with an older schema, or with something beside it that is not stored yet, they see a copy that has it; the file stays
+    as it is. They raise SchemaError for the database of a version that cannot be read, and StoreError for what is no database of ours.
     """
     return create_engine("sqlite://", creator=lambda: _reading_connection(path), poolclass=NullPool)
 
@@ -155,8 +157,10 @@ def _pragmas(connection: Connection, *pragmas: str) -> None:
 
 
 def _reading_connection(path: Path) -> sqlite3.Connection:
+    # Before the database: what the driver forgets there it has stored.
+    unheard = read_unheard(path.parent)
     connection = _own_connection(path)
-    if _version(connection) == SCHEMA_VERSION:
+    if _version(connection) == SCHEMA_VERSION and not unheard:
         return connection
     with reporting_errors(path, "read"), closing(connection):
         copy = sqlite3.connect(
@@ -165,6 +169,7 @@ def _reading_connection(path: Path) -> sqlite3.Connection:
         try:
             connection.backup(copy)
             migrate(copy)
+            add_unheard(copy, unheard)
         except BaseException:
             copy.close()
             raise

@@ -70,6 +70,16 @@ def run_name(folder: Path, results_dir: Path) -> str:
     return folder.name if folder.parent == results_dir else str(folder)
 
 
+def path_in_run(folder: Path, path: str) -> str:
+    """Return a path in the folder of a run relative to it, because a run can be copied and moved; another path and a URL as they are."""
+    if "://" in path:
+        return path
+    try:
+        return Path(path).relative_to(folder).as_posix()
+    except ValueError:
+        return path
+
+
 def find_results_dir(start: Path) -> Path:
     """Return the nearest ``sweep_results`` in `start` or in a folder above it.
 

@@ -85,7 +85,7 @@ def who_runs(folder: Path) -> str | None:
         StoreError: the folder cannot be read.
     """
     try:
-        file = _opened(folder / FILE)
+        file = open_regular(folder / FILE)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -101,11 +101,16 @@ def who_runs(folder: Path) -> str | None:
     return None
 
 
-def _opened(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of a run's folder to read it.
+
+    Raises:
+        OSError: it is not there, is no regular file, or cannot be read.
+    """
     # The folder may come from anyone: a pipe would be waited for, and a link be followed. Windows has neither flag.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, f"{FILE} is not a regular file")
+        raise OSError(errno.EINVAL, f"{path.name} is not a regular file")
     return os.fdopen(descriptor, "rb")

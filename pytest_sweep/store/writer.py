@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
@@ -20,7 +21,7 @@ from pytest_sweep.store import schema
 from pytest_sweep.store.copying import copy_decisions, copy_trials
 from pytest_sweep.store.database import close_database, create_database, reporting_errors
 from pytest_sweep.store.decisions import Row
-from pytest_sweep.store.folders import DATABASE, begin_run, run_name
+from pytest_sweep.store.folders import DATABASE, begin_run, path_in_run, run_name
 from pytest_sweep.store.running import RunLock, this_driver
 from pytest_sweep.store.writes import Batch
 
@@ -177,7 +178,7 @@ class RunStore:
         Raises:
             StoreError: the disk is full, the database is locked, damaged or deleted, or an event names a trial that was not added.
         """
-        batch = Batch(self._stored_path, self._source)
+        batch = Batch(partial(path_in_run, self.path), self._source)
         for event in events:
             batch.add(event)
         statements = list(batch.statements())
@@ -209,15 +210,6 @@ class RunStore:
         if (sweep, used) not in self._made:
             self._made[sweep, used] = code_row(self._sources.get(sweep, Source(None, None)).with_used(used))
         return self._made[sweep, used]
-
-    def _stored_path(self, path: str) -> str:
-        """Return a path in the run's folder relative to it, because a run can be copied and moved."""
-        if "://" in path:
-            return path
-        try:
-            return Path(path).relative_to(self.path).as_posix()
-        except ValueError:
-            return path
 
 
 def code_row(source: Source) -> Row:

@@ -10,13 +10,17 @@ from pytest_sweep import clock
 from pytest_sweep.wire.messages import Packed, pack, warning
 from pytest_sweep.wire.spool import Numbered, Spool
 
-__all__ = ["FLUSH_SECONDS", "MOST_BYTES", "Numbered", "Outbox", "OutboxFullError"]
+__all__ = ["FLUSH_SECONDS", "MOST_BYTES", "Numbered", "Outbox", "OutboxFullError", "in_parts"]
 
 FLUSH_SECONDS = 0.1
 """How long events are gathered before they are sent: well under the second in which a report is to be seen."""
 
 MOST_BYTES = 16 * 2**20
 """How many bytes may wait to be sent. A trial that says more than is taken waits: it is slowed down, and nothing is lost."""
+
+
+PART_BYTES = 64 * 1024
+"""How many bytes travel at once, but for an event that is longer: the driver hears each worker in turn, part by part."""
 
 
 class OutboxFullError(Exception):
@@ -148,6 +152,20 @@ class Outbox:
                 self._has_room.notify_all()
                 if self._spool is not None:
                     self._spool.arrived()
+
+
+def in_parts(numbered: Sequence[Numbered]) -> list[Sequence[Numbered]]:
+    """Return events in parts of about `PART_BYTES` each, in order."""
+    parts: list[Sequence[Numbered]] = []
+    start = size = 0
+    for place, (_, packed) in enumerate(numbered):
+        if size and size + len(packed[0]) > PART_BYTES:
+            parts.append(numbered[start:place])
+            start, size = place, 0
+        size += len(packed[0])
+    if len(numbered) > start:
+        parts.append(numbered[start:])
+    return parts
 
 
 _TOO_MUCH = warning(

@@ -2,11 +2,12 @@
 
 A thread belongs to the trial that started it, what runs in a ThreadPoolExecutor to the trial that submitted it, and an asyncio task to the
 trial that made it, also when that trial has ended: its reports are refused then, for they are not the next trial's. A thread that no trial
-has started (at import, by a fixture of wider scope, by C code) belongs to the trial that runs.
+has started (at import, by a fixture of wider scope, by C code) belongs to the trial that runs, one after the other.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import functools
 import os
@@ -97,7 +98,7 @@ async def awaited_by(trial: ActiveTrial, function: Callable[..., Any], /, **kwar
 @contextlib.contextmanager
 def _threads_owned() -> Iterator[None]:
     """Have threads know who has started them, and what is submitted to an executor by whom, while a trial runs."""
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    start, submit, start_raw = threading.Thread.start, ThreadPoolExecutor.submit, _thread.start_new_thread
     if hasattr(
         start, _OWNER
     ):  # A fixture of wider scope has put ours back, which it had replaced during an earlier trial.
@@ -105,8 +106,11 @@ def _threads_owned() -> Iterator[None]:
         return
 
     start_owned, submit_owned = _owning(start, submit)
+    start_raw_owned = _owning_raw(start_raw)
     threading.Thread.start = start_owned  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = submit_owned  # type: ignore[method-assign]
+    # `threading` has its own reference: what is replaced here is what others call.
+    _thread.start_new_thread = start_raw_owned
     try:
         yield
     finally:
@@ -114,6 +118,8 @@ def _threads_owned() -> Iterator[None]:
             threading.Thread.start = start  # type: ignore[method-assign]
         if ThreadPoolExecutor.submit is submit_owned:
             ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+        if _thread.start_new_thread is start_raw_owned:
+            _thread.start_new_thread = start_raw
 
 
 @functools.lru_cache(maxsize=1)  # They are the same for nearly all trials of a process.
@@ -134,6 +140,20 @@ def _owning(start: Callable[..., Any], submit: Callable[..., Any]) -> tuple[Call
 
     setattr(start_owned, _OWNER, True)
     return start_owned, submit_owned
+
+
+@functools.lru_cache(maxsize=1)
+def _owning_raw(start_raw: Callable[..., int]) -> Callable[..., int]:
+    """Return what takes the place of ``_thread.start_new_thread``, and calls it."""
+
+    @functools.wraps(start_raw)
+    def start_raw_owned(function: Callable[..., Any], args: tuple[Any, ...], *kwargs: dict[str, Any]) -> int:
+        trial = _process.starter()
+        if trial is None or not callable(function) or not isinstance(args, tuple):
+            return start_raw(function, args, *kwargs)
+        return start_raw(called_by, (trial, function, *args), *kwargs)
+
+    return start_raw_owned
 
 
 def current_trial() -> ActiveTrial:

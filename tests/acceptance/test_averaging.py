@@ -104,3 +104,48 @@ def test_cached_trials_are_judged_alike(project: Project) -> None:
     again = output(project.sweep("--sweep-cache"))
     assert "2 CACHED" in again
     assert "Best trial of train: train[x=2] with val=2" in again
+
+
+@pytest.mark.parametrize("average", ["", ", average_over=['fold']"])
+def test_a_part_of_the_folds(project: Project, average: str) -> None:
+    """Where only a part of the folds is selected, the terminal names the configuration, and says that sweep_results judges by more."""
+    project.write(f"""
+        @sweep(grid={{"C": ["steady", "lucky"], "fold": [0, 1, 2]}}, metric="acc", mode="max"{average})
+        def train(C, fold):
+            return 0.5 if C == "steady" else 0.9 if fold == 0 else 0.0
+
+        def test_gate(sweep_results):
+            best = sweep_results["train"].get_best_result()
+            assert best.config["C"] == ("steady" if sweep_results["train"].average_over else "lucky")
+    """)
+    assert project.sweep().ret == 0
+    part = project.sweep("-k", "fold=0 or test_gate", "--junitxml=junit.xml")
+    assert part.ret == 0
+    text, xml = output(part), (project.path / "junit.xml").read_text()
+    if not average:
+        assert "Best trial of train: train[C=lucky-fold=0] with acc=0.9" in text
+        assert "judged here" not in text
+        assert 'name="sweep.best.train" value="train[C=lucky-fold=0]"' in xml
+        return
+    assert "Best configuration of train: train[C=lucky] with acc=0.9 (max, 1 trial)" in text
+    assert (
+        "train: 2 configurations are judged here by the selected trials only: train[C=steady] (1 of 3), train[C=lucky] (1 of 3); "
+        "sweep_results judges by the stored results of the others, too"
+    ) in text
+    assert 'name="sweep.best.train" value="train[C=lucky]"' in xml
+
+
+def test_a_part_of_the_replicates(project: Project) -> None:
+    """It is said of replicates, too; not where all trials of what is selected are there."""
+    project.write("""
+        @sweep(grid={"n": [1, 2, 3, 4, 5]}, repeats=2, metric="acc", mode="max")
+        def train(n):
+            return n
+    """)
+    said = output(project.sweep(*(f"test_models.py::train[n={n}#2]" for n in range(1, 6))))
+    assert (
+        "train: 5 configurations are judged here by the selected trials only: train[n=1] (1 of 2), train[n=2] (1 of 2), "
+        in said
+    )
+    assert "train[n=3] (1 of 2), and 2 more; sweep_results" in said
+    assert "judged here" not in output(project.sweep("-k", "n=2"))

@@ -237,6 +237,25 @@ def test_any_exception_of_make_executor_is_a_usage_error(project: Project) -> No
     assert "pytest_sweep/" not in output(result)
 
 
+@pytest.mark.parametrize(
+    ("what", "status", "said"),
+    [
+        ("import sys; sys.exit(5)", pytest.ExitCode.USAGE_ERROR, "ERROR: pytest_sweep_make_executor failed at "),
+        ("pytest.fail('no cluster')", pytest.ExitCode.USAGE_ERROR, "Failed: no cluster"),
+        ("pytest.skip('no cluster')", pytest.ExitCode.USAGE_ERROR, "Skipped: no cluster"),
+        ("raise pytest.UsageError('give --cluster')", pytest.ExitCode.USAGE_ERROR, "ERROR: give --cluster"),
+        ("pytest.exit('no cluster', 9)", 9, "no cluster"),
+    ],
+)
+def test_other_ends_of_make_executor(project: Project, what: str, status: int, said: str) -> None:
+    """What is no Exception is a usage error, too, and no internal error; pytest.exit ends the session with its status."""
+    project.write(f"import pytest\n\ndef pytest_sweep_make_executor(options):\n    {what}\n", "conftest.py")
+    result = project.sweep()
+    assert result.ret == status
+    assert said in output(result)
+    assert "INTERNALERROR" not in output(result)
+
+
 def test_a_hook_with_a_misspelt_argument_is_told(project: Project) -> None:
     """An argument that the specification has not is refused by pluggy."""
     project.write("def pytest_sweep_trial_finish(trail): ...\n", "conftest.py")

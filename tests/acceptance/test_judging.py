@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,9 @@ GATE = """
         wanted = [0.1] if os.environ.get("HOW") else [0.1, 0.2]
         assert scores == {float(os.environ["SCORE"]) + lr for lr in wanted}
 """
+ALONE_GATE = GATE.replace(", repeats=2, tolerate=4", ", tolerate=2")
+"""The same without replicates."""
+
 INLINE = "--sweep-executor=inline"
 ALONE = ("-p", "no:asyncio")
 """Without a plugin that adds an automatic fixture to all trials, which counts as code."""
@@ -61,10 +66,11 @@ class TestTwoSessions:
     """Sessions in one folder, at once or one after another, wherever their clocks are."""
 
     @pytest.mark.parametrize("how", ["", "xfail", "error"])
+    @pytest.mark.parametrize("replicates", [1, 2])
     @pytest.mark.parametrize("executor", ["inline", "processes"])
-    def test_at_once_in_tokyo_and_utc(self, project: Project, executor: str, how: str) -> None:
+    def test_at_once_in_tokyo_and_utc(self, project: Project, executor: str, replicates: int, how: str) -> None:
         """Each gate judges its own run and says so: that which began first and ends last, and the other one."""
-        project.write(GATE)
+        project.write(GATE if replicates == 2 else ALONE_GATE)
         go = project.path / "go"
         arguments = ("-q", *ALONE, f"--sweep-executor={executor}")
         first = Session(project.path, *arguments, TZ="UTC", SCORE="1.0", WAIT=str(go), HOW=how)
@@ -86,11 +92,14 @@ class TestTwoSessions:
             first.close()
         assert run_of(firsts) != run_of(text)
         for said in (firsts, text):
-            assert judged(said) == [f"judged: train: 4 results of this run, {run_of(said)}"]
+            assert judged(said) == [f"judged: train: {2 * replicates} results of this run, {run_of(said)}"]
 
-    def test_first_in_tokyo_then_in_utc(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("replicates", [1, 2])
+    def test_first_in_tokyo_then_in_utc(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch, replicates: int
+    ) -> None:
         """A later session in a zone whose clocks are behind judges its own results."""
-        project.write(GATE)
+        project.write(GATE if replicates == 2 else ALONE_GATE)
         for zone, score in (("Asia/Tokyo", "1.0"), ("UTC", "0.1"), ("America/Los_Angeles", "0.2")):
             with monkeypatch.context() as patch:
                 patch.setenv("TZ", zone)
@@ -98,8 +107,9 @@ class TestTwoSessions:
                 time.tzset()
                 result = project.sweep(*ALONE)
             time.tzset()
-            result.assert_outcomes(passed=5)
-            assert judged(output(result)) == [f"judged: train: 4 results of this run, {run_of(output(result))}"]
+            result.assert_outcomes(passed=2 * replicates + 1)
+            said = output(result)
+            assert judged(said) == [f"judged: train: {2 * replicates} results of this run, {run_of(said)}"]
 
 
 class TestOlderResults:
@@ -149,6 +159,17 @@ class TestOlderResults:
         (site / "some_package-2.0.dist-info").mkdir(parents=True)
         monkeypatch.syspath_prepend(str(site))
         assert self.gate(ran).endswith(" old: other packages (some-package not installed, now 2.0)")
+
+    def test_a_run_in_the_future(self, ran: Project) -> None:
+        """A run that began in the future, because a clock was wrong, counts as the newest; gates and resumed sessions say so."""
+        with closing(sqlite3.connect(ran.runs()[0] / "run.db")) as connection, connection:
+            connection.execute("UPDATE run SET started = ?", (time.time() + 7500,))
+        future = (
+            "by this clock it begins in 2 h, so that it counts as the newest: a clock was set wrongly, here or there"
+        )
+        assert self.gate(ran).endswith(f": {future}")
+        resumed = ran.sweep("--sweep-resume", *ALONE)
+        assert f"the run {ran.runs()[0].name}: {future}" in output(resumed)
 
     def test_a_part_is_of_this_session(self, ran: Project) -> None:
         """Where some trials were not selected, it says how many results are of which run."""

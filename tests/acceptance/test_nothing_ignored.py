@@ -43,6 +43,18 @@ from .project import Project, assert_says, output
             "put pytest.param around a whole value of an axis, or around a whole configuration",
         ),
         ("@sweep(grid={'v': [{'a': pytest.param(1)}]})\ndef train(v): ...", "put pytest.param around a whole value"),
+        (
+            "pytestmark = pytest.mark.sweep(grid={'y': [1]})\ndef train(y): ...\ndef test_it(): ...",
+            "pytestmark in test_models.py: a sweep is one function",
+        ),
+        (
+            "pytestmark = [pytest.mark.slow, pytest.mark.sweep]\n@sweep(grid={'y': [1]})\ndef train(y): ...",
+            "write @sweep(...) above each function that is to be one",
+        ),
+        (
+            "@pytest.mark.sweep(grid={'y': [1]})\nclass TestIt:\n    def test_it(self, y): ...",
+            "@sweep decorates a function or a method, not a class",
+        ),
     ],
 )
 def test_what_cannot_work_is_an_error(project: Project, source: str, text: str) -> None:
@@ -131,6 +143,27 @@ class TestSet:
             "test_models.py::first[lr=0.1]",
             "test_models.py::second[lr=5.0]",
         ]
+
+    def test_of_what_would_be_drawn(self, project: Project) -> None:
+        """Where no value is drawn any more, num_samples= makes no duplicates; where another one is, it counts."""
+        project.write("""
+            from pytest_sweep import uniform
+
+            @sweep(space={"lr": uniform(0, 1)}, num_samples=3)
+            def one(lr): ...
+
+            @sweep(space={"lr": uniform(0, 1), "wd": uniform(0, 1)}, num_samples=3)
+            def two(lr, wd): ...
+
+            @sweep(grid={"lr": [5.0, 6.0]}, num_samples=2)
+            def listed(lr): ...
+        """)
+        assert project.ids("--sweep-set=lr=0.1,0.2", "-k", "one") == [
+            "test_models.py::one[lr=0.1]",
+            "test_models.py::one[lr=0.2]",
+        ]
+        assert len(project.ids("--sweep-set=lr=0.1,0.2", "-k", "two")) == 6
+        assert len(project.ids("--sweep-set=lr=0.1,0.2", "-k", "listed")) == 4
 
     @pytest.mark.parametrize(
         ("values", "expected"),

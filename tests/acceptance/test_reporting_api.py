@@ -555,3 +555,24 @@ def test_subtests_of_a_trial_are_reported(project: Project) -> None:
     assert str(project.only().state) == "ERROR"
     assert own(project.only().metrics) == {"parts": 2}
     result.stdout.fnmatch_lines(["*part=1*"])
+
+
+def test_a_boolean_is_a_number(project: Project) -> None:
+    """A metric that is true or false is judged as 1 or 0, as in Tune; of replicates by the share that is true."""
+    project.write("""
+        @sweep(grid={"n": [1, 2]}, repeats=2, metric="ok", mode="max")
+        def train(n, trial):
+            trial.report({"ok": n == 2 or "#2" in trial.name})
+
+        @sweep(grid={"n": [1, 2]}, metric="ok", mode="max")
+        def single(n):
+            return {"ok": n == 2}
+    """)
+    result = project.sweep()
+    assert result.ret == 0, output(result)
+    assert "Best trial of single: single[n=2] with ok=1 (max)" in output(result)
+    assert "Best configuration of train: train[n=2] with ok=1 ± 0 (max, mean of 2 trials)" in output(result)
+    single, train = project.grid("single"), project.grid("train")
+    assert (single.get_best_result().config, single.get_best_result().metrics and single.best_value) == ({"n": 2}, 1)
+    assert (train.get_best_result().config, train.best_value) == ({"n": 2}, 1.0)
+    assert [record["ok/mean"] for record in train.aggregate()] == [0.5, 1.0]

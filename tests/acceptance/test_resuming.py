@@ -220,6 +220,58 @@ class TestTaking:
         result.assert_outcomes(failed=1)
         assert notes(project) == ["4 2"]
 
+    def test_a_condition_that_skips_no_more(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A trial that a skipif skipped runs when its condition holds no more; what failed as expected, or skipped itself, is taken."""
+        project.write(
+            NOTING
+            + """
+    here = pytest.mark.skipif("GPU" not in os.environ, reason="needs a GPU")
+
+    @here
+    @sweep(grid={"n": [1, 2]})
+    def gpu(n):
+        note(f"gpu {n}")
+
+    @here
+    @pytest.mark.xfail
+    @sweep(grid={"n": [1]})
+    def expected(n):
+        note("expected")
+        assert False
+
+    @sweep(grid={"n": [1]})
+    def body(n):
+        note("body")
+        pytest.skip("not today")
+"""
+        )
+        project.sweep()
+        assert notes(project) == ["body"]
+        project.sweep("--sweep-resume").assert_outcomes()
+        assert notes(project) == []
+        monkeypatch.setenv("GPU", "1")
+        result = project.sweep("--sweep-resume")
+        assert notes(project) == ["gpu 1", "gpu 2"]
+        assert "4 trials: 2 taken, 2 to go on" in output(result)
+        assert {str(trial.state) for trial in project.grid("gpu")} == {"TERMINATED"}
+
+    def test_lf_and_a_trial_that_is_cut_off(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A trial that has failed, and is cut off when it is tried again, has failed for --lf."""
+        project.write("""
+            import os
+
+            @sweep(grid={"n": [1, 2, 3]})
+            def train(n):
+                if "STOP" in os.environ and n == 2:
+                    raise KeyboardInterrupt
+                assert n == 1
+        """)
+        project.sweep().assert_outcomes(passed=1, failed=2)
+        with monkeypatch.context() as patch:
+            patch.setenv("STOP", "1")
+            assert project.sweep("--lf").ret == pytest.ExitCode.INTERRUPTED
+        project.sweep("--lf").assert_outcomes(failed=2)
+
     def test_x_counts_taken_failures(self, project: Project) -> None:
         """-x ends the session at a failure that was taken; what has not run is NOT_RUN."""
         project.write(MIXED)

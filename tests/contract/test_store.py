@@ -17,6 +17,7 @@ import pytest
 
 from pytest_sweep.errors import NoResultsError, SchemaError, StoreError
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.events import TrialInterrupted, TrialNotRun, TrialRetried
 from pytest_sweep.store import (
     SCHEMA_VERSION,
     RunReader,
@@ -383,6 +384,34 @@ def test_versions_without_importing(tmp_path: Path) -> None:
     assert "jax" not in versions or versions["jax"]
 
 
+def test_a_trial_that_was_cut_off(tmp_path: Path) -> None:
+    """It is stored as INTERRUPTED with its reason, its last metrics, and duration and output of the attempt that ran."""
+    store = create(tmp_path / "results")
+    running, between, new = (make_trial(number) for number in range(3))
+    store.add_trials([running, between, new])
+    failed = TrialRetried(finished(between, TrialState.ERROR, error="no"))
+    store.record([started(running), reported(running, 1, loss=2.0), started(between), failed])
+    said = (("Captured stdout call", "hello"),)
+    store.record(
+        [
+            TrialInterrupted(running.key, 1, "interrupted", {"loss": 1.0}, said, duration=3.0, time=103.0),
+            TrialInterrupted(between.key, 1, "the time is up"),
+            TrialNotRun(new.key, "interrupted"),
+        ]
+    )
+    store.close()
+    reader = RunReader(store.path)
+    first, second, third = reader.trials()
+    assert (first.state, first.reason, first.metrics) == (TrialState.INTERRUPTED, "interrupted", {"loss": 1.0})
+    assert (first.attempts, first.duration, first.finished) == (1, 3.0, 103.0)
+    (attempt,) = reader.attempts(running.key)
+    assert (attempt.state, attempt.duration, attempt.finished) == ("INTERRUPTED", 3.0, 103.0)
+    assert attempt.output == "--- Captured stdout call ---\nhello"
+    assert (second.state, second.reason, second.metrics) == (TrialState.INTERRUPTED, "the time is up", None)
+    assert [attempt.state for attempt in reader.attempts(between.key)] == ["ERROR"]
+    assert (third.state, third.attempts, reader.attempts(new.key)) == (TrialState.NOT_RUN, 0, [])
+
+
 def test_the_state_of_git(tmp_path: Path) -> None:
     """The commit and whether tracked files differ from it; None without a repository or a commit."""
     assert git_state(tmp_path) is None
@@ -402,6 +431,12 @@ def test_the_state_of_git(tmp_path: Path) -> None:
     assert state is not None
     assert (len(state[0]), state[1]) == (40, False)
     (tmp_path / "file").write_text("2")
+    assert git_state(tmp_path) == (state[0], True)
+    # A name in another encoding, which git shows as it is.
+    latin = tmp_path / os.fsdecode(b"caf\xe9")
+    latin.touch()
+    git("config", "core.quotePath", "false")
+    git("add", "file", str(latin))
     assert git_state(tmp_path) == (state[0], True)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import xml.etree.ElementTree as ET
 from typing import ClassVar
 
 import pytest
 
 from pytest_sweep import Result
+from pytest_sweep.errors import StoreError
 from tests.acceptance.project import Project
 from tests.support.sessions import Session, wait_for
 
@@ -77,6 +80,48 @@ ENDLESS = f"""{NOTE}
             if i == 20:
                 note("begun")
             time.sleep(0.02)
+"""
+
+SAVING = f"""{NOTE}
+    import time
+
+    @sweep(grid={{"n": [0, 1, 2]}}, metric="i", mode="max", keep_checkpoints=1)
+    def train(n, trial, tmp_path):
+        begin = int((trial.checkpoint / "i").read_text()) + 1 if trial.checkpoint else 0
+        for i in range(begin, 20):
+            (tmp_path / "i").write_text(str(i))
+            trial.report({{"i": i}}, checkpoint=tmp_path / "i" if i in (5, 10) else None)
+            if i == 15 and "HANG" in os.environ and str(n) == os.environ["HANG"]:
+                note("begun")
+                time.sleep(600)
+        note(f"{{n}} from {{begin}}")
+"""
+
+FLOOD = """
+    import time
+    from pathlib import Path
+
+    @sweep(grid={"n": [0]}, metric="i", mode="max", timeout="2m")
+    def floods(n, trial):
+        while not Path(__file__).with_name("ended").exists():
+            for i in range(1000):
+                trial.report({"i": i})
+
+    @sweep(grid={"n": [0, 1, 2]}, timeout="4s")
+    def sleeps(n):
+        time.sleep(2)
+
+    @sweep(grid={"n": [0]}, timeout="4s")
+    def hangs(n):
+        time.sleep(600)
+"""
+
+FLOOD_ENDS = """
+    from pathlib import Path
+
+    def pytest_sweep_trial_finish(trial, result):
+        if trial.name.startswith("hangs"):
+            Path(__file__).with_name("ended").touch()
 """
 
 HOOK = """
@@ -243,6 +288,47 @@ class Endings(Executor):
         assert words[4].startswith("--sweep-resume=")
         assert [word for word in words if word in own] == own
 
+    @pytest.mark.parametrize("hangs", [0, 1])
+    def test_the_session_is_killed(self, project: Project, start: Start, hangs: int) -> None:
+        """After kill -9 of the session the running trial is INTERRUPTED, with its reports and checkpoints; a resumed run goes on from them.
+
+        So it is in the first trial of a session.
+        """
+        project.write(SAVING)
+        environ = {**self.session_environ, "HANG": str(hangs)}
+        session = start(*self.options()[1:], *self.session_options, **environ)
+        wait_for(lambda: "begun" in self.noted(project), "the reports of the trial")
+        if self.hosted:
+            wait_for(lambda: self.stored(session, hangs) == 16, "its reports in the store")
+        os.kill(session.process.pid, signal.SIGKILL)
+        session.process.wait(30)
+        session.close()
+        before = session.results()["train"]
+        assert [str(result.state) for result in before] == ["TERMINATED"] * hangs + ["INTERRUPTED"] + ["NOT_RUN"] * (
+            2 - hangs
+        )
+        result = before[hangs]
+        assert [report["i"] for report in result.metrics_history] == list(range(16))
+        assert (result.attempts, result.metrics) == (1, result.metrics_history[-1])
+        assert [attempt.state for attempt in result.attempt_history] == ["INTERRUPTED"]
+        done = self.run(project, "--sweep-resume")
+        assert done.status == 0
+        assert f"{hangs} from 11" in self.noted(project).splitlines()
+        (interrupted,) = [result for result in done.grid() if result.attempts == 2]
+        assert [report["i"] for report in interrupted.metrics_history] == list(range(20))
+
+    def stored(self, session: Session, trial: int) -> int:
+        """Return how many reports of a trial are stored; the database may not be there yet."""
+        try:
+            return len(session.results()["train"][trial].metrics_history)
+        except StoreError:
+            return 0
+
+    def noted(self, project: Project) -> str:
+        """Return what the trials have noted so far."""
+        notes = project.path / "notes"
+        return notes.read_text() if notes.exists() else ""
+
     @pytest.mark.parametrize(
         "hook", ["pytest_sweep_trial_start", "pytest_sweep_trial_report", "pytest_sweep_trial_finish"]
     )
@@ -326,6 +412,18 @@ class HostedEndings(Endings):
     """
 
     limit: ClassVar = 3
+
+    def test_a_trial_that_reports_without_a_pause(self, project: Project) -> None:
+        """A trial that says more than the driver can take is slowed down: others are ended at their timeout, and none before it."""
+        project.write(FLOOD_ENDS, "conftest.py")
+        project.write(FLOOD)
+        done = self.run(project, at_once=2)
+        (hangs,) = done.grid("hangs")
+        assert str(hangs.state) == "ERROR"
+        assert hangs.duration is not None
+        assert 4 <= hangs.duration < 15
+        assert done.states("sleeps") == ["TERMINATED"] * 3
+        assert done.states("floods") == ["TERMINATED"]
 
     def test_reports_before_a_crash(self, project: Project) -> None:
         """Each report that report() has returned from survives the death of the process."""

@@ -87,8 +87,8 @@ class Rayless:
         """Have a call end with the death of its actor, and return what the engine is told when all mail has been read."""
         before = len(self.said)
         self.keep(reference, None, RuntimeError("the actor died"))
-        self.keep("mail", [])
-        self.keep("mail", [])
+        self.keep("mail", ([], frozenset()))
+        self.keep("mail", ([], frozenset()))
         return self.said[before:]
 
     def examine(self, _: RayProcess, __: Exception | None, then: Callable[[Ending], None]) -> None:

@@ -277,6 +277,76 @@ class TestAutoscaler:
         assert all(session.audience.became_of(trial) == ["TERMINATED"] for trial in trials)
 
 
+class TestAddedNodesThatFail:
+    """An autoscaler whose nodes are of no use."""
+
+    HEAD = node(1, cpu=1)
+
+    def fail_on(self, engine: Engine, number: int) -> list[commands.Command]:
+        """Have a node join, and each worker that is started there fail; return what was decided then."""
+        nodes = [self.HEAD, *(node(n, 8) for n in range(2, number + 1))]
+        given = engine.tell(events.NodesChanged(tuple(nodes)), events.Tick(float(number)))
+        failed = [command for command in only(commands.StartWorker, given) if command.nodes[0] != "node-1"]
+        cause = f"no module named torch ({number})"
+        return [
+            *given,
+            *engine.tell(
+                *(events.WorkerFailed(command.worker, cause, command.nodes) for command in failed),
+                events.Tick(number + 0.5),
+                events.Tick(number + 2.0),
+            ),
+        ]
+
+    def test_no_more_are_asked_for(self) -> None:
+        """After five of them no more nodes are asked for, which is said with the first cause; the first nodes go on."""
+        engine = Engine([self.HEAD], future=[EIGHT])
+        engine.add(make_trials(100))
+        engine.tell(events.Tick(0.0))
+        engine.start("worker-1")
+        for number in range(2, 6):
+            given = self.fail_on(engine, number)
+            assert not [one for one in records(given) if isinstance(one, events.WarningRecorded)]
+        given = self.fail_on(engine, 6)
+        (warned,) = [one for one in records(given) if isinstance(one, events.WarningRecorded)]
+        assert warned.message == (
+            "the autoscaler is asked for no more nodes: no worker could be started on the 5 that it has added. The first cause: "
+            "no module named torch (2)"
+        )
+        assert only(commands.RequestResources, given)[-1] == commands.RequestResources(())
+        assert not engine.all(commands.EndRun)
+        assert only(commands.RequestResources, self.fail_on(engine, 7)) == []
+
+    def test_the_run_ends_where_nothing_else_is_left(self) -> None:
+        """Where only added nodes could hold what waits, the run ends then, and says the causes."""
+        engine = Engine([self.HEAD], future=[EIGHT])
+        engine.add(make_trials(100, Resources(cpu=2)))
+        engine.tell(events.Tick(0.0))
+        for number in range(2, 7):
+            assert not engine.all(commands.EndRun)
+            self.fail_on(engine, number)
+        ends = engine.all(commands.EndRun)
+        assert ends
+        assert "no module named torch (2)" in ends[0].reason
+
+    def test_one_that_works(self) -> None:
+        """As long as a worker runs on one of them, others are asked for."""
+        engine = Engine([self.HEAD], future=[EIGHT])
+        engine.add(make_trials(100))
+        given = engine.tell(events.Tick(0.0), events.NodesChanged((self.HEAD, node(99, 1))), events.Tick(0.5))
+        engine.start(*(command.worker for command in only(commands.StartWorker, given)))
+        works = node(99, 1)
+        for number in range(2, 12):
+            nodes = (self.HEAD, works, *(node(n, 8) for n in range(2, number + 1)))
+            given = engine.tell(events.NodesChanged(nodes), events.Tick(float(number)))
+            engine.tell(
+                *(
+                    events.WorkerFailed(command.worker, "no", command.nodes)
+                    for command in only(commands.StartWorker, given)
+                )
+            )
+        assert not [one for one in records(engine.given) if isinstance(one, events.WarningRecorded)]
+
+
 class TestExcludedNodes:
     def failed(self, worker: str, *nodes: str) -> events.WorkerFailed:
         return events.WorkerFailed(worker, f"no module named torch ({nodes[0]})", nodes)

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from pytest_sweep.engine.limits import SameFailures
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.model import Resources, Trial, TrialState, commands, events
 from pytest_sweep.testing.samples import SWEEP
@@ -286,6 +287,19 @@ class TestSameFailures:
         told = self.fail(engine, trials[0], "A")
         (batch,) = only(commands.RunTrials, told)
         assert len(batch.trials) <= 4
+
+    def test_workers_share_what_may_fail(self) -> None:
+        """Several workers together get no more of it at once than would give it up, but for one trial each."""
+        failures = SameFailures(20)
+        failed = ended(make_trials(1)[0], TrialState.ERROR)
+        assert failures.most_next("sweep", 50, 8) == 50
+        for count, share in {1: 3, 4: 2, 12: 1, 19: 1}.items():
+            failures = SameFailures(20)
+            for _ in range(count):
+                failures.note("sweep", failed)
+            assert failures.most_next("sweep", 50, 8) == share
+            assert failures.most_next("sweep", 50) == 20 - count
+            assert failures.most_next("sweep", 1, 8) == 1
 
     @pytest.mark.parametrize("errors", [["A", "A", "B", "A", "A"], ["A", "A", "", "A", "A"]])
     def test_another_outcome(self, errors: list[str]) -> None:

@@ -361,22 +361,29 @@ class TestLoading:
         assert json.loads(in_new_process(code, tmp_path)) == []
 
     def test_the_first_trial_does_not_wait_for_the_database(self, tmp_path: Path) -> None:
-        """When the first trial begins, neither SQLAlchemy nor Ray nor what draws tables is there; in the end the trial is stored."""
+        """When the first trial is handed out, neither SQLAlchemy nor Ray nor what draws tables is there; in the end the trial is stored."""
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         (tmp_path / "test_models.py").write_text(
-            "import sys\nfrom pytest_sweep import sweep\n\n"
-            "@sweep(grid={'n': [1]})\n"
-            "def train(n):\n"
-            "    names = ('ray', 'sqlalchemy', 'tabulate', 'pytest_sweep.search.settings')\n"
-            "    return {'loaded': [name for name in names if name in sys.modules]}\n"
+            "from pytest_sweep import sweep\n\n@sweep(grid={'n': [1]})\ndef train(n): return {'n': n}\n"
         )
         code = (
-            "import json, pytest\n"
-            "pytest.main(['--sweep', '--sweep-executor=inline', '-p', 'no:cacheprovider'])\n"
+            "import json, sys, pytest\n"
+            "from pytest_sweep.executors.processes.executor import ProcessesExecutor\n"
+            "from pytest_sweep.model.commands import RunTrials\n"
+            "loaded, execute = [], ProcessesExecutor.execute\n"
+            "def noting(self, command, tasks=()):\n"
+            "    if isinstance(command, RunTrials):\n"
+            "        names = ('ray', 'sqlalchemy', 'tabulate', 'pytest_sweep.search.settings')\n"
+            "        loaded.append([name for name in names if name in sys.modules])\n"
+            "    execute(self, command, tasks)\n"
+            "ProcessesExecutor.execute = noting\n"
+            "import pytest_sweep.plugin.session.trials as trials\n"
+            "trials.QUIET_SECONDS = 600.0  # Nothing is said on a slow machine either while the process starts.\n"
+            "pytest.main(['--sweep', '--sweep-executor=processes', '-p', 'no:cacheprovider'])\n"
             "from pytest_sweep import load_results\n"
-            "print(json.dumps(load_results()['train'][0].metrics['loaded']))"
+            "print(json.dumps([loaded, load_results()['train'][0].metrics['n']]))"
         )
-        assert json.loads(in_new_process(code, tmp_path)) == []
+        assert json.loads(in_new_process(code, tmp_path)) == [[[]], 1]
 
     def test_the_public_names(self) -> None:
         """Each public name can be had, they are sorted, and dir() knows them before they are loaded."""

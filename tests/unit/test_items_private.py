@@ -47,6 +47,7 @@ class _Witness:
             "capture manager": manager.get_plugin("capturemanager"),
             "pytest.Item": item,
             "logging plugin": manager.get_plugin("logging-plugin"),
+            "lfplugin": manager.get_plugin("lfplugin"),
         }.items():
             self._look(owner, it)
 

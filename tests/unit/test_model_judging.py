@@ -32,7 +32,9 @@ def test_scopes(scope: str, value: float) -> None:
     ("reported", "value"),
     [
         ([], None),
-        ([None, "0.5", True], None),
+        ([None, "0.5", [True]], None),
+        ([False, True, None], 1),
+        ([True, False], 0),
         ([1.0, 2.0, None], 2.0),
         ([1.0, 2.0, math.nan], 2.0),
         ([1.0, math.inf, "x"], 1.0),

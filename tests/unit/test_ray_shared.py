@@ -82,8 +82,8 @@ def test_building_that_takes_too_long() -> None:
     assert ray.killed == set()
     ray.ending = Ending("killed", stacks="File conftest.py, line 3 in data")
     ray.builders.tick(103.0)
-    ray.keep("mail", [])
-    ray.keep("mail", [])
+    ray.keep("mail", ([], frozenset()))
+    ray.keep("mail", ([], frozenset()))
     assert ray.said[-1] == SharedReady("data")
     assert (ray.killed, ray.held) == ({1}, [])
     assert offered(ray)["data"].text == (
@@ -144,8 +144,8 @@ def test_a_tear_down_that_takes_too_long() -> None:
     ray.builders.stop("data", 0.0, 5.0)
     ray.ending = Ending("killed", stacks="File conftest.py, line 5 in data")
     ray.builders.tick(5.0)
-    ray.keep("mail", [])
-    ray.keep("mail", [])
+    ray.keep("mail", ([], frozenset()))
+    ray.keep("mail", ([], frozenset()))
     warning, stopped = ray.said[-2:]
     assert isinstance(warning, WarningRecorded)
     assert warning.message == (

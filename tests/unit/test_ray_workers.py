@@ -94,7 +94,7 @@ def test_a_batch_ends_when_all_of_it_has_arrived() -> None:
     ray.run(lease=7)
     first, second = (events.OutputWritten(None, text) for text in ("first", "second"))
     assert ray.keep("run-1", CallResult(2, [(2, pack(second))], "10.0.0.1:77")) == []
-    assert ray.keep("mail", [("w1#1", [(1, pack(first))])]) == [first, second, events.BatchDone("w1", 7)]
+    assert ray.keep("mail", ([("w1#1", [(1, pack(first))])], frozenset())) == [first, second, events.BatchDone("w1", 7)]
 
 
 def test_what_an_older_process_says_is_not_heard() -> None:
@@ -107,7 +107,7 @@ def test_what_an_older_process_says_is_not_heard() -> None:
     ray.keep("up-2", (78, "node-1"))
     ray.keep("start-2", DONE)
     late = events.OutputWritten(None, "late")
-    assert ray.keep("mail", [("w1#1", [(1, pack(late))])]) == []
+    assert ray.keep("mail", ([("w1#1", [(1, pack(late))])], frozenset())) == []
 
 
 def test_a_kill_of_a_worker_that_has_nothing_to_answer() -> None:
@@ -116,17 +116,30 @@ def test_a_kill_of_a_worker_that_has_nothing_to_answer() -> None:
     ray.order(commands.StopWorker("w1", 5.0))
     ray.keep("finish-1", DONE)
     ray.order(commands.KillWorker("w1"))
-    ray.keep("mail", [])
-    ray.keep("mail", [])
+    ray.keep("mail", ([], frozenset()))
+    ray.keep("mail", ([], frozenset()))
     assert ray.said == [events.WorkerStopped("w1")]
     assert (ray.killed, ray.held) == ({1}, [])
+
+
+def test_mail_that_is_still_there_of_a_dead_process() -> None:
+    """Its death is told when all of its mail has been taken, in however many parts."""
+    ray = RaylessWorkers().started()
+    ray.order(commands.StopWorker("w1", 5.0))
+    ray.keep("finish-1", DONE)
+    ray.order(commands.KillWorker("w1"))
+    for _ in range(4):
+        ray.keep("mail", ([], frozenset({"w1#1"})))
+        assert ray.said == []
+    ray.keep("mail", ([], frozenset({"w2#1"})))
+    assert ray.said == [events.WorkerStopped("w1")]
 
 
 def test_mail_waits_where_the_driver_does_not_keep_up() -> None:
     """No more mail is fetched while too much of it waits to be read; then it goes on."""
     ray = RaylessWorkers().started()
     ray.is_full = True
-    ray.keep("mail", [])
+    ray.keep("mail", ([], frozenset()))
     assert "mail" not in ray.promises
     ray.messages.tick()
     assert "mail" not in ray.promises

@@ -14,7 +14,9 @@ import pytest
 from pytest_sweep.errors import NoResultsError
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.events import Accepted
+from pytest_sweep.model.judging import Goal
 from pytest_sweep.results import QueryError, ResultGrid, load_results, newest_results
+from pytest_sweep.results.best import configuration_results
 from pytest_sweep.testing.samples import SWEEP, finished, make_replicates, make_trial, reported, started
 from tests.support.stored import store_run
 
@@ -275,3 +277,17 @@ def test_a_configuration_can_be_pickled(steady_and_lucky: ResultGrid) -> None:
     best = pickle.loads(pickle.dumps(steady_and_lucky.get_best_result(mode="min")))
     assert type(best.metrics["acc"]) is float
     assert [one.key for one in best.replicates] == [one.key for one in steady_and_lucky[3:]]
+
+
+def test_a_configuration_without_the_metric(tmp_path: Path) -> None:
+    """One of which no fold has the metric gets none; one of which only some have it has None in its place."""
+    trials = [*folds(1, 2), *folds(2, 2)]
+    events = [
+        *(finished(trial, metrics={"other": 1.0}) for trial in trials[:2]),
+        finished(trials[2], metrics={"acc": 0.5}),
+        finished(trials[3], metrics={"other": 1.0}),
+    ]
+    grid = grid_of(tmp_path, trials, events)
+    without, partly = configuration_results(grid, grid.average_over, Goal("acc", "max"))
+    assert without.metrics == {"other": 1.0}
+    assert partly.metrics == {"acc": None, "other": 1.0}

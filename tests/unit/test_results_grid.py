@@ -121,8 +121,8 @@ def test_the_last_report_counts_once_in_a_mean(
 @pytest.mark.parametrize("scope", ["last", "all", "avg"])
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_what_never_wins(grid_of: Make, scope: Any, mode: Any) -> None:
-    """NaN, infinities, text, truth values, None and missing metrics never win, in any place of the order."""
-    grid = grid_of([math.nan], {"other": 1}, [math.inf], ["0"], [5.0], [True], None, [None], [-math.inf], {})
+    """NaN, infinities, text, None and missing metrics never win, in any place of the order."""
+    grid = grid_of([math.nan], {"other": 1}, [math.inf], ["0"], [5.0], None, [None], [-math.inf], {})
     assert grid.get_best_result(mode=mode, scope=scope) is grid[4]
 
 

@@ -11,11 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from pytest_sweep import store
 from pytest_sweep.errors import NoResultsError, SchemaError, StoreError
 from pytest_sweep.model import Trial, TrialState
-from pytest_sweep.model.events import TrialNotRun, TrialRetried
+from pytest_sweep.model.events import TrialFinished, TrialNotRun, TrialRetried
 from pytest_sweep.model.source import FixtureSource, Source
-from pytest_sweep.store import RunReader, RunStore, Start, StoredTrial, ends, last_run, origins, outcomes, starts
+from pytest_sweep.store import (
+    RunReader,
+    RunStore,
+    Start,
+    StoredTrial,
+    ends,
+    last_run,
+    made_in,
+    origins,
+    outcomes,
+    starts,
+)
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
 
 FIXTURE = {"data": FixtureSource("d", "conftest.py")}
@@ -205,6 +217,64 @@ class TestCopying:
         new.add_trials(trials, {SWEEP.id: NOW})
         new.copy_trials(unknown.path, [trials[0].key], [])
         assert [its.source for its in outcomes(new.path, [trials[0].key])] == [Source(None, None)]
+
+
+class TestMadeIn:
+    """In which run a result was made that later runs have taken."""
+
+    def test_the_run_that_made_it(self, tmp_path: Path) -> None:
+        """It is followed through the runs that took it; what a run has made itself is its own, also a failure of a trial that went on."""
+        trials = [make_trial(number) for number in range(4)]
+        well, failed, cut, new = trials
+        first = make_store(tmp_path)
+        first.add_trials(trials)
+        first.record(
+            [
+                started(well), finished(well, metrics={"loss": 1.0}),
+                started(failed), finished(failed, TrialState.ERROR, error="no"),
+                started(cut), reported(cut, 1),
+            ]
+        )  # fmt: skip
+        second = make_store(tmp_path, first.path)
+        second.add_trials(trials)
+        second.copy_trials(first.path, [well.key, failed.key], [cut.key])
+        later = RunReader(second.path).run().started + 5
+        again = TrialFinished(cut.key, 2, TrialState.ERROR, None, "no", 1.0, later)
+        second.record([started(cut, 2, later), again, started(new, time=later), finished(new)])
+        third = make_store(tmp_path, second.path)
+        third.add_trials(trials)
+        third.copy_trials(second.path, [trial.key for trial in trials], [])
+        keys = [trial.key for trial in trials]
+        assert made_in(first.path, keys) == dict.fromkeys(keys, first.path)
+        assert made_in(second.path, keys) == dict(
+            zip(keys, [first.path, first.path, second.path, second.path], strict=True)
+        )
+        with closing(sqlite3.connect(third.path / "run.db")) as connection, connection:
+            connection.execute("UPDATE run SET started = ?", (later + 5,))
+        assert made_in(third.path, keys) == dict(
+            zip(keys, [first.path, first.path, second.path, second.path], strict=True)
+        )
+        assert made_in(third.path, keys[:1]) == {keys[0]: first.path}
+
+    def test_a_run_that_was_deleted(self, tmp_path: Path) -> None:
+        """The folder of a run is named also where it is not there any more."""
+        trial = make_trial(1)
+        first = make_store(tmp_path)
+        first.add_trials([trial])
+        first.record([started(trial), finished(trial)])
+        second = make_store(tmp_path, first.path)
+        second.add_trials([trial])
+        second.copy_trials(first.path, [trial.key], [])
+        (first.path / "run.db").unlink()
+        assert made_in(second.path, [trial.key]) == {trial.key: first.path}
+
+
+def test_names_of_the_package() -> None:
+    """Each name of the store can be had, though most are imported when they are first used; another one is an AttributeError."""
+    assert all(getattr(store, name) is not None for name in store.__all__)
+    assert set(store.__all__) == set(store._HOMES)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        store.nothing  # noqa: B018
 
 
 class TestRuns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import multiprocessing
 import os
@@ -107,6 +108,43 @@ def test_a_thread_of_no_trial(origin: str) -> None:
     assert said == [2]
 
 
+@pytest.mark.parametrize("way", ["late", "in time", "keywords"])
+def test_a_thread_without_threading(way: str) -> None:
+    """A thread of ``_thread``, as C-like code starts them, belongs to the trial that started it, too."""
+    said: list[Any] = []
+    go, done = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+
+    def work(number: int, *, more: int = 0) -> None:
+        try:
+            assert go.wait(LIMIT)
+            report({"x": number + more})
+        except SweepError as error:
+            raised.append(error)
+        finally:
+            done.set()
+
+    with running(1, said):
+        _thread.start_new_thread(work, (1,), *([{"more": 1}] if way == "keywords" else []))
+        if way != "late":
+            go.set()
+            assert done.wait(LIMIT)
+    with running(2, said):
+        go.set()
+        assert done.wait(LIMIT)
+    assert said == ([] if way == "late" else [1])
+    assert [str(error).partition(",")[0] for error in raised] == (["train[1] has ended"] if way == "late" else [])
+
+
+def test_what_is_no_thread() -> None:
+    """A wrong call raises what Python raises."""
+    with running(1, []):
+        wrong: list[Any] = [(1, ()), (print, [])]
+        for arguments in wrong:
+            with pytest.raises(TypeError):
+                _thread.start_new_thread(*arguments)
+
+
 def test_an_executor_that_is_used_again() -> None:
     """In threads that live on, what a trial has submitted belongs to it."""
     said: list[Any] = []
@@ -161,12 +199,14 @@ def test_a_loop_in_a_thread() -> None:
 
 def test_threading_is_left_as_it_was() -> None:
     """Between trials nothing of Python's is replaced; and what a trial leaves replaced is left to whoever did it."""
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    start, submit, raw = threading.Thread.start, ThreadPoolExecutor.submit, _thread.start_new_thread
     with running(1, []):
         assert threading.Thread.start is not start
+        assert _thread.start_new_thread is not raw
         with running(2, []):
             pass
     assert (threading.Thread.start, ThreadPoolExecutor.submit) == (start, submit)
+    assert _thread.start_new_thread is raw
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

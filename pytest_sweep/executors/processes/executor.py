@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from pytest_sweep import clock
 from pytest_sweep.executors.awake import AwakeClock
 from pytest_sweep.executors.phases import CUT_OFF_SECONDS, Limits
 from pytest_sweep.executors.processes.ports import NODE, BuilderProcessPort, ProcessPort, Starter
+from pytest_sweep.executors.processes.told import Told
 from pytest_sweep.executors.shared import Builders
 from pytest_sweep.executors.workers import Workers
 from pytest_sweep.model import commands, events
@@ -28,6 +28,9 @@ PREPARED = 4
 
 MOST_STARTS = 10
 """How many processes of a worker in a row may die before their session has started: on this machine a start costs little."""
+
+MOST_HEARD = 1000
+"""After how many events the engine has its turn: in a tenth of a second it has handled them, and looks at the clock."""
 
 
 class ProcessesExecutor:
@@ -49,7 +52,7 @@ class ProcessesExecutor:
         self._count = count
         self._limits = limits or Limits(starts=MOST_STARTS)
         self._happened: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
-        self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._told = Told()
         self._starter = Starter(count)
         self._clock = AwakeClock()
         self._workers: Workers | None = None
@@ -112,16 +115,17 @@ class ProcessesExecutor:
         """Return what the processes have said."""
         deadline = clock.monotonic() + timeout
         while self._happened.empty() and (rest := deadline - clock.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                self._told.get(timeout=rest)()
-                self._take_told()
-        self._take_told()  # Before limits are looked at: who has ended in time is not ended.
+            self._hear(rest)
+        # Before limits are looked at: who has ended in time is not ended. But one that talks without a pause does not keep others from it.
+        while self._happened.qsize() < MOST_HEARD and self._hear():
+            pass
         self._tick()
         return self._take_happened()
 
     def arrived(self) -> Sequence[Event]:
         """Return what the processes have said by now."""
-        self._take_told()
+        while self._hear():
+            pass
         return self._take_happened()
 
     def cut_off(self) -> Sequence[Event]:
@@ -130,8 +134,7 @@ class ProcessesExecutor:
         self._workers.cut_off(self._clock.look())
         deadline = clock.monotonic() + CUT_OFF_SECONDS
         while self._workers.has_dying and (rest := deadline - clock.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                self._told.get(timeout=rest)()
+            self._hear(rest)
         return self.arrived()
 
     def shutdown(self, *, force: bool) -> None:  # noqa: ARG002 - those that are stopped have ended
@@ -159,10 +162,12 @@ class ProcessesExecutor:
         if self._builders is not None:
             self._builders.tick(now)
 
-    def _take_told(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._told.get_nowait()()
+    def _hear(self, timeout: float = 0.0) -> bool:
+        """Hear what one process has said next; say whether there was something."""
+        what = self._told.take(timeout)
+        if what is not None:
+            what()
+        return what is not None
 
     def _take_happened(self) -> Sequence[Event]:
         arrived: list[Event] = []

@@ -6,6 +6,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from pytest_sweep.executors.lifecycle import Slot
 from pytest_sweep.executors.processes.process import WorkerProcess
 from pytest_sweep.executors.shared import BuildOrder
 from pytest_sweep.executors.workers import Say, note
-from pytest_sweep.model.commands import Tell
+from pytest_sweep.model import commands
 from pytest_sweep.wire.inbox import Inbox
 from pytest_sweep.wire.lastwords import Ending
+from pytest_sweep.wire.outbox import in_parts
 from pytest_sweep.wire.spec import SessionSpec
 
 NODE = "processes"
+
+Tell = Callable[..., None]
+"""Takes a function, and the process that it is about, where others are not to wait for what that says."""
 
 
 class Starter:
@@ -71,7 +76,7 @@ class ProcessPort:
         spec: what its session is to be like.
         starter: starts and ends processes.
         clock: by which limits are counted.
-        tell: has a function called in the driver's main thread.
+        tell: has a function called in the driver's main thread, in turn with those of other processes.
         say: tells the engine of an event.
     """
 
@@ -88,7 +93,7 @@ class ProcessPort:
         spec: SessionSpec,
         starter: Starter,
         clock: AwakeClock,
-        tell: Callable[[Callable[[], None]], None],
+        tell: Tell,
         say: Say,
     ) -> None:
         self._start_order = (name, spec, threads)
@@ -128,7 +133,7 @@ class ProcessPort:
         """Hand it trials."""
         self._send(*order)
 
-    def tell(self, order: Tell) -> None:
+    def tell(self, order: commands.Tell) -> None:
         """Pass a verdict on; a thread of the process takes it."""
         self._send("tell", order)
 
@@ -177,7 +182,15 @@ class ProcessPort:
         process, self._inbox = future.result(), Inbox()
         self._process = process
         process.keeps_last_words_in(self._spec.basetemp)
-        process.hear_by(lambda word, value: self._tell(partial(self._on_word, birth, process, word, value)))
+        process.hear_by(partial(self._on_said, birth, process))
+
+    def _on_said(self, birth: int, process: WorkerProcess, word: str, value: Any) -> None:
+        """Have the main thread hear what a process has said; what a dead one has left in parts. Called in a thread of execnet's."""
+        if word == "gone":
+            for part in in_parts(value.unheard):
+                self._tell(partial(self._on_word, birth, process, "unheard", part), process)
+            value = replace(value, unheard=())
+        self._tell(partial(self._on_word, birth, process, word, value), process)
 
     def _on_word(self, birth: int, process: WorkerProcess, word: str, value: Any) -> None:
         if word == "events":
@@ -188,12 +201,13 @@ class ProcessPort:
             self.slot.on_up(birth, self._clock.now)
         elif word == "events":
             self._pass_on(pickle.loads(value))
+        elif word == "unheard":
+            self._pass_on(value)
         elif word == "answer":
             self._on_answer(birth, *value)
         else:
             if process.is_leaving:  # What it has started has a moment more; who waits for its end sees to that.
                 self._process = None
-            self._pass_on(value.unheard)
             self.slot.on_gone(birth, value)
 
     def _on_answer(self, birth: int, word: str, result: Any) -> None:

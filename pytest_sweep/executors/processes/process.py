@@ -24,7 +24,7 @@ DEATH_SECONDS = 10.0
 FORCED_SECONDS = 60.0
 """After how long execnet itself kills a process that is to exit: long after we have."""
 
-MOST_UNREAD = 16 * 2**20
+MOST_UNREAD = 2**20
 """How many bytes of events may wait for the driver's main thread; then no more are read, and the process has to wait."""
 
 SERVE = "from pytest_sweep.executors.processes.serving import serve; serve(channel)"

@@ -7,12 +7,14 @@ import pickle
 import queue
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_sweep.wire.lastwords import last_words_folder
 from pytest_sweep.wire.location import own_location
+from pytest_sweep.wire.outbox import Numbered, in_parts
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.worker.host import SessionHost
 from pytest_sweep.worker.lending import Lender
@@ -58,7 +60,8 @@ def serve(channel: Any) -> None:
                     worker, spec, own_location(), threads, _sender(channel), end_with_driver, _FileLender()
                 )
             assert host is not None
-            channel.send(("answer", pickle.dumps((word, _answer(host, word, value)))))
+            answer = _answer(host, word, value)
+            channel.send(("answer", pickle.dumps((word, _without_most(channel, word, answer)))))
     finally:
         if os.getppid() != driver:
             _end_group(folders)
@@ -85,8 +88,24 @@ class _FileLender(Lender):
         return Parcel.read(Path(offer))
 
 
-def _sender(channel: Any) -> Any:
-    return lambda messages: channel.send(("events", pickle.dumps(messages)))
+def _sender(channel: Any) -> Callable[[Sequence[Numbered]], None]:
+    def send(messages: Sequence[Numbered]) -> None:
+        for part in in_parts(messages):
+            channel.send(("events", pickle.dumps(part)))
+
+    return send
+
+
+def _without_most(channel: Any, word: str, answer: Any) -> Any:
+    """Send what a call's result has to tell, where that is much, as events before it: the driver hears others in between."""
+    call = answer[0] if word == "build" else answer
+    *most, rest = in_parts(call.rest) or [()]
+    if not most:
+        return answer
+    for part in most:
+        channel.send(("events", pickle.dumps(part)))
+    call = replace(call, rest=rest)
+    return (call, *answer[1:]) if word == "build" else call
 
 
 def _end_group(folders: Sequence[str]) -> None:

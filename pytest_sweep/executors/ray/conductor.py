@@ -42,8 +42,8 @@ from pytest_sweep.wire.spec import SessionSpec
 if TYPE_CHECKING:  # Imports Ray.
     from pytest_sweep.executors.ray.cluster.autoscaling import AutoscalerRequests
 
-MOST_UNREAD = 64 * 2**20
-"""How many bytes of events may wait for the driver's main thread before no more are fetched."""
+MOST_UNREAD = 2**20
+"""How many bytes of events may wait for the driver's main thread before no more are fetched: it handles them in a second."""
 
 TICK_SECONDS = 0.1
 """How often the deadlines of processes are looked at."""

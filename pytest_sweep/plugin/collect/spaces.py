@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_sweep.errors import SpaceError
@@ -52,7 +53,8 @@ class SpaceExpander:
         Raises:
             SweepError: the space cannot be expanded; the text does not name the sweep.
         """
-        space, name = definition.space(), node_id.rpartition("::")[2]
+        space = written = definition.space()
+        name, arguments = node_id.rpartition("::")[2], definition.arguments
         if self._overrides:
             self._refuse_listed(space, (name, node_id))
             self._seen = True
@@ -63,6 +65,9 @@ class SpaceExpander:
                 if key is not None:
                     self._used.add(override)
                     space = _applied(override, space, key)
+        if space is not written and arguments.get("num_samples", 1) > 1 and not _draws(space) and _draws(written):
+            # Where nothing is drawn any more, further samples would be the same trials again.
+            definition = replace(definition, arguments={**definition.arguments, "num_samples": 1})
         definition = self._searches.applied(definition, space)
         seed = self.seed_of(definition)
         if has_slots(definition.arguments):
@@ -95,6 +100,10 @@ class SpaceExpander:
             hint = f"did you mean {near[0]!r}?" if near else f"there are {known}"
             return f"--sweep-set={override.text}: no collected sweep has an axis {override.name!r}: {hint}"
         return None
+
+
+def _draws(space: Space) -> bool:
+    return any(block.is_open for block in space.blocks())
 
 
 def _applied(override: Override, space: Space, key: str) -> Space:

@@ -91,6 +91,8 @@ class SweepCollector:
         self, collector: pytest.Module | pytest.Class, name: str, obj: object
     ) -> pytest.Class | list[pytest.Function] | None:
         """Collect a sweep, or a class that holds one, whatever their names."""
+        if name == "pytestmark":
+            _check_marks(collector, obj)
         if inspect.isclass(obj):
             _check_class(collector, name, obj)
             return class_of_sweeps(collector, name, obj)
@@ -226,6 +228,16 @@ def _check_class(collector: pytest.Module | pytest.Class, name: str, cls: type) 
             raise collector.CollectError(
                 f"sweep {method} in {collector.nodeid}::{name}: a sweep is a function, or a method of a plain class, not of a "
                 f"unittest.TestCase, whose methods take no arguments"
+            )
+
+
+def _check_marks(collector: pytest.Module | pytest.Class, marks: object) -> None:
+    """Refuse the mark of a sweep for all functions of a module or of a class, which would be ignored."""
+    for mark in marks if isinstance(marks, (list, tuple)) else [marks]:
+        if isinstance(mark, (pytest.Mark, pytest.MarkDecorator)) and mark.name == "sweep":
+            raise collector.CollectError(
+                f"pytestmark in {collector.nodeid}: a sweep is one function, so that pytest.mark.sweep cannot be the mark of a whole "
+                "module or class: write @sweep(...) above each function that is to be one"
             )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_sweep.items.private import keeping_failures
 from pytest_sweep.items.reports import CAME_OUT, CONFIGURATION, LOCATION, warning_of
 from pytest_sweep.model import Trial, TrialState, events
 from pytest_sweep.model.search_events import Proposed
@@ -272,8 +273,9 @@ class Replayer:
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         properties = junit_properties(trial, TrialState.INTERRUPTED, event.metrics, self._run_name, failed)
-        for report in reports_of_interrupted(item, event, properties):
-            item.ihook.pytest_runtest_logreport(report=report)
+        with keeping_failures(self._config):  # pytest takes what is skipped for mended.
+            for report in reports_of_interrupted(item, event, properties):
+                item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
     def _show_late_report(self, event: events.LateReport) -> None:

@@ -172,6 +172,18 @@ def _counts(names: Counter[str]) -> str:
     return ", ".join([*(f"{count} of {name}" for name, count in most), *more])
 
 
+AHEAD_SECONDS = 60.0
+"""How much clocks of machines may differ before it is worth a word."""
+
+
+def future_text(began: float, now: float) -> str:
+    """Return what is to be said of a run that `began` in the future: it counts as the newest until then; "" for any other."""
+    ahead = began - now
+    if ahead <= AHEAD_SECONDS:
+        return ""
+    return f"by this clock it begins in {age(ahead)}, so that it counts as the newest: a clock was set wrongly, here or there"
+
+
 def age(seconds: float) -> str:
     """Return an age in its largest unit: ``40 s``, ``5 min``, ``3 h``, ``12 days``."""
     for amount, unit, most in ((1, "s", 120), (60, "min", 120), (3600, "h", 48)):

@@ -16,10 +16,10 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import SweepCollector
 from pytest_sweep.plugin.options import SweepOptions
-from pytest_sweep.plugin.session.comparing import OtherCode, age, listed
+from pytest_sweep.plugin.session.comparing import OtherCode, age, future_text, listed
 from pytest_sweep.plugin.show.warned import warn
 from pytest_sweep.results import Result, SessionResults, newest_results
-from pytest_sweep.store import DATABASE, RunReader, made_in, outcomes, package_versions, version_changes
+from pytest_sweep.store import DATABASE, RunReader, made_in, outcomes, package_versions, started, version_changes
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class JudgedResults:
         now = clock.wall()
         old = age(now - min(result.finished or result.started or now for result in results))
         try:
-            differences = [*self._code_and_seed(sweep, origin, results), *_packages(origin)]
+            future = future_text(started(origin), now) if (origin / DATABASE).is_file() else ""
+            differences = [*filter(None, [future]), *self._code_and_seed(sweep, origin, results), *_packages(origin)]
         except StoreError as error:
             differences = [str(error)]
         what = "; ".join(differences) or "same code, seed and packages"

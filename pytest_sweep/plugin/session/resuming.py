@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.plugin.option_table import LAST
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.backup import fetch_run
-from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, partly_known
+from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, future_text, partly_known
 from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.points import take_points
 from pytest_sweep.store import (
@@ -29,6 +29,7 @@ from pytest_sweep.store import (
     origins,
     outcomes,
     run_folder,
+    started,
     who_runs,
 )
 
@@ -54,8 +55,15 @@ class Resumption:
         """Where the seed comes from, to be said behind it; empty where it is the options'."""
         return f" (of run {self._runs[0].name})" if self._runs else ""
 
-    def plan(self, trials: Sequence[Trial], sources: Mapping[str, Source]) -> Plan:
-        """Decide on `trials`, which are made by the code `sources`, by the sweeps' ids.
+    def plan(
+        self, trials: Sequence[Trial], sources: Mapping[str, Source], may_run: Callable[[str], bool] = lambda _: False
+    ) -> Plan:
+        """Decide on `trials`.
+
+        Args:
+            trials: the trials.
+            sources: what is known of their code, by the sweeps' ids.
+            may_run: says of a trial that was skipped, by its key, whether the condition that skipped it holds no more.
 
         Raises:
             pytest.UsageError: a run cannot be read, or ``--sweep-resume-strict`` forbids what would be taken.
@@ -63,7 +71,7 @@ class Resumption:
         plan = Plan(sources, resumed_from=self._runs[0] if self._runs else None, origins=tuple(self._runs))
         try:
             if self._runs:
-                self._resume(plan, trials)
+                self._resume(plan, trials, may_run)
             if self._options.cache:
                 rest = [trial for trial in trials if trial.key not in plan.taken and trial.key not in plan.continued]
                 self._take_cached(plan, [trial for trial in rest if trial.slot is None])
@@ -72,7 +80,7 @@ class Resumption:
             raise pytest.UsageError(str(error)) from error
         return plan
 
-    def _resume(self, plan: Plan, trials: Sequence[Trial]) -> None:
+    def _resume(self, plan: Plan, trials: Sequence[Trial], may_run: Callable[[str], bool]) -> None:
         begun: dict[str, Outcome] = {}
         for folder in self._runs:
             missing = [trial.key for trial in trials if trial.key not in begun]
@@ -86,10 +94,14 @@ class Resumption:
             if outcome is None:
                 continue
             failed = outcome.state is TrialState.ERROR and not self._options.retry_failed
-            (plan.taken if outcome.state in _TAKEN or failed else plan.continued)[trial.key] = outcome
+            is_taken = outcome.state in _TAKEN and not (outcome.was_skipped and may_run(trial.key))
+            (plan.taken if is_taken or failed else plan.continued)[trial.key] = outcome
         if any(trial.study for trial in trials):
             self._take_decisions(plan)
         self._check_sources(plan, trials)
+        future = future_text(started(self._runs[0]), clock.wall())
+        if future:
+            plan.warnings.append(f"the run {self._runs[0].name}: {future}")
         failures = sum(outcome.state is TrialState.ERROR for outcome in plan.taken.values())
         counts = {
             "taken": len(plan.taken) - failures,

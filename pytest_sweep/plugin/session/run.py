@@ -20,6 +20,8 @@ from pytest_sweep.plugin.guests.xdist import OrdinaryTests
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.freezing import Freezer
+from pytest_sweep.plugin.session.partly import partly_selected_lines
+from pytest_sweep.plugin.session.parts import is_skipped_no_more, partition
 from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.recalling import recall_slots
 from pytest_sweep.plugin.session.signals import Interrupts
@@ -103,7 +105,7 @@ class SweepRun:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """With ``--stepwise``, put items into the order in which they will run: it goes by their places."""
         if config.getoption("stepwise", False):
-            items[:] = [item for part in _partition(items) for item in part]
+            items[:] = [item for part in partition(items) for item in part]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -115,7 +117,7 @@ class SweepRun:
             raise session.Interrupted(f"{session.testsfailed} {errors} during collection")
         if session.config.option.collectonly:
             return True
-        ordinary, trials, judges = _partition(session.items)
+        ordinary, trials, judges = partition(session.items)
         rehearses = bool(session.config.getoption("setuponly", False))  # pytest sets it with --setup-plan, too.
         plan = self._decide(trials) if trials and not rehearses else None
         self._freezer.freeze()  # Now: what the tests leave behind is garbage of their own.
@@ -149,6 +151,8 @@ class SweepRun:
             return
         if self._phase is not None:
             self._phase.write_summary(terminalreporter)
+            for line in partly_selected_lines(self.collector.collected, self._phase.keys):
+                terminalreporter.write_line(line, yellow=True)
         if self._judged is not None:
             self._judged.write(terminalreporter, has_title=self._phase is not None)
 
@@ -213,7 +217,10 @@ class SweepRun:
         sources = reader.sources(items)
         plan = Plan(sources)
         if self._resumption is not None:
-            plan = self._resumption.plan([item.stash[TRIAL] for item in items], sources)
+            by_key = {item.stash[TRIAL].key: item for item in items}
+            plan = self._resumption.plan(
+                [item.stash[TRIAL] for item in items], sources, lambda key: is_skipped_no_more(by_key[key])
+            )
         plan.known = reader.known()
         if self._options.resume is None:
             plan.notes += new_search_lines(self._config, self.collector, items)
@@ -256,16 +263,3 @@ class SweepRun:
 
 _WITH_SUMMARY = frozenset(pytest.ExitCode) - {pytest.ExitCode.INTERNAL_ERROR}
 """The exit statuses with which pytest asks for a summary; not with those of ``pytest.exit``."""
-
-
-def _partition(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], list[pytest.Item]]:
-    """Return ordinary tests, trials, and tests that use ``sweep_results``, each in the order of `items`."""
-    ordinary, trials, judges = [], [], []
-    for item in items:
-        if TRIAL in item.stash:
-            trials.append(item)
-        elif "sweep_results" in getattr(item, "fixturenames", ()):
-            judges.append(item)
-        else:
-            ordinary.append(item)
-    return ordinary, trials, judges

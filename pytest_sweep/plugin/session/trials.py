@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -111,6 +111,11 @@ class TrialPhase:
         """The folder of the run."""
         return Path(self._run.path)
 
+    @property
+    def keys(self) -> Collection[str]:
+        """The keys of its trials."""
+        return self._items.keys()
+
     def run(self, session: pytest.Session) -> None:
         """Run the trials to their ends.
 
@@ -178,6 +183,8 @@ class TrialPhase:
             recorder = self._open()
             attempts, metrics = recorder.attempts, recorder.metrics
         self._hooks.call("pytest_sweep_run_start", run=self._run)
+        if self._executor.name == "inline":
+            self._open()  # Nothing runs meanwhile, and a run that is killed in its first trial is to be there.
         if self._recorder is not None:
             with self._interrupts.allowed():
                 self._recorder.show_taken()

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_sweep.errors import SpaceError, SweepError
 from pytest_sweep.model.metrics import metric_value
-from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.spread import judged_number
 from pytest_sweep.model.study import Milestones, Observation, Outcome
 from pytest_sweep.model.trials import Trial, TrialState
 from pytest_sweep.plugin.option_table import LAST
@@ -111,8 +111,8 @@ def _milestones(study: Study) -> Milestones | None:
 
 
 def _observation(key: str, metrics: Mapping[str, Any], study: Study, outcome: Outcome) -> Observation:
-    found = [metric_value(metrics, goal.metric) for goal in study.objectives]
-    values = tuple(float(value) if is_number(value) else math.nan for value in found)
+    found = [judged_number(metric_value(metrics, goal.metric)) for goal in study.objectives]
+    values = tuple(math.nan if value is None else float(value) for value in found)
     iteration = metrics.get("training_iteration", 0)
     return Observation(key, iteration, values, outcome, study.constraints(metrics))
 

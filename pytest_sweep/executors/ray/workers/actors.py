@@ -19,7 +19,7 @@ from pytest_sweep.executors.ray.workers.mailbox import Mailbox
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.calls import CallResult, LostFixture
 from pytest_sweep.wire.location import own_location
-from pytest_sweep.wire.outbox import Numbered, OutboxFullError
+from pytest_sweep.wire.outbox import Numbered, OutboxFullError, in_parts
 from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
 from pytest_sweep.wire.task import PackedTask
@@ -91,5 +91,6 @@ class SessionActor:
 
 
 def _send(mailbox: ActorHandle[Mailbox], name: str, messages: Sequence[Numbered]) -> None:
-    if not ray.get(mailbox.put.remote((name, messages))):
-        raise OutboxFullError("the mailbox has no room until the driver has read what is in it")
+    for part in in_parts(messages):
+        if not ray.get(mailbox.put.remote((name, part))):
+            raise OutboxFullError("the mailbox has no room until the driver has read what is in it")

@@ -93,25 +93,26 @@ class Messages:
         # Two more takes: one may have begun before the death, the second one brings what had arrived by then.
         process.after_death, process.takes_to_wait = after_mail, 2
 
-    def _on_mail(self, messages: list[Message] | None, error: Exception | None) -> None:
+    def _on_mail(self, mail: tuple[list[Message], frozenset[str]] | None, error: Exception | None) -> None:
         self._is_taking = False
-        if messages is None:
+        if mail is None:
             if self._is_open:
                 self._desk.say(events.WorkerFailed("mailbox", f"the mailbox of the run has died: {brief(error)}"))
             return
+        messages, have_more = mail
         for name, numbered in messages:
             if name in self._processes:
                 self.pass_on(self._processes[name], numbered)
         self.open()
         for process in list(self._processes.values()):
-            self._after_mail(process)
+            self._after_mail(process, has_more=process.name in have_more)
 
-    def _after_mail(self, process: RayProcess) -> None:
+    def _after_mail(self, process: RayProcess, *, has_more: bool) -> None:
         if process.unfinished is not None and process.inbox.complete(process.last):
             then, process.unfinished = process.unfinished, None
             then()
         if process.after_death is not None:
             process.takes_to_wait -= 1
-            if process.takes_to_wait == 0:
+            if process.takes_to_wait <= 0 and not has_more:
                 then, process.after_death = process.after_death, None
                 then()
