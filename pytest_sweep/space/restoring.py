@@ -13,18 +13,19 @@ import decimal
 import enum
 import fractions
 import functools
+import inspect
 import pathlib
 import re
 import sys
 import types
 import uuid
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_sweep.model.exact_json import TYPE, VALUE
 from pytest_sweep.space.references import UnresolvedError, resolved
-from pytest_sweep.space.storing import field_names
+from pytest_sweep.space.storing import MOST_BYTES, field_names
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,6 +50,14 @@ class Unrestored(str):
         self = super().__new__(cls, text)
         self.reason = reason
         return self
+
+    def told_from(self, others: Container[object]) -> Unrestored:
+        """Return this, with a number after the text where the same text is among `others`: ``<Layer> (2)``."""
+        number, text = 1, str.__str__(self)
+        while text in others:
+            number += 1
+            text = f"{self!s} ({number})"
+        return self if number == 1 else Unrestored(text, self.reason)
 
     def __repr__(self) -> str:
         return f"<not restored: {self!s} ({self.reason})>"
@@ -85,13 +94,19 @@ def _list(entries: Any) -> list[Any]:
 
 
 def _dict(pairs: Any) -> dict[Any, Any]:
-    return {_hashable(key): restored(value) for key, value in pairs}
+    forms = list(pairs)
+    return dict(zip(_distinct(key for key, _ in forms), (restored(value) for _, value in forms), strict=True))
 
 
-def _hashable(form: Any) -> Any:
-    key = restored(form)
-    hash(key)
-    return key
+def _distinct(forms: Iterable[Any]) -> list[Any]:
+    """Return the keys of a dict, or the members of a set: as many as there were, although texts that stand for some may be equal."""
+    keys = _list(forms)
+    taken = {key for key in keys if not isinstance(key, Unrestored)}
+    for index, key in enumerate(keys):
+        if isinstance(key, Unrestored):
+            keys[index] = key.told_from(taken)
+            taken.add(keys[index])
+    return keys
 
 
 def _of_value(make: Callable[[Any], Any]) -> Callable[[_Content], Any]:
@@ -100,9 +115,9 @@ def _of_value(make: Callable[[Any], Any]) -> Callable[[_Content], Any]:
 
 def _moment(kind: Any) -> Callable[[_Content], Any]:
     def make(form: _Content) -> Any:
-        moment = kind.fromisoformat(form[VALUE])
+        moment = kind.fromisoformat(form[VALUE]).replace(fold=form.get("fold", 0))
         zone = form.get("zone")
-        return moment if zone is None else moment.replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=form["fold"])
+        return moment if zone is None else moment.replace(tzinfo=zoneinfo.ZoneInfo(zone))
 
     return make
 
@@ -147,8 +162,17 @@ def _instance(form: _Content) -> Any:
         raise UnresolvedError(f"{form['class']!r} has other fields now")
     made: Any = object.__new__(kind)
     for name, value in form[VALUE]:
-        object.__setattr__(made, name, restored(value))
+        if not _is_computed(kind, name):
+            object.__setattr__(made, name, restored(value))
+        elif len(stored) == len(names):  # Nothing else was stored that it could be computed from.
+            raise UnresolvedError(f"{form['class']!r} computes {name!r} now")
     return made
+
+
+def _is_computed(kind: type, name: str) -> bool:
+    """Say whether to set an attribute would run code: that of a property, or what changes the class of the object."""
+    found = inspect.getattr_static(kind, name, None)
+    return hasattr(type(found), "__set__") and not isinstance(found, types.MemberDescriptorType)
 
 
 def _named_tuple(form: _Content) -> Any:
@@ -192,7 +216,10 @@ def _numpy_scalar(form: _Content) -> Any:
         return restored(form[VALUE])
     if "shape" in form:
         return _numpy_array(form)[()]
-    return numpy.dtype(form["dtype"]).type(restored(form[VALUE]))
+    dtype = numpy.dtype(form["dtype"])
+    if dtype.kind not in "biuf":
+        raise UnresolvedError(f"{form['dtype']!r} is no number's type")
+    return dtype.type(restored(form[VALUE]))
 
 
 def _numpy_array(form: _Content) -> Any:
@@ -202,6 +229,9 @@ def _numpy_array(form: _Content) -> Any:
         raise UnresolvedError("numpy is not installed") from None
     dtype = numpy.lib.format.descr_to_dtype(restored(form["dtype"]))
     if "entries" in form:
+        # A few bytes may ask for all the memory that there is.
+        if len(form["entries"]) * dtype.itemsize > MOST_BYTES:
+            raise UnresolvedError(f"it would have more than {MOST_BYTES} bytes")
         array = numpy.empty(len(form["entries"]), dtype)
         array[:] = _list(form["entries"])
     else:
@@ -228,8 +258,8 @@ _MAKERS: Mapping[str, Callable[[_Content], Any]] = {
     "int": _of_value(lambda digits: int(digits, 16)),
     "dict": _of_value(_dict),
     "tuple": _of_value(lambda entries: tuple(_list(entries))),
-    "set": _of_value(lambda entries: set(_list(entries))),
-    "frozenset": _of_value(lambda entries: frozenset(_list(entries))),
+    "set": _of_value(lambda entries: set(_distinct(entries))),
+    "frozenset": _of_value(lambda entries: frozenset(_distinct(entries))),
     "bytes": _of_value(base64.b64decode),
     "bytearray": _of_value(lambda text: bytearray(base64.b64decode(text))),
     "complex": _of_value(lambda parts: complex(*_list(parts))),
@@ -249,7 +279,7 @@ _MAKERS: Mapping[str, Callable[[_Content], Any]] = {
     "defaultdict": _default_dict,
     "deque": lambda form: collections.deque(_list(form[VALUE]), form["maxlen"]),
     "SimpleNamespace": _of_value(lambda pairs: types.SimpleNamespace(**_dict(pairs))),
-    "Pattern": lambda form: re.compile(restored(form[VALUE]), form["flags"]),
+    "Pattern": lambda form: re.compile(restored(form[VALUE]), form["flags"] & ~re.DEBUG),
     **{name: _of_value(getattr(pathlib, name)) for name in _PATHS},
     "class": _of_value(_class),
     "function": _function,
