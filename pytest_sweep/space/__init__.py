@@ -11,7 +11,7 @@ from pytest_sweep.space.expansion import MAX_POINTS, OTHER_ARGUMENTS, expand
 from pytest_sweep.space.expressions import AbsentError, Condition, parse_condition, unknown_name
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
 from pytest_sweep.space.listing import Listed
-from pytest_sweep.space.naming import label_of, value_text
+from pytest_sweep.space.naming import escaped, label_of, printable, value_text
 from pytest_sweep.space.nesting import flat_items, flatten, without
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
@@ -38,6 +38,7 @@ __all__ = [
     "canonical",
     "digest",
     "displayable",
+    "escaped",
     "expand",
     "flat_items",
     "flatten",
@@ -48,6 +49,7 @@ __all__ = [
     "own_copy",
     "parse_condition",
     "parse_override",
+    "printable",
     "restored",
     "stored",
     "trial_key",

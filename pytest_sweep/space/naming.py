@@ -115,6 +115,16 @@ def escaped(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
+def printable(text: str) -> str:
+    r"""Return `text` with what could move the cursor or colour the terminal written as Python would write it: ``\x1b``, ``\u202e``.
+
+    Line breaks are escaped, too; tabs are left.
+    """
+    if text.isprintable():
+        return text
+    return "\t".join(map(escaped, text.split("\t")))
+
+
 def unique_labels(
     stems: Sequence[str], replicates: Sequence[int], identities: Sequence[object], taken: Collection[str] = ()
 ) -> list[str]:

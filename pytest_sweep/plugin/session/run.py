@@ -242,10 +242,12 @@ class SweepRun:
         plan.known = reader.known()
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
+            from pytest_sweep.plugin.show.terminal import write_lines
+
             for line in plan.notes:
-                reporter.write_line(line)
+                write_lines(reporter, line)
             for line in plan.warnings:
-                reporter.write_line(line, yellow=True)
+                write_lines(reporter, line, yellow=True)
         if len(plan.taken) < len(items):
             self._executor.prepare()
         return plan
