@@ -49,7 +49,9 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "report_handler": "keep the log of a trial whose process dies",
         },
         "capture manager": {"_global_capturing": "keep the output of a trial whose process dies"},
-        "pytest.Item": {"_report_sections": "keep the output of a trial that is interrupted"},
+        "pytest.Item": {
+            "_report_sections": "keep the output of a trial that is interrupted, and forget that of one that has been reported"
+        },
         "pytest.TestReport": {"_to_json": "make reports for a fake executor as a worker would"},
         "pytestPDB": {"_init_pdb": "stop at the first line of a body, for --trace"},
     }
@@ -230,6 +232,11 @@ def collect_log_in(plugin: Any, made: Callable[[], StringIO]) -> None:
 def captured_sections(item: pytest.Item) -> list[tuple[str, str]]:
     """Return what was captured of an item so far, of the phases that have ended or were left by an exception: names and contents."""
     return [(f"Captured {name} {when}", content) for when, name, content in item._report_sections]
+
+
+def forget_sections(item: pytest.Item) -> None:
+    """Forget what was captured of an item: its reports have it, and the item may live as long as the session."""
+    item._report_sections.clear()
 
 
 def report_as_data(report: pytest.TestReport) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pytest_sweep.items.reports import CAME_OUT, rebuild_warning, warning_of
 from pytest_sweep.model import TrialState, events
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.record.output import OutputFile
 from pytest_sweep.plugin.record.reports import (
     failure_of,
     made_report,
@@ -26,9 +27,10 @@ from pytest_sweep.plugin.record.turns import Turns
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.show.rebuilding import RebuildingWatch
-from pytest_sweep.plugin.show.terminal import write_below
+from pytest_sweep.plugin.show.terminal import begin_below, write_below
 from pytest_sweep.reporting import Progress, came_out, excluded_line, junit_properties, short_reason
 from pytest_sweep.results import Result, path_or_url
+from pytest_sweep.space import printable
 from pytest_sweep.store import Outcome, RunReader, Start
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Replayer:
         self._items = items
         self._retrying = retrying
         self._run_name, self._run_folder = tasks.run.name, Path(tasks.run.path)
+        self._output = OutputFile(self._run_folder)
         self._hooks = hooks
         self._progress = progress
         self._tasks = tasks
@@ -163,6 +166,7 @@ class Replayer:
             setattr(report, CAME_OUT, short_reason(error))
         report.sections.extend(failed.sections)
         item.ihook.pytest_runtest_logreport(report=report)
+        self._output.take([report])
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
     def _show_in_turn(self, event: events.TrialFinished) -> None:
@@ -186,7 +190,8 @@ class Replayer:
             return [*own, *its, *origin]
 
         usual: list[tuple[str, object]] = []
-        for report in self._reports(item, event):
+        reports = self._reports(item, event)
+        for report in reports:
             self.failed_reports[trial.sweep.id] += report.failed
             if self._is_verbose:
                 setattr(report, CAME_OUT, came_out(self._progress, event.key))
@@ -197,6 +202,7 @@ class Replayer:
                     usual = report.user_properties = usual or properties(())  # pytest keeps them: one list for both.
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        self._output.take(reports)
         if (advice := self._rebuilding.note(trial, event)) is not None:
             self._show_warning(warning_of(item, advice))
         if taken_from is None:
@@ -261,8 +267,11 @@ class Replayer:
     def _show_output(self, event: events.OutputWritten) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            name = "worker" if event.key is None else self._items[event.key].name
-            write_below(reporter, "\n".join(f"[{name}] {line}" for line in event.text.splitlines()))
+            name = "worker" if event.key is None else printable(self._items[event.key].name)
+            begin_below(reporter)
+            for line in event.text.splitlines():  # As it was written: with -s, pytest leaves it alone, too.
+                reporter.write_line(f"[{name}] {line}")
+            reporter.flush()
 
     def _write_log(self, event: events.LogWritten) -> None:
         logging_plugin = self._config.pluginmanager.get_plugin("logging-plugin")
