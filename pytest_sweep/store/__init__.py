@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pytest_sweep.store.database import NotBegunError, peek, row_of_run, snapshot
     from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, made_in, origins, outcomes, starts
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
-    from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started
+    from pytest_sweep.store.order import is_run, newest_runs, no_runs, run_folder, run_folders, started
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
     from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
@@ -33,6 +33,7 @@ __all__ = [
     "ends",
     "find_results_dir",
     "git_state",
+    "is_run",
     "is_running",
     "last_run",
     "made_in",
@@ -72,6 +73,7 @@ _HOMES = {
     "no_runs": "order",
     "find_results_dir": "folders",
     "git_state": "provenance",
+    "is_run": "order",
     "last_run": "earlier",
     "origins": "earlier",
     "outcomes": "earlier",
