@@ -15,8 +15,9 @@ from pytest_sweep.space.naming import escaped, label_of, printable, value_text
 from pytest_sweep.space.nesting import flat_items, flatten, without
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import Choice, Expansion, Point
-from pytest_sweep.space.restoring import Unrestored, restored
+from pytest_sweep.space.restoring import restored
 from pytest_sweep.space.storing import stored
+from pytest_sweep.space.unrestored import Unrestored
 
 __all__ = [
     "MAX_POINTS",

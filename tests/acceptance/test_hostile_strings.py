@@ -158,7 +158,10 @@ def test_the_terminal(project: Project, executor: str, width: int, terminal: boo
         line for line in before if line.startswith(("sweep: ", "Best so far", "| ", "+-", "Number of trials", "ERROR "))
     ]
     assert [line for line in told if not line.isprintable()] == []
-    assert not options or "--sweep-status-interval=0.05" not in options or any(map(str.strip, told))
+    assert told or "--sweep-status-interval=0.05" not in options
+    verbose = [line for line in before if re.match(r"test_models\.py::\S.* (PASSED|FAILED)", line)]
+    assert len(verbose) == ("-v" in options) * (2 * len(TEXTS) + 2 * len(KEYS) + 2)
+    assert [line for line in verbose if not line.isprintable()] == []
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)

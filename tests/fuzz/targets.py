@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -273,13 +274,18 @@ def condition(text: str) -> None:
 @given(
     st.sampled_from(["", "lr=", "n=", "name=", "layers=", "path=", "drawn=", "count=", "act="]), EXPRESSIONS | NUMBERS
 )
+@example("layers=", "-" * 5000 + "1")
+@example("name=", "1if")
+@example("name=", "'" + "\\d'")
 def override(name: str, values: str) -> None:
     """``--sweep-set``: an axis with values of its types, or a SpaceError."""
     try:
         parsed = parse_override(name + values)
         key = parsed.key_in(["train"], ["lr", "n", "name", "layers", "path", "drawn", "count", "act"])
         if key is not None:
-            parsed.applied(SPACE, key)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                parsed.applied(SPACE, key)
     except SpaceError:
         return
 

@@ -191,6 +191,20 @@ class TestHostileForms:
         pytest.importorskip("numpy")
         assert isinstance(restored(form), Unrestored)
 
+    @pytest.mark.parametrize("form", ["[{}]", '{{"a": {}}}', '{{"$type": "tuple", "value": [{}]}}'])
+    def test_deep_nesting(self, form: str) -> None:
+        """What is nested deeper than can be read is a text, beside which the other values are what they are."""
+        inner: Any = 1
+        for _ in range(1_500):
+            outer = json.loads(form.format("0"))
+            place = outer["value"] if "$type" in outer else outer
+            place[0 if isinstance(place, list) else "a"] = inner
+            inner = outer
+        found = restored({"a": 1, "deep": inner})
+        assert found["a"] == 1
+        assert isinstance(found["deep"], Unrestored)
+        assert "nested too deeply" in found["deep"].reason
+
     def test_a_pattern_prints_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
         """A pattern with the flag for debugging is compiled without it."""
         assert restored({"$type": "Pattern", "value": "a+", "flags": 128 | 32}).pattern == "a+"
