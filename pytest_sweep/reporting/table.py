@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from tabulate import tabulate
 
@@ -28,24 +29,21 @@ _NARROW_HEADER = 4
 _BREAKS = re.compile(r"(?<=[_./ \-])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Texts:
     """A column when its values have become text."""
 
     column: Column
+    name: str
     header: tuple[str, ...]
     cells: tuple[str, ...]
     numeric: bool
 
-    @property
-    def name(self) -> str:
-        return cut_middle(cell_text(self.column.name), _WIDEST_NAME)
-
-    @property
+    @cached_property
     def width(self) -> int:
         return max(map(text_width, (*self.header, *self.cells)))
 
-    @property
+    @cached_property
     def cell_width(self) -> int:
         return max(map(text_width, self.cells))
 
@@ -97,8 +95,8 @@ def _texts(column: Column, value: Callable[[TrialProgress], object], entries: Se
     values = [_value(value, entry) for entry in entries]
     filled = [value for value in values if value is not None]
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled)
-    texts = _Texts(column, (), tuple(map(cell_text, values)), numeric)
-    return replace(texts, header=(texts.name,))
+    name = cut_middle(cell_text(column.name[: 10 * _WIDEST_NAME]), _WIDEST_NAME)
+    return _Texts(column, name, (name,), tuple(map(cell_text, values)), numeric)
 
 
 def _value(value: Callable[[TrialProgress], object], entry: TrialProgress) -> object:

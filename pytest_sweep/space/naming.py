@@ -29,6 +29,7 @@ LONGEST_COMPOUND = 40
 """The longest text of a list or the like that is written out; of a longer one, a digest is."""
 
 _BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}")}
+_COMMAND = re.compile(r"(\s*)(:(?=:)|#(?=#(?:vso)?\[))")
 _PART = re.compile(r"[\w.+\-|/<>]+")
 """What a part of a list may read, so that it is told from the next part."""
 
@@ -118,11 +119,12 @@ def escaped(text: str) -> str:
 def printable(text: str) -> str:
     r"""Return `text` with what could move the cursor or colour the terminal written as Python would write it: ``\x1b``, ``\u202e``.
 
-    Line breaks are escaped, too; tabs are left.
+    Line breaks are escaped, too; tabs are left. What CI services would take for a command (``::error ...``) begins with an escape.
     """
-    if text.isprintable():
-        return text
-    return "\t".join(map(escaped, text.split("\t")))
+    if not text.isprintable():
+        text = "\t".join(map(escaped, text.split("\t")))
+    start = _COMMAND.match(text)
+    return f"{start[1]}\\x{ord(start[2]):02x}{text[start.end() :]}" if start else text
 
 
 def unique_labels(
