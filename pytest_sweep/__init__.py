@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_sweep.sharing import shared
     from pytest_sweep.space.composition import Space, grid, zip_
     from pytest_sweep.space.functions import derived, sample_from
-    from pytest_sweep.space.restoring import Unrestored
     from pytest_sweep.space.sampling import (
         choice,
         lograndint,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         uniform,
     )
     from pytest_sweep.space.secrets import Secret, secret
+    from pytest_sweep.space.unrestored import Unrestored
     from pytest_sweep.worker.current import current_trial, report
     from pytest_sweep.worker.trial import ActiveTrial
 
@@ -90,7 +90,7 @@ _HOMES = {
     "Space": "space.composition",
     "SweepError": "errors",
     "TrialState": "model.trials",
-    "Unrestored": "space.restoring",
+    "Unrestored": "space.unrestored",
     "asha": "search.settings",
     "choice": "space.sampling",
     "current_trial": "worker.current",

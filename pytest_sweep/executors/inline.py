@@ -16,7 +16,7 @@ import pytest
 
 from pytest_sweep import clock
 from pytest_sweep.items.lifetimes import FixtureKeeper
-from pytest_sweep.items.private import forget_captured
+from pytest_sweep.items.private import forget_sections
 from pytest_sweep.items.shared import describe_fixture, mark_failed
 from pytest_sweep.items.tracing import PYTESTS_OWN, traced
 from pytest_sweep.model import commands, events
@@ -279,8 +279,10 @@ class InlineRunner(TrialRunner):
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` with a configuration of its own, and without what an earlier attempt has left: elsewhere each has its own item."""
         item.user_properties[:] = item.stash.setdefault(_PROPERTIES, tuple(item.user_properties))
-        forget_captured(item)
-        super().run(item, with_own_config(task))
+        try:
+            super().run(item, with_own_config(task))
+        finally:
+            forget_sections(item)
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return the item's function, which ``--trace`` stops at the start of."""

@@ -50,7 +50,9 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "report_handler": "keep the log of a trial whose process dies",
         },
         "capture manager": {"_global_capturing": "keep the output of a trial whose process dies"},
-        "pytest.Item": {"_report_sections": "keep the output of a trial that is interrupted, and each attempt's apart"},
+        "pytest.Item": {
+            "_report_sections": "keep the output of a trial that is interrupted, and forget that of one that has been reported"
+        },
         "pytest.TestReport": {"_to_json": "make reports for a fake executor as a worker would"},
         "lfplugin": {"lastfailed": "keep a failure for --lf where the trial is cut off later"},
         "pytestPDB": {"_init_pdb": "stop at the first line of a body, for --trace"},
@@ -252,8 +254,8 @@ def captured_sections(item: pytest.Item) -> list[tuple[str, str]]:
     return [(f"Captured {name} {when}", content) for when, name, content in item._report_sections]
 
 
-def forget_captured(item: pytest.Item) -> None:
-    """Forget what was captured of an item: it is run once more."""
+def forget_sections(item: pytest.Item) -> None:
+    """Forget what was captured of an item: its reports have it, and the item may live as long as the session."""
     item._report_sections.clear()
 
 

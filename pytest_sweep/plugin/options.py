@@ -191,14 +191,19 @@ def _executor(config: pytest.Config, named: str | None, processes: int | None) -
 def results_dir(config: pytest.Config) -> Path:
     """Return the folder for results; a relative one is relative to rootdir."""
     option = next(option for option in OPTIONS if option.name == "dir")
-    return config.rootpath / Path(_value(config, option)).expanduser()
+    return config.rootpath / _expanded(_value(config, option))
 
 
 def _storage(config: pytest.Config, given: str | None) -> str | None:
     """Return a URL as it is, and a path in full: relative to rootdir."""
     if given is None or "://" in given:
         return given
-    return str(config.rootpath / Path(given).expanduser())
+    return str(config.rootpath / _expanded(given))
+
+
+def _expanded(path: str) -> str:
+    # `Path.expanduser` raises for a user that there is not: then it is the name of a folder.
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def _value(config: pytest.Config, option: Option) -> Any:

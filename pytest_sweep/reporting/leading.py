@@ -12,7 +12,7 @@ from pytest_sweep.reporting.best import goal_of, judged_value
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.replicates import ConfigurationProgress
-from pytest_sweep.reporting.text import cell_text
+from pytest_sweep.reporting.text import cell_text, name_text
 
 _MOST_SWEEPS = 3
 
@@ -88,5 +88,5 @@ def best_so_far(progress: Progress, leaders: Leaders, longest: int | None = None
         label = progress.label(entry.trial)
         if longest is not None and len(label) > longest:
             label = progress.short_name(entry.trial)
-        lines.append(f"{label} with {sweep.metric}={cell_text(judged_value(entry))} ({sweep.mode}{of})")
+        lines.append(f"{label} with {name_text(sweep.metric)}={cell_text(judged_value(entry))} ({sweep.mode}{of})")
     return lines

@@ -23,6 +23,7 @@ from pytest_sweep.model.metrics import AUTO_METRICS, metric_value
 from pytest_sweep.model.study import VerdictKind
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.tally import Tally
+from pytest_sweep.space import escaped
 
 _LONGEST_TEXT_METRIC = 20
 _DIGITS = 8
@@ -201,7 +202,8 @@ class Progress:
 
     def label(self, trial: Trial) -> str:
         """Return the trial's name; its node id where another sweep of the run has the same name."""
-        return trial.name if len(self._sweep_names.get(trial.sweep.name, ())) < 2 else trial.id
+        # An id begins with the path of a file, which may be called anything.
+        return trial.name if len(self._sweep_names.get(trial.sweep.name, ())) < 2 else escaped(trial.id)
 
     def short_label(self, trial: Trial) -> str:
         """Return the first 8 digits of the trial's key, all 16 where another trial's begin alike; ``-k`` takes them."""
@@ -214,7 +216,7 @@ class Progress:
 
     def sweep_label(self, sweep: Sweep) -> str:
         """Return the sweep's name; its node id where another sweep of the run has the same name."""
-        return sweep.name if len(self._sweep_names.get(sweep.name, ())) < 2 else sweep.id
+        return sweep.name if len(self._sweep_names.get(sweep.name, ())) < 2 else escaped(sweep.id)
 
     def _start(self, event: TrialStarted) -> None:
         entry = self._entries[event.key]

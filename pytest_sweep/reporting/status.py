@@ -18,8 +18,9 @@ from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.remaining import remaining_seconds, remaining_text
 from pytest_sweep.reporting.rows import COUNT_ORDER, counts_text, not_shown_line, status_rows
 from pytest_sweep.reporting.tables import ColumnsOf, tables
-from pytest_sweep.reporting.text import cell_text, duration_text
+from pytest_sweep.reporting.text import LONGEST_VALUE, cell_text, cut_middle, duration_text, name_text
 from pytest_sweep.reporting.waits import waiting_lines
+from pytest_sweep.space import escaped
 
 _GIB = 2**30
 _NOT_BEGUN = (TrialState.PENDING, TrialState.NOT_RUN)
@@ -87,9 +88,9 @@ def status_header(progress: Progress, view: StatusView) -> str:
         "== Status ==",
         f"Current time: {view.now:%Y-%m-%d %H:%M:%S} ({_time(progress, view)})",
         f"Memory usage on this node: {(memory.total - memory.available) / _GIB:.1f}/{memory.total / _GIB:.1f} GiB",
-        f"Executor: {view.executor}",
+        f"Executor: {escaped(view.executor)}",
         f"Resources in use: {_usage(progress.resources_in_use(), view.total)}",
-        f"Results: {view.results}",
+        f"Results: {escaped(view.results)}",
         f"Number of trials: {begun}/{len(progress)}{_in_brackets(counts_text(counts, COUNT_ORDER))}",
     ]
     return "\n".join(lines)
@@ -137,7 +138,7 @@ def _usage(used: Resources, total: Resources | None) -> str:
         f"{used.gpu:g}/{total.gpu:g} GPUs",
     ]
     parts += [f"{used.memory / _GIB:.1f}/{total.memory / _GIB:.1f} GiB heap"] if total.memory else []
-    parts += [f"{in_use.get(name, 0.0):g}/{amount:g} {name}" for name, amount in total.custom]
+    parts += [f"{in_use.get(name, 0.0):g}/{amount:g} {name_text(name)}" for name, amount in total.custom]
     return ", ".join(parts)
 
 
@@ -153,7 +154,7 @@ def _metric(progress: Progress, entry: TrialProgress) -> str:
     sweep = entry.trial.sweep
     for name in (sweep.metric, *progress.tally_of(sweep).metric_names):
         if name is not None and (value := metric_value(metrics, name)) is not None:
-            return f"{name}={cell_text(value)}"
+            return cut_middle(f"{name_text(name)}={cell_text(value)}", LONGEST_VALUE)
     return ""
 
 

@@ -21,10 +21,11 @@ from pytest_sweep.reporting.replicates import (
 )
 from pytest_sweep.reporting.rows import final_rows, not_shown_line
 from pytest_sweep.reporting.tables import ColumnsOf, tables
-from pytest_sweep.reporting.text import cell_text, counted, text_width
+from pytest_sweep.reporting.text import LONGEST_VALUE, cell_text, counted, cut_middle, name_text, text_width
 from pytest_sweep.space import flatten
 
 _MOST_REASONS = 5
+_MOST_NAMES = 20
 
 
 def final_table(progress: Progress, width: int | None = None, columns_of: ColumnsOf | None = None) -> str:
@@ -78,7 +79,7 @@ def gaps_lines(progress: Progress) -> list[str]:
         more = [f"and {len(entries) - _MOST_REASONS} more"] if len(entries) > _MOST_REASONS else []
         lines.append(
             f"{progress.sweep_label(sweep)}: {counted(len(entries), 'configuration')} not judged, because not all trials ended well with "
-            f"a value of {sweep.metric}: {', '.join([*named, *more])}"
+            f"a value of {name_text(sweep.metric)}: {', '.join([*named, *more])}"
         )
     return lines
 
@@ -86,9 +87,9 @@ def gaps_lines(progress: Progress) -> list[str]:
 def missing_metric_lines(progress: Progress) -> list[str]:
     """Return a line for each sweep whose metric no trial has reported as a number, although some trial has ended well."""
     return [
-        f"{progress.sweep_label(sweep)}: no trial reported a number as {sweep.metric!r}: it was {' or '.join(kinds)}"
+        f"{progress.sweep_label(sweep)}: no trial reported a number as '{name_text(sweep.metric)}': it was {' or '.join(kinds)}"
         if kinds
-        else f"{progress.sweep_label(sweep)}: no trial reported {sweep.metric!r}; reported: {', '.join(names) or 'nothing'}"
+        else f"{progress.sweep_label(sweep)}: no trial reported '{name_text(sweep.metric)}'; reported: {_listed(names)}"
         for sweep, names, kinds in missing_metrics(progress)
     ]
 
@@ -174,9 +175,9 @@ def _hint(progress: Progress, entries: Sequence[TrialProgress], drawn: str) -> s
 def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
     name = progress.sweep_label(sweep)
     if entry is None:
-        return f"Best trial of {name}: none, because no trial ended well with a finite {sweep.metric}"
+        return f"Best trial of {name}: none, because no trial ended well with a finite {name_text(sweep.metric)}"
     value = cell_text(judged_value(entry))
-    line = f"Best trial of {name}: {progress.label(entry.trial)} with {sweep.metric}={value} ({sweep.mode})"
+    line = f"Best trial of {name}: {progress.label(entry.trial)} with {name_text(sweep.metric)}={value} ({sweep.mode})"
     if entry.iteration is not None:
         line += f" after {counted(entry.iteration, 'iteration')}"
     return line + _varying(progress, entry.trial)
@@ -186,14 +187,14 @@ def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress |
     name = progress.sweep_label(sweep)
     if entry is None:
         which = "all its trials" if sweep.average_over else "its trials that ended well"
-        mean = f"finite mean of {sweep.metric} over {which}"
+        mean = f"finite mean of {name_text(sweep.metric)} over {which}"
         return f"Best configuration of {name}: none, because no configuration has a {mean}"
     value, total = judged_value(entry), len(entry.states)
     count = value.count if isinstance(value, Spread) else 1
     of = counted(total, "trial") if count == total else f"{count} of {counted(total, 'trial')}"
     goal = f"{sweep.mode}, mean of {of}" if count > 1 else f"{sweep.mode}, {of}"
     label = progress.label(entry.trial)
-    line = f"Best configuration of {name}: {label} with {sweep.metric}={cell_text(value)} ({goal})"
+    line = f"Best configuration of {name}: {label} with {name_text(sweep.metric)}={cell_text(value)} ({goal})"
     return line + _varying(progress, entry.trial)
 
 
@@ -202,10 +203,15 @@ def _varying(progress: Progress, trial: Trial) -> str:
     values = {key: config[key] for key in trial.sweep.varying if key in config}
     for name, value in varying_params(progress, trial).items():
         values.setdefault(name, value)
-    shown = ", ".join(f"{key}={_parameter_text(value)}" for key, value in values.items())
+    shown = ", ".join(f"{name_text(key)}={_parameter_text(value)}" for key, value in values.items())
     return f"; config: {shown}" if shown else ""
 
 
 def _parameter_text(value: object) -> str:
-    # A parameter in full, however long: it is what somebody will type in next.
-    return repr(value) if isinstance(value, float) else cell_text(value)
+    # With all digits: it is what somebody will type in next.
+    return cut_middle(repr(value) if isinstance(value, float) else cell_text(value), LONGEST_VALUE)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return ", ".join([*map(name_text, names[:_MOST_NAMES]), *more]) or "nothing"

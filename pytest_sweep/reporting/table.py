@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from tabulate import tabulate
 
@@ -14,6 +15,7 @@ from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.text import DEVIATION, cell_text, cut_end, cut_middle, text_width, wrapped
 
 _WIDEST_CELL = 30
+_WIDEST_NAME = 100
 _FRAME = 3  # the bar and the two spaces of each column; one more bar ends the line
 _MINOR = 61
 """Columns with a lower priority go before the name gets its short form."""
@@ -27,20 +29,21 @@ _NARROW_HEADER = 4
 _BREAKS = re.compile(r"(?<=[_./ \-])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Texts:
     """A column when its values have become text."""
 
     column: Column
+    name: str
     header: tuple[str, ...]
     cells: tuple[str, ...]
     numeric: bool
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max(map(text_width, (*self.header, *self.cells)))
 
-    @property
+    @cached_property
     def cell_width(self) -> int:
         return max(map(text_width, self.cells))
 
@@ -64,7 +67,7 @@ class _Texts:
 
     def with_header(self, width: int | None = None) -> _Texts:
         """Return the column with its header on several lines: of at most `width`; None is as wide as its cells or words need it."""
-        parts = _BREAKS.split(cell_text(self.column.name))
+        parts = _BREAKS.split(self.name)
         least = max(self.cell_width, *map(text_width, map(str.rstrip, parts)))
         return replace(self, header=wrapped(parts, least if width is None else width))
 
@@ -92,7 +95,8 @@ def _texts(column: Column, value: Callable[[TrialProgress], object], entries: Se
     values = [_value(value, entry) for entry in entries]
     filled = [value for value in values if value is not None]
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled)
-    return _Texts(column, (cell_text(column.name),), tuple(map(cell_text, values)), numeric)
+    name = cut_middle(cell_text(column.name[: 10 * _WIDEST_NAME]), _WIDEST_NAME)
+    return _Texts(column, name, (name,), tuple(map(cell_text, values)), numeric)
 
 
 def _value(value: Callable[[TrialProgress], object], entry: TrialProgress) -> object:
@@ -115,19 +119,20 @@ def _fitted(texts: list[_Texts], name: _Texts, short: _Texts, width: int) -> lis
 
 def _without(texts: Sequence[_Texts], width: int, below: float) -> list[_Texts]:
     """Return the columns but for those that have to go, of a priority below that; of equal ones the rightmost goes first."""
-    left = list(texts)
+    left, total = list(texts), _total(texts)
     name = max(left, key=lambda text: text.column.priority)
     droppable = [text for text in reversed(left) if text is not name and text.column.priority < below]
     for text in sorted(droppable, key=lambda text: text.column.priority):
-        if _total(left) <= width:
+        if total <= width:
             break
         left = [other for other in left if other is not text]
+        total -= text.width + _FRAME
     return left
 
 
 def _with_flat_headers(texts: Sequence[_Texts], width: int) -> list[_Texts]:
     """Return the columns with their headers on one line wherever there is room for that."""
-    return _eased(texts, [replace(text, header=(cell_text(text.column.name),)) for text in texts], width)
+    return _eased(texts, [replace(text, header=(text.name,)) for text in texts], width)
 
 
 def _eased(texts: Sequence[_Texts], wider: Sequence[_Texts], width: int) -> list[_Texts]:
@@ -142,6 +147,11 @@ def _eased(texts: Sequence[_Texts], wider: Sequence[_Texts], width: int) -> list
 def _squeezed(texts: list[_Texts], width: int) -> list[_Texts]:
     name = max(texts, key=lambda text: text.column.priority)
     others = [text for text in texts if text is not name]
+    # Not all of hundreds of columns can stay, each of at least one cell: only those that may are squeezed, which takes its time.
+    excess = len(others) - width // (_FRAME + 1)
+    rightmost_first = list(reversed(others))
+    for text in sorted(rightmost_first, key=lambda text: text.column.priority)[: max(excess, 0)]:
+        others = [other for other in others if other is not text]
     for step, most in enumerate((_WIDEST_CELL, _WIDEST_CELL, *_NARROW_CELLS)):
         others = [(text.without_deviations() if step else text).cut(most).with_header() for text in others]
         while _total(others) + name.width + _FRAME > width and (widest := _widest_header(others)) is not None:
@@ -149,7 +159,8 @@ def _squeezed(texts: list[_Texts], width: int) -> list[_Texts]:
         if _total(others) + name.width + _FRAME <= width:
             break
     squeezed = {id(text.column): text for text in (*others, name)}
-    fitted = _without([squeezed[id(text.column)] for text in texts], width, float("inf"))
+    left = [squeezed[id(text.column)] for text in texts if id(text.column) in squeezed]
+    fitted = _without(left, width, float("inf"))
     if len(fitted) < len(texts):  # What has gone has left room for the others.
         kept = {id(text.column) for text in fitted}
         fitted = _eased(fitted, [text for text in texts if id(text.column) in kept], width)

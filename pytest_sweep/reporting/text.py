@@ -8,12 +8,21 @@ from collections.abc import Iterable
 from wcwidth import wcwidth
 
 from pytest_sweep.model.spread import Spread
-from pytest_sweep.space import displayable
+from pytest_sweep.space import displayable, escaped
 
 DEVIATION = " ± "
 """What stands between a mean and its standard deviation."""
 
+LONGEST_NAME, LONGEST_VALUE = 200, 500
+"""How many terminal cells names and values take in a line that is not cut to the terminal's width: they may have a million characters."""
+
+_LONGEST = 10_000
 _ELLIPSIS = "…"
+
+
+def name_text(name: str | None) -> str:
+    """Return the name of a metric or of a parameter on one line, its middle cut out where it is long; "" for None."""
+    return cut_middle(escaped((name or "")[:_LONGEST]), LONGEST_NAME)
 
 
 def cell_text(value: object) -> str:
@@ -31,6 +40,8 @@ def cell_text(value: object) -> str:
     name = getattr(value, "__name__", None) if callable(value) else None
     shown = name if isinstance(name, str) else displayable(value)
     text = f"{shown:.6g}" if isinstance(shown, float) else str(shown)
+    if len(text) > _LONGEST:  # Before each of a million characters is looked at.
+        text = text[:_LONGEST] + _ELLIPSIS
     # A line break in a cell would break the table, an escape sequence the terminal.
     return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 

@@ -15,6 +15,7 @@ from pytest_sweep.results.asking import asked_goal, check_by, either
 from pytest_sweep.results.best import Best, best_of, configuration_results, front_of, no_best_text
 from pytest_sweep.results.frame import best_report_rows, configuration_rows, report_rows, trial_rows
 from pytest_sweep.results.result import QueryError, Result
+from pytest_sweep.space import escaped
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
@@ -86,8 +87,10 @@ class ResultGrid(Sequence[Result]):
     def __repr__(self) -> str:
         states = Counter(str(result.state) for result in self)
         counts = "".join(f", {count} {state}" for state, count in states.most_common())
-        goal = "" if self.metric is None else f", {self.mode} {self.metric}"
-        return f"<ResultGrid {self.sweep}: {len(self)} {'trial' if len(self) == 1 else 'trials'}{counts}{goal}>"
+        goal = "" if self.metric is None else f", {self.mode} {escaped(self.metric)}"
+        return (
+            f"<ResultGrid {escaped(self.sweep)}: {len(self)} {'trial' if len(self) == 1 else 'trials'}{counts}{goal}>"
+        )
 
     @property
     def experiment_path(self) -> Path | None:

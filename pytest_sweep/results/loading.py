@@ -14,10 +14,10 @@ from pytest_sweep.results.project import results_folder
 from pytest_sweep.results.result import Result
 from pytest_sweep.results.sweeps import SessionResults, SweepResults
 from pytest_sweep.store import (
-    DATABASE,
     RunReader,
     StoredSweep,
     StoredTrial,
+    is_run,
     newest_runs,
     no_runs,
     run_folder,
@@ -104,7 +104,7 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
 
 
 def _own_first(results_dir: Path, own: Path | None) -> Iterator[Path]:
-    if own is not None and (own / DATABASE).is_file():
+    if own is not None and is_run(own):
         yield own
     yield from (folder for folder in newest_runs(results_dir) if folder != own)
 
@@ -173,7 +173,7 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
 def _run_folder(run: RunName | None, given: str | os.PathLike[str] | None) -> Path:
     if isinstance(run, Run):
         return Path(run.path)
-    if run is not None and (Path(run) / DATABASE).is_file():
+    if run is not None and is_run(Path(run)):
         return Path(run).resolve()
     results_dir = results_folder(given)
     if run is not None:

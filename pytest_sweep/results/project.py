@@ -41,8 +41,9 @@ def results_folder(given: str | os.PathLike[str] | None = None) -> Path:
         configured = _configured(settings)
         if configured is None:
             break
-        found = (folder / Path(configured).expanduser()).absolute()
-        if not found.is_dir():
+        # As the plugin reads it. Neither raises, whatever the file says.
+        found = (folder / os.path.expanduser(configured)).absolute()  # noqa: PTH111
+        if not os.path.isdir(found):  # noqa: PTH112
             raise NoResultsError(
                 f"there is no folder {found}, where {file} says that results are: make it with pytest --sweep, or say where they are with"
                 " dir=..."
@@ -67,7 +68,7 @@ def _settings(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
 
 def _configured(settings: Mapping[str, Any]) -> str | None:
     options = settings.get("addopts", "")
-    words = _words(options) if isinstance(options, str) else [str(word) for word in options]
+    words = _words(options) if isinstance(options, str) else _listed(options)
     found = settings.get(_KEY)
     for place, word in enumerate(words):
         if word == _FLAG:
@@ -75,6 +76,10 @@ def _configured(settings: Mapping[str, Any]) -> str | None:
         elif word.startswith(f"{_FLAG}="):
             found = word.partition("=")[2]
     return str(found) if found else None
+
+
+def _listed(options: object) -> list[str]:
+    return [str(word) for word in options] if isinstance(options, list) else []
 
 
 def _words(options: str) -> list[str]:
@@ -103,7 +108,8 @@ def _pytest_toml(path: Path) -> Mapping[str, Any] | None:
 
 
 def _pyproject(path: Path) -> Mapping[str, Any] | None:
-    found = _toml(path).get("tool", {}).get("pytest")
+    tools = _toml(path).get("tool")
+    found = tools.get("pytest") if isinstance(tools, dict) else None
     if not isinstance(found, dict):
         return None
     options = found.get("ini_options", found or None)

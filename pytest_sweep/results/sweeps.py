@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytest_sweep.errors import NoResultsError
 from pytest_sweep.results.grid import ResultGrid
+from pytest_sweep.space import escaped
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
 
@@ -64,7 +65,7 @@ class SweepResults(Mapping[str, ResultGrid]):
 
     def __repr__(self) -> str:
         lines = "".join(f"\n  {grid!r}" for grid in self._grids.values())
-        return f"<{type(self).__name__} of {self.path}:{lines or ' no sweeps'}>"
+        return f"<{type(self).__name__} of {escaped(str(self.path))}:{lines or ' no sweeps'}>"
 
     def id_of(self, sweep: str) -> str:
         """Return the node id of the sweep that has this name, or this node id.

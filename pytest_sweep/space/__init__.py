@@ -12,13 +12,14 @@ from pytest_sweep.space.expressions import AbsentError, Condition, parse_conditi
 from pytest_sweep.space.feasibility import Feasibility, feasibility
 from pytest_sweep.space.identity import digest, trial_key, trial_seed
 from pytest_sweep.space.listing import Listed
-from pytest_sweep.space.naming import label_of, value_text
+from pytest_sweep.space.naming import escaped, label_of, printable, value_text
 from pytest_sweep.space.nesting import flat_items, flatten, without
 from pytest_sweep.space.overrides import Override, axis_keys, parse_override
 from pytest_sweep.space.points import NOT_CHOSEN, Choice, Expansion, Point
-from pytest_sweep.space.restoring import Unrestored, restored
+from pytest_sweep.space.restoring import restored
 from pytest_sweep.space.searched import searched_axes
 from pytest_sweep.space.storing import stored
+from pytest_sweep.space.unrestored import Unrestored
 
 __all__ = [
     "MAX_POINTS",
@@ -42,6 +43,7 @@ __all__ = [
     "canonical",
     "digest",
     "displayable",
+    "escaped",
     "expand",
     "feasibility",
     "flat_items",
@@ -53,6 +55,7 @@ __all__ = [
     "own_copy",
     "parse_condition",
     "parse_override",
+    "printable",
     "restored",
     "searched_axes",
     "stored",

@@ -29,6 +29,7 @@ LONGEST_COMPOUND = 40
 """The longest text of a list or the like that is written out; of a longer one, a digest is."""
 
 _BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}")}
+_COMMAND = re.compile(r"(\s*)(:(?=:)|#(?=#(?:vso)?\[))")
 _PART = re.compile(r"[\w.+\-|/<>]+")
 """What a part of a list may read, so that it is told from the next part."""
 
@@ -113,6 +114,17 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with what could move the cursor or colour the terminal written as Python would write it: ``\x1b``, ``\u202e``.
+
+    Line breaks are escaped, too; tabs are left. What CI services would take for a command (``::error ...``) begins with an escape.
+    """
+    if not text.isprintable():
+        text = "\t".join(map(escaped, text.split("\t")))
+    start = _COMMAND.match(text)
+    return f"{start[1]}\\x{ord(start[2]):02x}{text[start.end() :]}" if start else text
 
 
 def unique_labels(

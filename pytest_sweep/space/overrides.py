@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,11 @@ from pytest_sweep.model.metrics import plain_scalar
 from pytest_sweep.space.axes import Path, dotted
 from pytest_sweep.space.composition import Space
 from pytest_sweep.space.domains import Categorical, Domain, Float, Integer, Normal
-from pytest_sweep.space.naming import value_text
+from pytest_sweep.space.naming import escaped, value_text
 from pytest_sweep.space.points import Choice
 from pytest_sweep.space.templates import as_domain
 
+_LONGEST = 300
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -64,7 +66,9 @@ class Override:
                 except (ValueError, SyntaxError, KeyError):
                     continue
             else:
-                raise SpaceError(f"{self.text}: {text!r} is none of what the axis {key!r} takes: {_told(axis)}")
+                raise SpaceError(
+                    f"{_cut(self.text)}: {_cut(repr(text))} is none of what the axis {key!r} takes: {_told(axis)}"
+                )
         return values
 
 
@@ -89,7 +93,7 @@ def parse_override(text: str) -> Override:
     name, equals, values = text.partition("=")
     found = tuple(_pieces(values))
     if not equals or not name.strip() or not all(found):
-        raise SpaceError(f"{text!r} is not KEY=VALUE,VALUE such as lr=1e-4,1e-3 or train_model.lr=0.1")
+        raise SpaceError(f"{_cut(repr(text))} is not KEY=VALUE,VALUE such as lr=1e-4,1e-3 or train_model.lr=0.1")
     return Override(text, name.strip(), found)
 
 
@@ -166,17 +170,34 @@ def _label(value: Any) -> str:
 def _string(text: str) -> str:
     """Return the text; without its quotes where it has some."""
     quoted = len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]
-    return str(ast.literal_eval(text)) if quoted else text
+    return str(_evaluated(text)) if quoted else text
+
+
+def _evaluated(text: str) -> Any:
+    """Return the value that a literal of Python stands for; ValueError or SyntaxError where there is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # Of backslashes and of numbers that end in a word: they point to a line that nobody has.
+            return ast.literal_eval(text)
+    except (RecursionError, MemoryError) as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _literal(kinds: Collection[type]) -> Callable[[str], Any]:
     def convert(text: str) -> Any:
-        value = ast.literal_eval(text)
+        value = _evaluated(text)
         if kinds and type(value) not in kinds:
             raise ValueError(text)
         return value
 
     return convert
+
+
+def _cut(text: str) -> str:
+    text = escaped(text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _told(axis: Any) -> str:

@@ -13,64 +13,56 @@ import decimal
 import enum
 import fractions
 import functools
+import inspect
 import pathlib
 import re
 import sys
 import types
 import uuid
 import zoneinfo
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from pytest_sweep.model.exact_json import TYPE, VALUE
 from pytest_sweep.space.references import UnresolvedError, resolved
-from pytest_sweep.space.storing import field_names
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from pytest_sweep.space.storing import MOST_BYTES, field_names
+from pytest_sweep.space.unrestored import Unrestored
 
 _Content = Mapping[str, Any]
 
 
-class Unrestored(str):
-    """Stands in a configuration that was read for a value that could not be restored: its readable form.
-
-    It equals that text and can be used as such. A class or a function is there again when its module has been imported.
-
-    Attributes:
-        reason: why the value could not be restored, a sentence.
-    """
-
-    __slots__ = ("reason",)
-    reason: str
-
-    def __new__(cls, text: str, reason: str) -> Self:
-        """Return the text with its reason."""
-        self = super().__new__(cls, text)
-        self.reason = reason
-        return self
-
-    def __repr__(self) -> str:
-        return f"<not restored: {self!s} ({self.reason})>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Unrestored, (str.__str__(self), self.reason)
-
-
 def restored(form: Any) -> Any:
     """Return the value of which `form` is the stored form; what is no such form, as in older databases, is a plain value."""
+    try:
+        return _restored(form)
+    except RecursionError:
+        if isinstance(form, dict) and TYPE not in form:  # A configuration: the other values can be read.
+            return {key: _restored_or_text(value) for key, value in form.items()}
+        return _restored_or_text(form)
+
+
+def _restored_or_text(form: Any) -> Any:
+    try:
+        return _restored(form)
+    except RecursionError:
+        return Unrestored("...", "it is nested too deeply to be read")
+
+
+def _restored(form: Any) -> Any:
     if isinstance(form, list):
-        return [restored(entry) for entry in form]
+        return [_restored(entry) for entry in form]
     if not isinstance(form, dict):
         return form
     kind = form.get(TYPE)
     make = _MAKERS.get(kind) if isinstance(kind, str) else None
     if make is None:
-        return {key: restored(entry) for key, entry in form.items()}
+        return {key: _restored(entry) for key, entry in form.items()}
     try:
         return make(form)
     except UnresolvedError as error:
         return Unrestored(_text_of(form), str(error))
+    except RecursionError:
+        raise
     except Exception as error:  # Whatever is wrong with it: what was stored of the other values can be read.
         return Unrestored(_text_of(form), f"{type(error).__name__}: {error}")
 
@@ -81,17 +73,23 @@ def _text_of(form: _Content) -> str:
 
 
 def _list(entries: Any) -> list[Any]:
-    return [restored(entry) for entry in entries]
+    return [_restored(entry) for entry in entries]
 
 
 def _dict(pairs: Any) -> dict[Any, Any]:
-    return {_hashable(key): restored(value) for key, value in pairs}
+    forms = list(pairs)
+    return dict(zip(_distinct(key for key, _ in forms), (_restored(value) for _, value in forms), strict=True))
 
 
-def _hashable(form: Any) -> Any:
-    key = restored(form)
-    hash(key)
-    return key
+def _distinct(forms: Iterable[Any]) -> list[Any]:
+    """Return the keys of a dict, or the members of a set: as many as there were, although texts that stand for some may be equal."""
+    keys = _list(forms)
+    taken = {key for key in keys if not isinstance(key, Unrestored)}
+    for index, key in enumerate(keys):
+        if isinstance(key, Unrestored):
+            keys[index] = key.told_from(taken)
+            taken.add(keys[index])
+    return keys
 
 
 def _of_value(make: Callable[[Any], Any]) -> Callable[[_Content], Any]:
@@ -100,9 +98,9 @@ def _of_value(make: Callable[[Any], Any]) -> Callable[[_Content], Any]:
 
 def _moment(kind: Any) -> Callable[[_Content], Any]:
     def make(form: _Content) -> Any:
-        moment = kind.fromisoformat(form[VALUE])
+        moment = kind.fromisoformat(form[VALUE]).replace(fold=form.get("fold", 0))
         zone = form.get("zone")
-        return moment if zone is None else moment.replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=form["fold"])
+        return moment if zone is None else moment.replace(tzinfo=zoneinfo.ZoneInfo(zone))
 
     return make
 
@@ -147,8 +145,17 @@ def _instance(form: _Content) -> Any:
         raise UnresolvedError(f"{form['class']!r} has other fields now")
     made: Any = object.__new__(kind)
     for name, value in form[VALUE]:
-        object.__setattr__(made, name, restored(value))
+        if not _is_computed(kind, name):
+            object.__setattr__(made, name, _restored(value))
+        elif len(stored) == len(names):  # Nothing else was stored that it could be computed from.
+            raise UnresolvedError(f"{form['class']!r} computes {name!r} now")
     return made
+
+
+def _is_computed(kind: type, name: str) -> bool:
+    """Say whether to set an attribute would run code: that of a property, or what changes the class of the object."""
+    found = inspect.getattr_static(kind, name, None)
+    return hasattr(type(found), "__set__") and not isinstance(found, types.MemberDescriptorType)
 
 
 def _named_tuple(form: _Content) -> Any:
@@ -159,14 +166,14 @@ def _named_tuple(form: _Content) -> Any:
 
 
 def _partial(form: _Content) -> Any:
-    function = restored(form[VALUE])
+    function = _restored(form[VALUE])
     if not callable(function):
         raise UnresolvedError(getattr(function, "reason", "its function is none"))
     return functools.partial(function, *_list(form["args"]), **_dict(form["keywords"]))
 
 
 def _default_dict(form: _Content) -> Any:
-    factory = restored(form["factory"])
+    factory = _restored(form["factory"])
     return collections.defaultdict(factory if callable(factory) else None, _dict(form[VALUE]))
 
 
@@ -189,10 +196,13 @@ def _numpy_scalar(form: _Content) -> Any:
     except ImportError:
         if isinstance(form.get(VALUE), str):
             raise UnresolvedError("numpy is not installed") from None
-        return restored(form[VALUE])
+        return _restored(form[VALUE])
     if "shape" in form:
         return _numpy_array(form)[()]
-    return numpy.dtype(form["dtype"]).type(restored(form[VALUE]))
+    dtype = numpy.dtype(form["dtype"])
+    if dtype.kind not in "biuf":
+        raise UnresolvedError(f"{form['dtype']!r} is no number's type")
+    return dtype.type(_restored(form[VALUE]))
 
 
 def _numpy_array(form: _Content) -> Any:
@@ -200,8 +210,11 @@ def _numpy_array(form: _Content) -> Any:
         import numpy
     except ImportError:
         raise UnresolvedError("numpy is not installed") from None
-    dtype = numpy.lib.format.descr_to_dtype(restored(form["dtype"]))
+    dtype = numpy.lib.format.descr_to_dtype(_restored(form["dtype"]))
     if "entries" in form:
+        # A few bytes may ask for all the memory that there is.
+        if len(form["entries"]) * dtype.itemsize > MOST_BYTES:
+            raise UnresolvedError(f"it would have more than {MOST_BYTES} bytes")
         array = numpy.empty(len(form["entries"]), dtype)
         array[:] = _list(form["entries"])
     else:
@@ -214,7 +227,7 @@ def _dtype(form: _Content) -> Any:
         import numpy
     except ImportError:
         raise UnresolvedError("numpy is not installed") from None
-    return numpy.lib.format.descr_to_dtype(restored(form[VALUE]))
+    return numpy.lib.format.descr_to_dtype(_restored(form[VALUE]))
 
 
 def _text(form: _Content) -> Any:
@@ -228,8 +241,8 @@ _MAKERS: Mapping[str, Callable[[_Content], Any]] = {
     "int": _of_value(lambda digits: int(digits, 16)),
     "dict": _of_value(_dict),
     "tuple": _of_value(lambda entries: tuple(_list(entries))),
-    "set": _of_value(lambda entries: set(_list(entries))),
-    "frozenset": _of_value(lambda entries: frozenset(_list(entries))),
+    "set": _of_value(lambda entries: set(_distinct(entries))),
+    "frozenset": _of_value(lambda entries: frozenset(_distinct(entries))),
     "bytes": _of_value(base64.b64decode),
     "bytearray": _of_value(lambda text: bytearray(base64.b64decode(text))),
     "complex": _of_value(lambda parts: complex(*_list(parts))),
@@ -249,7 +262,7 @@ _MAKERS: Mapping[str, Callable[[_Content], Any]] = {
     "defaultdict": _default_dict,
     "deque": lambda form: collections.deque(_list(form[VALUE]), form["maxlen"]),
     "SimpleNamespace": _of_value(lambda pairs: types.SimpleNamespace(**_dict(pairs))),
-    "Pattern": lambda form: re.compile(restored(form[VALUE]), form["flags"]),
+    "Pattern": lambda form: re.compile(_restored(form[VALUE]), form["flags"] & ~re.DEBUG),
     **{name: _of_value(getattr(pathlib, name)) for name in _PATHS},
     "class": _of_value(_class),
     "function": _function,

@@ -95,7 +95,8 @@ def _bytes(value: bytes | bytearray) -> Any:
 def _moment(value: datetime.datetime | datetime.time) -> Any:
     zone = value.tzinfo
     if zone is None or type(zone) is datetime.timezone:
-        return {TYPE: type(value).__name__, VALUE: value.isoformat()}
+        fold = {"fold": 1} if value.fold else {}
+        return {TYPE: type(value).__name__, VALUE: value.isoformat(), **fold}
     if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
         there = value.replace(tzinfo=None).isoformat()
         return {TYPE: type(value).__name__, VALUE: there, "zone": zone.key, "fold": value.fold}

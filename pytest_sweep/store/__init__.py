@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         tried_points,
     )
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
-    from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started
+    from pytest_sweep.store.order import is_run, newest_runs, no_runs, run_folder, run_folders, started
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
     from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
@@ -45,6 +45,7 @@ __all__ = [
     "ends",
     "find_results_dir",
     "git_state",
+    "is_run",
     "is_running",
     "last_run",
     "made_in",
@@ -86,6 +87,7 @@ _HOMES = {
     "no_runs": "order",
     "find_results_dir": "folders",
     "git_state": "provenance",
+    "is_run": "order",
     "last_run": "earlier",
     "origins": "earlier",
     "outcomes": "earlier",

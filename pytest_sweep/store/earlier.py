@@ -201,10 +201,10 @@ def tried_points(folder: Path, sweeps: Collection[str]) -> list[tuple[str, Tried
     ]
 
 
-def made_in(folder: Path, keys: Collection[str]) -> dict[str, Path]:
+def made_in(folder: Path, keys: Collection[str], seen: tuple[Path, ...] = ()) -> dict[str, Path]:
     """Return in which run each of these trials of the run in `folder` was made, by key: `folder` itself, or where it was taken from.
 
-    The folder of a run that was deleted since is returned, too.
+    The folder of a run that was deleted since is returned, too, and that of one in another folder for results, which is not looked into.
 
     Raises:
         SchemaError, StoreError: a database cannot be read.
@@ -219,8 +219,10 @@ def made_in(folder: Path, keys: Collection[str]) -> dict[str, Path]:
             taken[folder.parent / run].append(key)
     found = dict.fromkeys(keys, folder)
     for earlier, theirs in taken.items():
-        # A run goes on from an older one only: this ends.
-        found |= made_in(earlier, theirs) if (earlier / DATABASE).is_file() else dict.fromkeys(theirs, earlier)
+        # A database may come from anyone, and name any path, or a run that names this one.
+        is_beside = earlier.parent == folder.parent and _is_name(earlier.name) and earlier not in (*seen, folder)
+        is_there = is_beside and (earlier / DATABASE).is_file()
+        found |= made_in(earlier, theirs, (*seen, folder)) if is_there else dict.fromkeys(theirs, earlier)
     return found
 
 

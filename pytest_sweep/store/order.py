@@ -49,15 +49,23 @@ def started(folder: Path) -> float:
     return found if isinstance(found, float) else _written(folder)
 
 
+def is_run(folder: Path) -> bool:
+    """Say whether there is a run in `folder`; not where that is no path at all, or one that this user may not enter."""
+    try:
+        return (folder / DATABASE).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def run_folder(results_dir: Path, run: str) -> Path:
     """Return the folder of a run, by its name in `results_dir` or by its path.
 
     Raises:
         NoResultsError: there is no such run; the text says what there is.
     """
-    if (Path(run) / DATABASE).is_file():
+    if is_run(Path(run)):
         return Path(run).resolve()
-    if Path(run).name == run and (results_dir / run / DATABASE).is_file():
+    if Path(run).name == run and is_run(results_dir / run):
         return results_dir / run
     names = [folder.name for folder in islice(newest_runs(results_dir), 6)]
     if not names:
@@ -73,7 +81,7 @@ def no_runs(results_dir: Path) -> NoResultsError:
 
 def _folders(results_dir: Path) -> Iterator[Path]:
     try:
-        yield from (folder for folder in results_dir.iterdir() if (folder / DATABASE).is_file())
+        yield from filter(is_run, results_dir.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return
 

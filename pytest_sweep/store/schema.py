@@ -108,6 +108,24 @@ class FreeText(TypeDecorator[str]):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+class NameText(FreeText):
+    """A name by which something is looked up in metrics: with half a surrogate pair in it, it is written as JSON after a mark."""
+
+    cache_ok = True
+    _mark = "\0json:"
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text that is stored."""
+        shown = super().process_bind_param(value, dialect)
+        return value if value == shown and not str(value).startswith(self._mark) else self._mark + _ENCODE(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - as above
+        """Return the name that was stored."""
+        return (
+            str(json.loads(value[len(self._mark) :])) if value is not None and value.startswith(self._mark) else value
+        )
+
+
 class StateText(TypeDecorator[TrialState]):
     """The state of a trial, by its word."""
 
@@ -153,7 +171,7 @@ sweep = Table(
     tables,
     Column("id", FreeText, primary_key=True),
     Column("name", FreeText, nullable=False),
-    Column("metric", FreeText),
+    Column("metric", NameText),
     Column("mode", Text, nullable=False),
     Column("varying", JsonText, nullable=False),
     # The id of a row of `code`; NULL where nobody knows.

@@ -95,16 +95,28 @@ def read_captured(folder: Path) -> tuple[Section, ...]:
     """Return the sections that pytest would have shown of the trial in which the process died."""
     sections: list[Section] = []
     phase = "call"
-    with contextlib.suppress(OSError, pickle.UnpicklingError, EOFError):
+    with contextlib.suppress(OSError):
         content = (folder / "sections").read_bytes()
         phase = content[:_PHASE_BYTES].decode(errors="replace").strip("\0 ") or phase
-        if len(content) > _PHASE_BYTES:
-            sections += pickle.loads(content[_PHASE_BYTES:])
+        sections += _earlier(content[_PHASE_BYTES:])
     for name in STREAMS:
         text = _read_ends(folder / name).strip("\0")
         if text:
             sections.append((f"Captured {name} {phase}", text))
     return tuple(sections)
+
+
+def _earlier(content: bytes) -> list[Section]:
+    """Return the sections of the phases that had ended; those that can be read of what a process has not written to its end."""
+    try:
+        found = pickle.loads(content) if content else []
+    except Exception:  # Half a pickle may be anything.
+        return []
+    return [section for section in found if _is_section(section)] if isinstance(found, list) else []
+
+
+def _is_section(section: object) -> bool:
+    return isinstance(section, tuple) and len(section) == 2 and all(isinstance(part, str) for part in section)
 
 
 def _read_ends(path: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from typing import TypeGuard
 
 from pytest_sweep.wire.messages import Packed
 
@@ -60,6 +61,12 @@ class Spool:
             self._sizes[other] = 0
 
 
+def _is_packed(record: object) -> TypeGuard[Packed]:
+    """Say whether a record that was read has the shape of an event: where the disk was damaged, it may be anything."""
+    kinds = (bytes, str, int, int)
+    return isinstance(record, tuple) and len(record) == len(kinds) and all(map(isinstance, record, kinds))
+
+
 def read_spool(folder: Path) -> list[Numbered]:
     """Return the events in the folder of a dead process, in order; an incomplete last record is left out."""
     found: dict[int, Packed] = {}
@@ -73,6 +80,8 @@ def read_spool(folder: Path) -> list[Numbered]:
                 try:
                     number, packed = pickle.load(file)
                 except Exception:  # The end of the file, or a record that the process was killed in.
+                    break
+                if not isinstance(number, int) or not _is_packed(packed):
                     break
                 found.setdefault(number, packed)
     return sorted(found.items())

@@ -707,3 +707,29 @@ def test_an_imported_bad_sweep_is_told_once(project: Project) -> None:
     result = project.sweep()
     assert_says(result, "the grid is empty")
     result.assert_outcomes(errors=1)
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_a_long_argument(project: Project, executor: str) -> None:
+    """A condition that is longer than any path, in an argument of its own, is a condition, also to workers."""
+    project.write(ONE_TRIAL)
+    condition = " or ".join(["lr < 1"] * 500)
+    assert project.plain("--sweep", f"--sweep-executor={executor}", "--sweep-where", condition).ret == 0
+
+
+@pytest.mark.parametrize("option", ["--sweep-dir", "--sweep-storage"])
+def test_the_folder_of_nobody(project: Project, option: str) -> None:
+    """A folder that begins like the home of a user who does not exist is a folder of this name."""
+    project.write(ONE_TRIAL)
+    assert project.sweep(f"{option}=~nobody-here/a").ret == 0
+    assert (project.path / "~nobody-here" / "a").is_dir()
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000, "x\ny", "\x1b[2J"])
+def test_the_name_of_no_run(project: Project, name: str) -> None:
+    """A name that no run can have is answered like one that no run has, on lines without control characters."""
+    project.write(ONE_TRIAL)
+    assert project.sweep().ret == 0
+    result = project.sweep(f"--sweep-resume={name}")
+    assert_says(result, "there is no run")
+    assert [line for line in result.errlines if not line.isprintable()] == []

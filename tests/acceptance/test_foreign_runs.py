@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_sweep.store import made_in
+
 from .project import Project, assert_says, output
 
 SWEEP = """
@@ -201,3 +203,32 @@ def test_a_lock_of_another_kind(project: Project, precious: Path, what: str) -> 
         assert (project.path / "began").read_text() == "3"
     else:
         assert_says(result, f"whether the run in {lock.parent} goes on cannot be read")
+
+
+def test_runs_that_name_each_other(project: Project) -> None:
+    """Two runs that say that they have taken a result from each other are looked into once each."""
+    project.sweep()
+    project.sweep()
+    one, two = project.runs()
+    for folder, other in ((one, two), (two, one)):
+        with closing(sqlite3.connect(folder / "run.db")) as connection, connection:
+            connection.execute("UPDATE trial SET state = 'CACHED', taken_from = ?", (other.name,))
+    key = project.only().key
+    assert made_in(one, [key])[key] == one
+
+
+@pytest.mark.parametrize("where", ["{}", "../../other", ".."])
+def test_a_run_that_a_result_was_taken_from(project: Project, tmp_path: Path, where: str) -> None:
+    """A path as the run that a result was taken from is named, and not looked into: what is there would be an error."""
+    project.sweep()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "run.db").write_text("nonsense")
+    (project.path / "run.db").write_text("nonsense")
+    name = where.format(other)
+    edit(project, ("UPDATE trial SET state = 'CACHED', taken_from = ?", (name,)))
+    key = project.only().key
+    assert made_in(project.runs()[-1], [key])[key] == project.path / "sweep_results" / name
+    project.write("def test_gate(sweep_results):\n    assert len(sweep_results['train'])", "test_gate.py")
+    result = project.sweep("-k", "test_gate")
+    assert "its folder lies in another folder for results, so its packages are unknown" in output(result)

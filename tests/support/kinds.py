@@ -145,6 +145,9 @@ KINDS: dict[str, Any] = {
     "decimal": decimal.Decimal("1.10"),
     "fraction": fractions.Fraction(-1, 3),
     "datetime": datetime.datetime(2024, 2, 29, 12, 30, 1, 5),
+    "folded datetime": datetime.datetime(2024, 10, 27, 2, 30, fold=1),
+    "folded time": datetime.time(2, 30, tzinfo=UTC, fold=1),
+    "folded zoned datetime": datetime.datetime(2024, 10, 27, 2, 30, tzinfo=zoneinfo.ZoneInfo("Europe/Paris"), fold=1),
     "aware datetime": datetime.datetime(2024, 2, 29, tzinfo=UTC),
     "offset datetime": datetime.datetime(2024, 2, 29, tzinfo=datetime.timezone(datetime.timedelta(hours=9))),
     "zoned datetime": datetime.datetime(2024, 2, 29, tzinfo=zoneinfo.ZoneInfo("Asia/Tokyo")),
@@ -231,4 +234,4 @@ def same(one: Any, two: Any) -> bool:  # noqa: PLR0911 - one for each sort
         return list(one) == list(two) and all(same(one[key], two[key]) for key in one)
     if type(one) in (list, tuple):
         return len(one) == len(two) and all(map(same, one, two))
-    return bool(one == two)
+    return bool(one == two) and getattr(one, "fold", 0) == getattr(two, "fold", 0)

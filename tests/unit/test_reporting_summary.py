@@ -10,7 +10,16 @@ import pytest
 
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.events import TrialFinished, TrialNotRun
-from pytest_sweep.reporting import Progress, best_lines, error_lines, final_table, junit_properties, not_run_line
+from pytest_sweep.reporting import (
+    Column,
+    Progress,
+    best_lines,
+    error_lines,
+    final_table,
+    junit_properties,
+    not_run_line,
+)
+from pytest_sweep.reporting.table import trial_table
 from pytest_sweep.reporting.text import text_width
 from pytest_sweep.space import stored
 
@@ -247,3 +256,29 @@ def test_sweeps_with_other_stacked_values_have_their_own_table() -> None:
     others = trials(2, "other", metric="loss")
     others = [replace(one, sweep=replace(one.sweep, varying=("lr",))) for one in others]
     assert final_table(ended([*stacked(2, 3), *others])).count("Trial name") == 2
+
+
+def test_hundreds_of_columns() -> None:
+    """A table of hundreds of columns, some with names of many thousand characters, is drawn at once, and fits."""
+    progress = Progress(trials(1))
+    columns = [Column("Trial name", lambda entry: progress.label(entry.trial), 100)]
+    columns += [Column(f"{'n' * (10_000 if number % 2 else 3)}{number}", lambda _: 1, 85) for number in range(300)]
+    for width in (20, 80):
+        lines = trial_table(list(progress), columns, width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert "train" in "".join(lines)
+
+
+def test_names_and_values_are_on_one_line() -> None:
+    """Names of metrics and parameters are escaped in the line on the best trial, and long ones are cut."""
+    metric = "a\nb\x1b[2J" + "x" * 1_000_000
+    (trial,) = trials(1, metric=metric)
+    sweep = replace(trial.sweep, varying=("l\nr",))
+    trial = replace(trial, sweep=sweep, config={"l\nr": "v\nw" + "y" * 1_000_000})
+    progress = Progress([trial])
+    end(progress, trial, {metric: 0.5})
+    (line,) = best_lines(progress)
+    assert line.isprintable()
+    assert "a\\nb\\x1b[2Jxxx" in line
+    assert "l\\nr=v w" in line
+    assert len(line) < 2_000

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.space import Choice, Listed, digest, expand
-from pytest_sweep.space.naming import LIMIT, unique_labels
+from pytest_sweep.space.naming import LIMIT, printable, unique_labels
 
 KEYS = st.text("abc=#~-.", min_size=1, max_size=4).filter(lambda key: "." not in key)
 VALUES = st.one_of(
@@ -226,3 +226,22 @@ def test_lists_that_read_the_same_stay_apart() -> None:
     labels = [point.label for point in expand({"k": [[1], ["1"], [1.5]]}).points]
     assert [label.partition("~")[0] for label in labels] == ["k=[1]", "k=[1]", "k=[1.5]"]
     assert len(set(labels)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain 模型", "plain 模型"),
+        ("\ttab\t", "\ttab\t"),
+        ("a\nb\x1b[2J\u202e\ud800", "a\\nb\\x1b[2J\\u202e\\ud800"),
+        ("::error file=a::b", "\\x3a:error file=a::b"),
+        ("  ##[error]a", "  \\x23#[error]a"),
+        ("##vso[task.complete]", "\\x23#vso[task.complete]"),
+        ("a::b", "a::b"),
+        (": a", ": a"),
+        ("## heading", "## heading"),
+    ],
+)
+def test_a_printable_line(text: str, shown: str) -> None:
+    """A line moves no cursor, colours nothing, and is no command to the services that run tests."""
+    assert printable(text) == shown

@@ -142,11 +142,80 @@ class TestUnrestored:
         again = pickle.loads(pickle.dumps(found))
         assert (again, again.reason) == (found, found.reason)
 
+    def test_equal_texts_stay_apart(self) -> None:
+        """Keys of a dict, and members of a set, that read the same are all kept: each further one has a number."""
+        one, two = Nameless(), Nameless()
+        assert _back({"v": {one: 1, two: 2}})["v"] == {"<nameless>": 1, "<nameless> (2)": 2}
+        assert _back({"v": {one: 1, "<nameless>": 2, "<nameless> (2)": 3}})["v"] == {
+            "<nameless> (3)": 1,
+            "<nameless>": 2,
+            "<nameless> (2)": 3,
+        }
+        for kind in (set, frozenset):
+            assert _back({"v": kind((one, two, 3))})["v"] == kind(("<nameless>", "<nameless> (2)", 3))
+        assert isinstance(next(iter(_back({"v": {one: 1}})["v"])), Unrestored)
+
     def test_a_secret_is_not_stored(self) -> None:
         """Of a secret only its name is stored."""
         form = stored({"key": secret("hunter2", name="api")})
         assert "hunter2" not in json.dumps(form)
         assert restored(form) == {"key": "secret(name='api')"}
+
+
+class TestHostileForms:
+    """A database may come from anyone: what it says costs neither memory nor code."""
+
+    def test_a_setter_is_not_called(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An attribute that a property of the class would set is not set, and the class of an object is not changed."""
+        path = f"{__name__}:Settable"
+        for name in ("settable", "__class__", "__dict__"):
+            form = {"$type": "dataclass", "class": path, "value": [["n", 3], [name, {"$type": "class", "value": path}]]}
+            assert restored(form) == Settable(3)
+        monkeypatch.setattr(Settable, "n", Settable.settable, raising=False)
+        found = restored({"$type": "dataclass", "class": path, "value": [["n", 3]]})
+        assert isinstance(found, Unrestored)
+        assert found.reason.endswith("computes 'n' now")
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            {"$type": "array", "dtype": "|S1000000000", "shape": [100], "entries": ["x"] * 100},
+            {"$type": "array", "dtype": ["|O", [1_000_000_000]], "shape": [1], "entries": [[]]},
+            {"$type": "numpy", "dtype": "|V9000000000", "value": 9_000_000_000},
+            {"$type": "numpy", "dtype": "|S9000000000", "value": "x"},
+        ],
+        ids=repr,
+    )
+    def test_memory(self, form: dict[str, Any]) -> None:
+        """A few bytes that ask for gigabytes get none."""
+        pytest.importorskip("numpy")
+        assert isinstance(restored(form), Unrestored)
+
+    @pytest.mark.parametrize("form", ["[{}]", '{{"a": {}}}', '{{"$type": "tuple", "value": [{}]}}'])
+    def test_deep_nesting(self, form: str) -> None:
+        """What is nested deeper than can be read is a text, beside which the other values are what they are."""
+        inner: Any = 1
+        for _ in range(1_500):
+            outer = json.loads(form.format("0"))
+            place = outer["value"] if "$type" in outer else outer
+            place[0 if isinstance(place, list) else "a"] = inner
+            inner = outer
+        found = restored({"a": 1, "deep": inner})
+        assert found["a"] == 1
+        assert isinstance(found["deep"], Unrestored)
+        assert "nested too deeply" in found["deep"].reason
+
+    def test_a_pattern_prints_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
+        """A pattern with the flag for debugging is compiled without it."""
+        assert restored({"$type": "Pattern", "value": "a+", "flags": 128 | 32}).pattern == "a+"
+        assert capfd.readouterr().out == ""
+
+
+class Nameless:
+    """A class whose objects read the same."""
+
+    def __repr__(self) -> str:
+        return "<nameless>"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,6 +228,22 @@ class Guarded:
     def computed(self) -> int:
         """Refuse, as all."""
         return _refuse()
+
+
+@dataclasses.dataclass(frozen=True)
+class Settable:
+    """A class with a setter that must not run."""
+
+    n: int
+
+    @property
+    def settable(self) -> int:
+        """Refuse, as all."""
+        return _refuse()
+
+    @settable.setter
+    def settable(self, _: int) -> None:
+        _refuse()
 
 
 class GuardedPair(NamedTuple):

@@ -117,7 +117,8 @@ SAYS = """
         if sys.argv[3] == "broken":
             raise OSError
         sent.extend(number for number, _ in numbered)
-        Path(sys.argv[1], "sent").write_text(repr(sent))
+        Path(sys.argv[1], "half").write_text(repr(sent))
+        Path(sys.argv[1], "half").replace(Path(sys.argv[1], "sent"))
 
     box = Outbox(send)
     box.keep_in(Spool(Path(sys.argv[1])))

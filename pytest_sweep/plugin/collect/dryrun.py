@@ -16,6 +16,7 @@ from pytest_sweep.model.trials import Sweep, Trial
 from pytest_sweep.plugin.collect.spaces import SpaceExpander
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.reporting.text import counted
+from pytest_sweep.space import printable
 
 
 class DryRun:
@@ -60,11 +61,13 @@ class DryRun:
         terminalreporter.write_sep("=", "sweep dry run")
         for (sweep, shape), count in self._trials.items():
             each = "" if count == 1 else f", {_request(shape)} each"
-            terminalreporter.write_line(f"{sweep}: {counted(count, 'trial')}{each}, {_in_all(shape, count)} in all")
+            terminalreporter.write_line(
+                f"{printable(sweep)}: {counted(count, 'trial')}{each}, {_in_all(shape, count)} in all"
+            )
         for line in filter(None, (chosen and f"{sweep}: {chosen}" for sweep, chosen in self._chosen.items())):
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(printable(line))
         for sweep, count in self._spaces.excluded.items():
-            terminalreporter.write_line(f"{sweep}: where= left out {counted(count, 'configuration')}")
+            terminalreporter.write_line(f"{printable(sweep)}: where= left out {counted(count, 'configuration')}")
         if len(self._trials) > 1:
             total = Resources(cpu=0.0)
             for (_, shape), count in self._trials.items():

@@ -78,7 +78,11 @@ class LeftOut:
         count, files = len(self._names), sorted(self._files)
         sweeps = [f"{count} sweep{'' if count == 1 else 's'}"] if count else []
         more = f" and {len(files) - _MOST_FILES} more" if len(files) > _MOST_FILES else ""
-        names = [f"the file{'' if len(files) == 1 else 's'} {', '.join(files[:_MOST_FILES])}{more}"] if files else []
+        names = (
+            [f"the file{'' if len(files) == 1 else 's'} {', '.join(map(_shown, files[:_MOST_FILES]))}{more}"]
+            if files
+            else []
+        )
         if sweeps or names:
             verb, pronoun = ("was", "it") if count + len(files) == 1 else ("were", "them")
             left_out = " and ".join([*sweeps, *names])
@@ -133,6 +137,10 @@ class LeftToController(LeftOut):
         output: Any = getattr(session.config, "workeroutput", None)
         if output is not None:
             output["sweep_left_out"] = self.left_out()
+
+
+def _shown(file: str) -> str:
+    return file if file.isprintable() else ascii(file)
 
 
 def _is_sweep(obj: Any) -> bool:

@@ -10,8 +10,9 @@ from pytest_sweep.items.private import write_log_file
 from pytest_sweep.items.reports import rebuild_warning
 from pytest_sweep.model import events
 from pytest_sweep.plugin.record.hooks import HookCaller
-from pytest_sweep.plugin.show.terminal import write_below
+from pytest_sweep.plugin.show.terminal import begin_below, write_below
 from pytest_sweep.reporting import excluded_line
+from pytest_sweep.space import printable
 
 
 class Beside:
@@ -63,8 +64,11 @@ class Beside:
         """Show what a worker has written past pytest's capture."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            name = "worker" if event.key is None else self._items[event.key].name
-            write_below(reporter, "\n".join(f"[{name}] {line}" for line in event.text.splitlines()))
+            name = "worker" if event.key is None else printable(self._items[event.key].name)
+            begin_below(reporter)
+            for line in event.text.splitlines():  # As it was written: with -s, pytest leaves it alone, too.
+                reporter.write_line(f"[{name}] {line}")
+            reporter.flush()
 
     def log(self, event: events.LogWritten) -> None:
         """Write to the file of ``--log-file``."""

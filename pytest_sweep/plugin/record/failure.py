@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pytest_sweep.space import printable
+
 
 class Writer(Protocol):
     """What is needed of pytest's terminal writer."""
@@ -63,7 +65,8 @@ class DriverFailure:
     """
 
     def __init__(self, error: str, path: str, place: tuple[str, int | None, str]) -> None:
-        self._stacks, _, cause = error.rstrip().rpartition("\n")
+        # It may come from an earlier run, and that from anyone.
+        self._stacks, _, cause = "\n".join(map(printable, error.rstrip().split("\n"))).rpartition("\n")
         file, line, name = place
         lineno = (line or 0) + 1
         self._place = f"{file}:{lineno}: in {name.partition('[')[0]}"

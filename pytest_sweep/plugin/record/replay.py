@@ -18,6 +18,7 @@ from pytest_sweep.plugin.collect.slots import configure
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.record.beside import Beside
 from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.record.output import OutputFile
 from pytest_sweep.plugin.record.reports import (
     failure_of,
     made_report,
@@ -69,6 +70,7 @@ class Replayer:
         self._items = items
         self._retrying = retrying
         self._run_name, self._run_folder = tasks.run.name, Path(tasks.run.path)
+        self._output = OutputFile(self._run_folder)
         self._hooks = hooks
         self._progress = progress
         self._tasks = tasks
@@ -184,6 +186,7 @@ class Replayer:
             setattr(report, CAME_OUT, short_reason(error))
         report.sections.extend(failed.sections)
         item.ihook.pytest_runtest_logreport(report=report)
+        self._output.take([report])
         self._hooks.call("pytest_sweep_trial_retry", item, trial=item.stash[TRIAL], error=error)
 
     def _show_judged(self, event: events.TrialJudged) -> None:
@@ -224,7 +227,8 @@ class Replayer:
             return [*own, *its, *origin]
 
         usual: list[tuple[str, object]] = []
-        for report in self._reports(item, event):
+        reports = self._reports(item, event)
+        for report in reports:
             self.failed_reports[trial.sweep.id] += report.failed
             self._complete(report, item, trial, stopped_by)
             if report.when != "setup":  # The metrics are known when the body has ended.
@@ -234,6 +238,7 @@ class Replayer:
                     usual = report.user_properties = usual or properties(())  # pytest keeps them: one list for both.
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        self._output.take(reports)
         if (advice := self._rebuilding.note(trial, event)) is not None:
             self._beside.warning(warning_of(item, advice))
         if taken_from is None:

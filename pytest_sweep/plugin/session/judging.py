@@ -17,6 +17,7 @@ from pytest_sweep.plugin.collect.sources import SourceReader
 from pytest_sweep.plugin.collect.sweeps import SweepCollector
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.comparing import OtherCode, age, future_text, listed
+from pytest_sweep.plugin.show.terminal import write_lines
 from pytest_sweep.plugin.show.warned import warn
 from pytest_sweep.results import Result, SessionResults, newest_results
 from pytest_sweep.store import DATABASE, RunReader, made_in, outcomes, package_versions, started, version_changes
@@ -46,7 +47,7 @@ class JudgedResults:
         if lines and not has_title:
             reporter.write_sep("=", "sweep results")
         for line, is_own in lines:
-            reporter.write_line(line, yellow=not is_own)
+            write_lines(reporter, line, yellow=not is_own)
 
     def lines(self) -> Iterator[tuple[str, bool]]:
         """Yield a line for each run that made results of a judged sweep, and whether it is this session's."""
@@ -66,8 +67,12 @@ class JudgedResults:
         now = clock.wall()
         old = age(now - min(result.finished or result.started or now for result in results))
         try:
-            future = future_text(started(origin), now) if (origin / DATABASE).is_file() else ""
-            differences = [*filter(None, [future]), *self._code_and_seed(sweep, origin, results), *_packages(origin)]
+            future = future_text(started(origin), now) if self._may_open(origin) else ""
+            differences = [
+                *filter(None, [future]),
+                *self._code_and_seed(sweep, origin, results),
+                *self._packages(origin),
+            ]
         except StoreError as error:
             differences = [str(error)]
         what = "; ".join(differences) or "same code, seed and packages"
@@ -85,8 +90,25 @@ class JudgedResults:
             yield f"other code ({listed(list(changes))})"
         seeds = {trial.key: trial.seed for trial in self.sweeps[sweep]}
         if any(outcome.seed != seeds[outcome.key] for outcome in stored):
-            then = RunReader(origin).run().seed if (origin / DATABASE).is_file() else self.seed
+            then = RunReader(origin).run().seed if self._may_open(origin) else self.seed
             yield f"other seed ({then}, now {self.seed})" if then != self.seed else "other seeds of its trials"
+
+    def _packages(self, folder: Path) -> Iterator[str]:
+        """Yield in which packages this session differs from the run in `folder`, if it does."""
+        if not self._may_open(folder):
+            where = "was deleted" if self._is_beside(folder) else "lies in another folder for results"
+            yield f"its folder {where}, so its packages are unknown"
+            return
+        changes = version_changes(RunReader(folder).run().versions, package_versions())
+        if changes:
+            yield f"other packages ({listed(changes)})"
+
+    def _may_open(self, folder: Path) -> bool:
+        """Say whether there is a run in `folder` that may be looked into: a database may come from anyone, and name any path."""
+        return self._is_beside(folder) and (folder / DATABASE).is_file()
+
+    def _is_beside(self, folder: Path) -> bool:
+        return folder.parent == self.results.path.absolute() and folder.name != ".."
 
 
 def judged_results(
@@ -125,13 +147,3 @@ def _by_run(results: Iterable[Result]) -> dict[Path, list[Result]]:
         for result in its:
             groups[origins.get(result.key, folder)].append(result)
     return groups
-
-
-def _packages(folder: Path) -> Iterator[str]:
-    """Yield in which packages this session differs from the run in `folder`, if it does."""
-    if not (folder / DATABASE).is_file():
-        yield "its folder was deleted, so its packages are unknown"
-        return
-    changes = version_changes(RunReader(folder).run().versions, package_versions())
-    if changes:
-        yield f"other packages ({listed(changes)})"

@@ -235,7 +235,9 @@ class SweepRun:
     def _tell(self, line: str, **markup: bool) -> None:
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.write_line(line, **markup)
+            from pytest_sweep.plugin.show.terminal import write_lines
+
+            write_lines(reporter, line, **markup)
             reporter.flush()
 
     def _run_trials(self, session: pytest.Session, items: Sequence[pytest.Item], plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,5 +56,6 @@ def session_spec(
 
 def _absolute(argument: str, cwd: Path) -> str:
     path, colons, name = argument.partition("::")
-    exists = not argument.startswith("-") and path and (cwd / path).exists()
+    # It may be the value of an option, as long as a command line can be: then `Path.exists` raises.
+    exists = not argument.startswith("-") and path and os.path.exists(cwd / path)  # noqa: PTH110
     return f"{cwd / path}{colons}{name}" if exists else argument

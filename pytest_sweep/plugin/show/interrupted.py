@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_sweep.plugin.show.terminal import write_lines
+from pytest_sweep.space import printable
 
 MOST_TRIALS = 10
 MOST_LINES = 100
@@ -32,12 +32,13 @@ def write_interrupted(reporter: pytest.TerminalReporter, outputs: Sequence[tuple
         return
     reporter.write_sep("=", "INTERRUPTED")
     for name, sections in shown[:MOST_TRIALS]:
-        reporter.write_sep("_", name, yellow=True, bold=True)
+        reporter.write_sep("_", printable(name), yellow=True, bold=True)
         for title, text in sections:
-            reporter.write_sep("-", title)
+            reporter.write_sep("-", printable(title))
             lines = text.rstrip("\n").splitlines()
             if len(lines) > MOST_LINES:
                 reporter.write_line(f"... the first {len(lines) - MOST_LINES} lines are not shown ...")
-            write_lines(reporter, "\n".join(lines[-MOST_LINES:]))
+            for line in lines[-MOST_LINES:]:  # As it was printed: so does pytest.
+                reporter.write_line(line)
     if len(shown) > MOST_TRIALS:
         reporter.write_line(f"... and the output of {len(shown) - MOST_TRIALS} more, which is stored")

@@ -40,6 +40,7 @@ from pytest_sweep.reporting import (
     text_width,
     tolerated_lines,
 )
+from pytest_sweep.space import printable
 
 BLOCK_ON_TERMINAL = 30.0
 LINE_ELSEWHERE = 60.0
@@ -53,18 +54,26 @@ LEAST_REASON = 20
 
 def write_below(reporter: pytest.TerminalReporter, text: str) -> None:
     """Write `text` on lines of its own, below the progress that pytest has written so far; at once, also to a pipe."""
-    writer = reporter.config.get_terminal_writer()
-    reporter.ensure_newline()
-    if writer.width_of_current_line:
-        writer.line()
+    begin_below(reporter)
     write_lines(reporter, text)
     reporter.flush()
 
 
-def write_lines(reporter: pytest.TerminalReporter, text: str) -> None:
-    """Write `text` line by line: where a terminal cannot encode a letter, pytest escapes all that it is given at once."""
+def begin_below(reporter: pytest.TerminalReporter) -> None:
+    """Begin a line below the progress that pytest has written so far."""
+    writer = reporter.config.get_terminal_writer()
+    reporter.ensure_newline()
+    if writer.width_of_current_line:
+        writer.line()
+
+
+def write_lines(reporter: pytest.TerminalReporter, text: str, **markup: bool) -> None:
+    """Write `text` line by line: where a terminal cannot encode a letter, pytest escapes all that it is given at once.
+
+    What could move the cursor or colour the terminal is escaped: names, values and errors are in such texts, and may come from anyone.
+    """
     for line in text.splitlines():
-        reporter.write_line(line)
+        reporter.write_line(printable(line), **markup)
 
 
 class StatusPrinter:
@@ -183,18 +192,18 @@ def write_summary(
     reporter.write_sep("=", "sweep results")
     write_lines(reporter, status.final_block(width))
     for line in best_lines(progress):
-        reporter.write_line(line, green=True)
+        write_lines(reporter, line, green=True)
     for line in error_lines(progress, width) if _hides_failures(reporter, progress, width) else ():
-        reporter.write_line(line, red=True)
+        write_lines(reporter, line, red=True)
     for line in filter(None, [*gaps_lines(progress), *tolerated_lines(progress), flaky_line(progress, width)]):
-        reporter.write_line(line, yellow=True)
+        write_lines(reporter, line, yellow=True)
     told = [*missing_metric_lines(progress), interrupted_line(progress), not_run_line(progress), *troubles]
     for line in filter(None, told):
-        reporter.write_line(line, red=True)
+        write_lines(reporter, line, red=True)
     for failure in hooks.failures:  # Asked for now: the table above has called a hook.
         times = "" if failure.count == 1 else f" ({failure.count} times)"
-        reporter.write_line(f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
-        reporter.write_line(failure.error)
+        write_lines(reporter, f"warning: {failure.hook} of {failure.plugin} failed{times}:", yellow=True)
+        write_lines(reporter, failure.error)
     if status.exit is not None:
         raise status.exit
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 import pytest
 
+from pytest_sweep.space import printable
+
 
 def warn(
     config: pytest.Config, text: str, *, when: Literal["config", "runtest"] = "config", place: Path | None = None
@@ -21,7 +23,8 @@ def warn(
         place: the file or folder that the warning is about; None is the session's root.
     """
     # Not by `warnings.warn`, which `-W error` would turn into an error of the test that runs, or into an abort of the session.
-    message = warnings.WarningMessage(text, pytest.PytestWarning, str(place or config.rootpath), 0)
+    shown = "\n".join(map(printable, text.split("\n")))
+    message = warnings.WarningMessage(shown, pytest.PytestWarning, str(place or config.rootpath), 0)
     config.hook.pytest_warning_recorded.call_historic(
         kwargs={"warning_message": message, "when": when, "nodeid": "", "location": None}
     )

@@ -38,7 +38,8 @@ def token_path() -> Path:
 
 def has_token() -> bool:
     """Return whether Ray would find a token, in the environment or in a file."""
-    return bool(os.environ.get("RAY_AUTH_TOKEN")) or token_path().is_file()
+    # Not `Path.is_file`, which raises for a path that is too long, or in a folder that this user may not enter.
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or os.path.isfile(token_path())  # noqa: PTH113
 
 
 def ensure_token() -> None:
