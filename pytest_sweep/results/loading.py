@@ -18,11 +18,16 @@ from pytest_sweep.store import (
     RunReader,
     StoredSweep,
     StoredTrial,
+    UnsoundError,
+    has_database,
+    has_stored_nothing,
+    lost_database,
     newest_runs,
     no_runs,
     run_folder,
     started,
     who_runs,
+    without_database,
 )
 
 RunName: TypeAlias = str | os.PathLike[str] | Run
@@ -70,7 +75,7 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
 
     A result is that of a trial which finished, whatever its outcome.
 
-    Runs of other sessions that still go on are passed over.
+    Runs of other sessions that still go on, or that cannot be read, are passed over.
 
     Args:
         results_dir: the folder in which runs are; it need not exist.
@@ -79,6 +84,9 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
 
     Returns:
         A mapping that knows which results are `missing`, and has `notes` on runs that were passed over.
+
+    Raises:
+        StoreError: the session's own run cannot be read.
     """
     wanted = {trial.key for trials in sweeps.values() for trial in trials}
     found: dict[str, Result] = {}
@@ -94,6 +102,8 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
             reader = RunReader(folder)
             stored = reader.trials(keys=wanted)
         except StoreError as error:
+            if folder == own:  # An older result is none of this session.
+                raise
             notes.append(f"passed over: {error}")
             continue
         found.update({trial.key: Result.from_store(trial, reader) for trial in stored if trial.state.is_finished})
@@ -104,7 +114,7 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
 
 
 def _own_first(results_dir: Path, own: Path | None) -> Iterator[Path]:
-    if own is not None and (own / DATABASE).is_file():
+    if own is not None and has_database(own, DATABASE):
         yield own
     yield from (folder for folder in newest_runs(results_dir) if folder != own)
 
@@ -147,6 +157,11 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
                 found[trial.key] = trial, reader  # In the place of the newer one, if there is one.
     results: dict[str, list[Result]] = {sweep: [] for sweep in sweeps}
     for trial, reader in found.values():
+        if trial.sweep_id not in results:
+            raise UnsoundError(
+                f"the results database {reader.path / DATABASE} holds what pytest-sweep never stores: trial {trial.name!r} ({trial.key}): "
+                f"its sweep {trial.sweep_id!r} is not there"
+            )
         results[trial.sweep_id].append(Result.from_store(trial, reader))
     return {
         sweep.id: ResultGrid(
@@ -159,12 +174,16 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
 def _run_folder(run: RunName | None, given: str | os.PathLike[str] | None) -> Path:
     if isinstance(run, Run):
         return Path(run.path)
-    if run is not None and (Path(run) / DATABASE).is_file():
+    if run is not None and has_database(Path(run), DATABASE):
         return Path(run).resolve()
     results_dir = results_folder(given)
     if run is not None:
         return run_folder(results_dir, os.fspath(run))
     newest = next(newest_runs(results_dir), None)
+    for folder in without_database(results_dir, newest):
+        # An older run is not what was asked for.
+        if not has_stored_nothing(folder):
+            raise lost_database(folder)
     if newest is None:
         raise no_runs(results_dir)
     return newest

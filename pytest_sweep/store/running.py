@@ -22,6 +22,9 @@ FILE = "running"
 LONGEST = 1000
 """How many bytes of the file are read."""
 
+NOTHING_STORED = "nothing_stored"
+"""A file that is there while the run has no database: if its driver is killed then, nothing is lost."""
+
 
 class RunLock:
     """The lock of a run that goes on; it lives as long as this process, whatever becomes of that.
@@ -35,8 +38,10 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._marker = folder / NOTHING_STORED
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         try:
+            self._marker.touch()
             self._file: int | None = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
             os.write(self._file, f"process {this_driver()}, since {since}".encode())
         except OSError as error:
@@ -46,6 +51,11 @@ class RunLock:
             with contextlib.suppress(OSError):
                 # Of the process, not of the open file: what the driver forks does not hold it.
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def note_stored(self) -> None:
+        """Say that the run has a database now."""
+        with contextlib.suppress(OSError):  # Somebody has deleted the folder.
+            self._marker.unlink()
 
     def release(self) -> None:
         """Say that the run has ended. A second call does nothing."""
@@ -89,7 +99,7 @@ def who_runs(folder: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"whether the run in {folder} goes on cannot be read: {error.strerror or error}") from error
+        raise _unknown(folder, error) from error
     with file:
         if sys.platform != "win32":
             try:
@@ -99,6 +109,25 @@ def who_runs(folder: Path) -> str | None:
             except OSError:  # A file system without locks.
                 return None
     return None
+
+
+def has_stored_nothing(folder: Path) -> bool:
+    """Say whether the run in `folder`, which has no database, never had one: it has just begun, or was killed as it began.
+
+    Raises:
+        StoreError: the folder cannot be read.
+    """
+    try:
+        names = {entry.name for entry in folder.iterdir()}
+    except OSError as error:
+        raise StoreError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
+    return NOTHING_STORED in names or not names  # Without any it was killed at once, or an older version has begun it.
+
+
+def _unknown(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"whether the run in {folder} goes on cannot be read: {error.strerror or error}. If it does not, delete {folder / FILE}"
+    )
 
 
 def _opened(path: Path) -> BinaryIO:

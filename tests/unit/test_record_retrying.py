@@ -24,6 +24,7 @@ class Unwritable:
     def __init__(self) -> None:
         self.problem: BaseException | None = None
         self.stored: list[Accepted] = []
+        self.repairs: list[str] = []
 
     def record(self, events: Sequence[Accepted]) -> None:
         if self.problem is not None:
@@ -113,7 +114,7 @@ def test_reports_that_waited_are_stored_before_the_end_of_their_trial(
     later()
     recorder.record([TrialReported(trial.key, 1, {"training_iteration": 2, "loss": 0.25})])
     recorder.record([TrialFinished(trial.key, 1, TrialState.TERMINATED, {"loss": 0.25}, None, 2.0, 102.0)])
-    recorder.finish(0)
+    recorder.finish(lambda: 0)
     reader = RunReader(store.path)
     assert [row["training_iteration"] for row in reader.history(trial.key)] == [1, 2]
     assert [found.state for found in reader.trials()] == [TrialState.TERMINATED]

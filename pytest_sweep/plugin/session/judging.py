@@ -19,7 +19,7 @@ from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.comparing import OtherCode, age, listed
 from pytest_sweep.plugin.show.warned import warn
 from pytest_sweep.results import Result, SessionResults, newest_results
-from pytest_sweep.store import DATABASE, RunReader, made_in, outcomes, package_versions, version_changes
+from pytest_sweep.store import DATABASE, RunReader, has_database, made_in, outcomes, package_versions, version_changes
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class JudgedResults:
             yield f"other code ({listed(list(changes))})"
         seeds = {trial.key: trial.seed for trial in self.sweeps[sweep]}
         if any(outcome.seed != seeds[outcome.key] for outcome in stored):
-            then = RunReader(origin).run().seed if (origin / DATABASE).is_file() else self.seed
+            then = RunReader(origin).run().seed if has_database(origin, DATABASE) else self.seed
             yield f"other seed ({then}, now {self.seed})" if then != self.seed else "other seeds of its trials"
 
 
@@ -128,7 +128,7 @@ def _by_run(results: Iterable[Result]) -> dict[Path, list[Result]]:
 
 def _packages(folder: Path) -> Iterator[str]:
     """Yield in which packages this session differs from the run in `folder`, if it does."""
-    if not (folder / DATABASE).is_file():
+    if not has_database(folder, DATABASE):
         yield "its folder was deleted, so its packages are unknown"
         return
     changes = version_changes(RunReader(folder).run().versions, package_versions())

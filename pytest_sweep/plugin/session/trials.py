@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -28,7 +28,7 @@ from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.plugin.session.specs import session_spec
 from pytest_sweep.plugin.session.tasks import TaskMaker
-from pytest_sweep.store import begin_run
+from pytest_sweep.store import RunLock, begin_run
 from pytest_sweep.wire.spec import SessionSpec
 
 if TYPE_CHECKING:  # Imports the database, for which the first trial need not wait.
@@ -82,6 +82,7 @@ class TrialPhase:
             command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
             executor=executor.name,
         )
+        self._lock = RunLock(self.folder)
         self._hooks = HookCaller(config, interrupts.allowed)
         self._tasks = TaskMaker(
             self._run,
@@ -105,6 +106,16 @@ class TrialPhase:
     def folder(self) -> Path:
         """The folder of the run."""
         return Path(self._run.path)
+
+    def readable_folder(self) -> Path:
+        """Return the folder of the run, whose database was verified, so that tests may judge what it holds.
+
+        Raises:
+            StoreError: the database is damaged, and cannot be repaired.
+        """
+        if self._recorder is not None:
+            self._recorder.verify()
+        return self.folder
 
     def run(self, session: pytest.Session) -> None:
         """Run the trials to their ends.
@@ -161,10 +172,11 @@ class TrialPhase:
         cut_short = self._loop is not None and self._loop.out_of_time
         return status if self._recorder is None else self._recorder.exit_status(status, failures, cut_short=cut_short)
 
-    def close(self, status: int) -> None:
-        """Store how the run ended, and close the store."""
+    def close(self, status: Callable[[], int]) -> None:
+        """Store how the run ended, with the exit status that is returned then, and close the store."""
         if self._recorder is not None:
             self._recorder.close(status)
+        self._lock.release()
 
     def _run_all(self) -> None:
         attempts: Mapping[str, int] = {}
@@ -197,6 +209,7 @@ class TrialPhase:
                 tasks=self._tasks,
                 keeper=self._keeper,
                 engine=self._loop,
+                lock=self._lock,
             )
         return self._recorder
 
