@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +13,7 @@ from pytest_sweep.model import Run, Trial
 from pytest_sweep.results.grid import ResultGrid
 from pytest_sweep.results.project import results_folder
 from pytest_sweep.results.result import Result
+from pytest_sweep.results.runs import read_run
 from pytest_sweep.results.sweeps import SessionResults, SweepResults
 from pytest_sweep.store import (
     DATABASE,
@@ -149,6 +151,8 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
     for folder in newest_first:
         reader = RunReader(folder)
         trials = reader.trials()  # First: a run that has just begun may be written between the two.
+        if (note := read_run(folder).note) is not None:
+            warnings.warn(note, stacklevel=3)
         for sweep in reader.sweeps():
             sweeps.setdefault(sweep.id, sweep)
         for trial in trials:

@@ -8,7 +8,17 @@ from pathlib import Path
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.model import Run
 from pytest_sweep.results.project import results_folder
-from pytest_sweep.store import DATABASE, is_running, peek, run_folders, started, stored_run, who_runs
+from pytest_sweep.store import (
+    DATABASE,
+    is_running,
+    lost_commits,
+    peek,
+    run_folders,
+    started,
+    stored_run,
+    this_driver,
+    who_runs,
+)
 
 
 def list_runs(dir: str | os.PathLike[str] | None = None) -> list[Run]:  # noqa: A002 - as in Tune
@@ -39,6 +49,7 @@ def read_run(folder: Path) -> Run:
         goes_on = found.finished is None and is_running(folder, found.driver)
     except StoreError as error:
         return _unreadable(folder, error)
+    was_killed = found.finished is None and not goes_on and found.driver != this_driver()
     return Run(
         name=folder.name,
         path=str(folder),
@@ -53,6 +64,18 @@ def read_run(folder: Path) -> Run:
         dirty=found.git_dirty,
         versions=found.versions,
         resumed_from=found.resumed_from,
+        note=said_of_losses(folder) if was_killed else None,
+    )
+
+
+def said_of_losses(folder: Path) -> str | None:
+    """Return what is to be said of a run that was killed, and of which a part was lost afterwards; None if nothing was."""
+    lost = lost_commits(folder)
+    if not lost:
+        return None
+    return (
+        f"the results database {folder / DATABASE} is damaged: the last {lost} of its transactions are lost, since its write-ahead log was "
+        "damaged or deleted"
     )
 
 

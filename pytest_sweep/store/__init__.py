@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Start,
         ends,
         last_run,
+        lost_commits,
         lost_database,
         made_in,
         origins,
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     )
     from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
+    from pytest_sweep.store.nonsense import UnsoundError, stored_run, unsound
     from pytest_sweep.store.opening import NotBegunError, peek, snapshot
     from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started, without_database
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
     from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
-    from pytest_sweep.store.running import RunLock, has_stored_nothing, is_running, who_runs
+    from pytest_sweep.store.running import RunLock, has_stored_nothing, is_running, this_driver, who_runs
     from pytest_sweep.store.schema import SCHEMA_VERSION
-    from pytest_sweep.store.unsound import UnsoundError, stored_run, unsound
     from pytest_sweep.store.writer import RunStore
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "has_stored_nothing",
     "is_running",
     "last_run",
+    "lost_commits",
     "lost_database",
     "made_in",
     "newest_runs",
@@ -68,6 +70,7 @@ __all__ = [
     "started",
     "starts",
     "stored_run",
+    "this_driver",
     "unsound",
     "version_changes",
     "who_runs",
@@ -88,7 +91,7 @@ _HOMES = {
     "StoredRun": "records",
     "StoredSweep": "records",
     "StoredTrial": "records",
-    "UnsoundError": "unsound",
+    "UnsoundError": "nonsense",
     "begin_run": "folders",
     "ends": "earlier",
     "find_results_dir": "folders",
@@ -97,6 +100,7 @@ _HOMES = {
     "has_stored_nothing": "running",
     "is_running": "running",
     "last_run": "earlier",
+    "lost_commits": "earlier",
     "lost_database": "earlier",
     "made_in": "earlier",
     "newest_runs": "order",
@@ -111,8 +115,9 @@ _HOMES = {
     "snapshot": "opening",
     "started": "order",
     "starts": "earlier",
-    "stored_run": "unsound",
-    "unsound": "unsound",
+    "stored_run": "nonsense",
+    "unsound": "nonsense",
+    "this_driver": "running",
     "version_changes": "provenance",
     "who_runs": "running",
     "without_database": "order",

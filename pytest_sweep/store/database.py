@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -56,6 +56,7 @@ class RunDatabase:
 
     Args:
         path: the file, which is made.
+        note_commit: told after each transaction how many there were. The number is in the file, too.
 
     Attributes:
         path: the file.
@@ -66,8 +67,10 @@ class RunDatabase:
         StoreError: it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, note_commit: Callable[[int], None] = lambda _: None) -> None:
         self.path = path
+        self._note_commit = note_commit
+        self._commits = 0
         self.repairs: list[str] = []
         self.is_damaged = False
         self._checksum = Checksum(tables.sorted_tables)
@@ -92,11 +95,14 @@ class RunDatabase:
         try:
             with reporting_errors(self.path, "written"), self._checksum.transaction(), self._connection.begin():
                 yield self._connection
+                self._connection.exec_driver_sql(f"PRAGMA application_id={self._commits + 1:d}")
         except StoreError as error:
             damage = _damage(error)
             if damage is not None:
                 self._restore(f"was damaged ({damage})")
             raise
+        self._commits += 1
+        self._note_commit(self._commits)
         self._shared = extend_shared_memory(self.path, self._shared)
 
     @contextmanager
@@ -105,7 +111,8 @@ class RunDatabase:
         self.look()
         with self._checksum.transaction():
             yield _driver(self._connection)
-        self._shared = extend_shared_memory(self.path, self._shared)
+        with self.transaction():  # Counts it.
+            pass
 
     def look(self) -> None:
         """See whether the file is where it was; write it again if not.
@@ -157,6 +164,7 @@ class RunDatabase:
     def _begin(self) -> None:
         with reporting_errors(self.path, "written"):
             self._checksum.watch(_driver(self._connection))
+            _pragmas(self._connection, "quick_check(1)")  # Reads every page once, so that it is remembered.
         self._identity = _identity(self.path)
         self._shared = extend_shared_memory(self.path, 0)
 

@@ -18,11 +18,11 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
 from pytest_sweep.store.files import has_database
 from pytest_sweep.store.folders import DATABASE
-from pytest_sweep.store.opening import NotBegunError
+from pytest_sweep.store.opening import NotBegunError, commits_in
 from pytest_sweep.store.order import newest_runs, started, without_database
 from pytest_sweep.store.reader import RunReader, listed
 from pytest_sweep.store.records import StoredRun
-from pytest_sweep.store.running import has_stored_nothing, who_runs
+from pytest_sweep.store.running import commits, has_stored_nothing, who_runs
 
 _UNKNOWN = Source(None, None)
 
@@ -100,6 +100,11 @@ def last_run(results_dir: Path) -> LastRun:
         except NotBegunError:
             # Its lock is there before its database.
             if who_runs(folder) is None:
+                if lost_commits(folder) or not has_stored_nothing(folder):
+                    raise StoreError(
+                        f"the results database {folder / DATABASE} is damaged: nothing of what the run had stored can be read. Put it back,"
+                        f" delete {folder}, or name the run that is meant"
+                    ) from None
                 passed_over.append(folder)
                 continue
         newest = folder
@@ -111,6 +116,14 @@ def last_run(results_dir: Path) -> LastRun:
             raise lost_database(folder)
         passed_over.append(folder)
     return LastRun(newest, tuple(passed_over))
+
+
+def lost_commits(folder: Path) -> int:
+    """Return how many of the transactions of a run, whose driver was killed, are not in its database any more; 0 where that is not known.
+
+    Its write-ahead log was damaged or deleted, or another state of the database was put in its place. Not to be asked by the run's driver.
+    """
+    return max((commits(folder) or 0) - commits_in(folder / DATABASE), 0)
 
 
 def lost_database(folder: Path) -> StoreError:

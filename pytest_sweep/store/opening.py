@@ -138,6 +138,16 @@ def row_of_run(path: Path, *, any_version: bool = False) -> dict[str, Any]:
         return dict(zip([name for name, *_ in found.description], row, strict=True))
 
 
+def commits_in(path: Path) -> int:
+    """Return how many transactions a database has, as its writer has counted them; 0 where it cannot be read, or an older version has."""
+    try:
+        with reporting_errors(path, "read"), closing(_own_connection(path, any_version=True)) as connection:
+            ((number,),) = connection.execute("PRAGMA application_id").fetchall()
+            return int(number)
+    except StoreError:
+        return 0
+
+
 def version_of(connection: sqlite3.Connection) -> int:
     """Return the number of the schema of a database; 0 where it has none."""
     with closing(connection.execute("PRAGMA user_version")) as cursor:

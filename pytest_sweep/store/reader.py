@@ -17,11 +17,11 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.store import schema
 from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.nonsense import unsound_error
 from pytest_sweep.store.opening import NotBegunError, reading_engine
 from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
 from pytest_sweep.store.rows import NonsenseError, RowCheck
 from pytest_sweep.store.running import is_running
-from pytest_sweep.store.unsound import unsound_error
 
 _OPEN = (TrialState.PENDING, TrialState.RUNNING)
 _RUN = [schema.run.c[field.name] for field in fields(StoredRun)]

@@ -104,7 +104,7 @@ class RunStore:
         folder = Path(run.path)
         lock = lock or RunLock(folder)
         try:
-            store = cls(run, RunDatabase(folder / DATABASE), lock)
+            store = cls(run, RunDatabase(folder / DATABASE, lock.note_commit), lock)
         except BaseException:
             lock.release()
             raise

@@ -25,6 +25,7 @@ from pytest_sweep.store import (
     Outcome,
     UnsoundError,
     last_run,
+    lost_commits,
     made_in,
     newest_runs,
     origins,
@@ -222,6 +223,11 @@ def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) ->
             f"different: leave --sweep-seed away"
         )
     options = replace(options, seed=seed)
+    if lost := lost_commits(folder):
+        notes.append(
+            f"sweep: the database of run {folder.name} is damaged: the last {lost} of its transactions are lost, since its write-ahead log "
+            f"was damaged or deleted. What they held runs again"
+        )
     return options, Resumption(options, [its for its, _ in runs], verbosity, notes)
 
 
