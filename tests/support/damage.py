@@ -174,7 +174,8 @@ def run_case(case: Case, folder: Path, executor: str = "inline", killed: Path | 
         if killed is None:
             killed_run(folder)
         else:
-            shutil.copytree(killed, folder)
+            # Workers may still be deleting what is temporary.
+            shutil.copytree(killed, folder, ignore=shutil.ignore_patterns("tmp"))
         harm(file_of(folder / "sweep_results", case.file), case.kind)
         extra = ("--sweep-resume",)
     done = subprocess.run(
@@ -255,7 +256,8 @@ def table(executor: str, files: Sequence[str] = FILES, when: Sequence[str] = WHE
                 case.file,
                 case.kind,
                 f"{outcome.status}{mark}",
-                f"{outcome.complete} of {TRIALS}",
+                str(outcome.results),
+                str(outcome.complete),
                 taken,
                 message,
             ]
