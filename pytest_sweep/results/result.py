@@ -143,7 +143,8 @@ class Result:
     def path(self) -> Path:
         """The trial's own folder where it wrote one, else the folder of its run."""
         folder = self._reader.path / self._folder
-        return folder if _is_folder(folder) else self._reader.path
+        # A database may come from anyone, and name what can be no path: pathlib raises then.
+        return folder if os.path.isdir(folder) else self._reader.path  # noqa: PTH112
 
     @property
     def metrics_history(self) -> list[dict[str, Any]]:
@@ -200,7 +201,7 @@ class Result:
             StoreError: the run's database cannot be read any more.
         """
         found = [(path_or_url(address), metrics) for address, metrics in self._reader.checkpoints(self.key)]
-        return [(place, metrics) for place, metrics in found if isinstance(place, str) or _is_folder(place)]
+        return [(place, metrics) for place, metrics in found if isinstance(place, str) or os.path.isdir(place)]  # noqa: PTH112
 
     def get_best_checkpoint(self, metric: str, mode: Literal["min", "max"]) -> Path | str:
         """Return the checkpoint that was reported with the best value of a metric; of equals, the oldest one.
@@ -293,11 +294,6 @@ def histories(results: Sequence[Result]) -> list[list[dict[str, Any]]]:
 def _final(result: Result) -> dict[str, Any] | None:
     # A result that stands for several has the mean of their metrics: the reports are those of one.
     return next((one for one in result.replicates if one.key == result.key), result).metrics
-
-
-def _is_folder(path: Path) -> bool:
-    # A database may come from anyone, and name what can be no path: pathlib raises then.
-    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _last_line(text: str) -> str:

@@ -106,7 +106,9 @@ class TestNothingToResume:
         folder = project.path / "sweep_results" / "9999-01-01_00-00-00_0000"
         for name in left:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).touch()
+            (folder / name).write_text(
+                "process 4711 on host, since 9999-01-01 00:00:00 UTC\n           7 transactions\n"
+            )
         assert_says(project.sweep("--sweep-resume"), f"the run {folder.name} has no database any more")
         assert project.sweep(f"--sweep-resume={project.runs()[0].name}").ret == 0
 
