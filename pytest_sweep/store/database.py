@@ -135,7 +135,9 @@ class RunDatabase:
         """
         self.look()
         problem = self._problem(self.path)
-        if problem is not None:
+        if problem is None:
+            self.is_damaged = False
+        else:
             self._restore(problem)
 
     def close(self) -> None:

@@ -57,8 +57,12 @@ def connect(path: Path, how: str) -> sqlite3.Connection:
         sqlite3.Error: SQLite cannot open it.
     """
     connection = sqlite3.connect(uri_of(path, how), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    # A mapped file that is truncated by somebody kills the process that reads it, by SIGBUS.
-    connection.execute("PRAGMA mmap_size=0").close()
+    try:
+        # A mapped file that is truncated by somebody kills the process that reads it, by SIGBUS.
+        connection.execute("PRAGMA mmap_size=0").close()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

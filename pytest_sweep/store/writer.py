@@ -7,10 +7,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import insert, update
+from sqlalchemy import Executable, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pytest_sweep import clock
+from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Run, Sweep, Trial, TrialState
 from pytest_sweep.model.code import Used
 from pytest_sweep.model.events import Accepted
@@ -186,15 +187,26 @@ class RunStore:
         statements = list(batch.statements())
         if not statements:
             return
-        with self._database.transaction() as connection:
-            for statement, rows in statements:
-                connection.execute(statement, rows)
+        self._execute(statements)
 
     def finish(self, exit_status: int, now: float | None = None) -> None:
         """Store how the run ended: pytest's exit status, and when in seconds since the epoch (default now)."""
         row = {"exit_status": exit_status, "finished": clock.wall() if now is None else now}
+        self._execute([(update(schema.run), [row])])
+
+    def _execute(self, statements: Sequence[tuple[Executable, Sequence[Row]]]) -> None:
+        repairs = len(self.repairs)
+        try:
+            self._execute_once(statements)
+        except StoreError:
+            if len(self.repairs) == repairs:
+                raise
+            self._execute_once(statements)  # It was damaged, and has been written again.
+
+    def _execute_once(self, statements: Sequence[tuple[Executable, Sequence[Row]]]) -> None:
         with self._database.transaction() as connection:
-            connection.execute(update(schema.run), row)
+            for statement, rows in statements:
+                connection.execute(statement, rows)
 
     def verify(self) -> None:
         """Compare what the database's file holds with all that was stored, and repair it if it differs: see `repairs`.

@@ -59,10 +59,7 @@ def test_a_file_is_damaged(tmp_path: Path, file: str, kind: str) -> None:
     store.add_trials(TRIALS)
     run(store, TRIALS[:30])
     in_another_process(store.path / file, kind)
-    try:
-        run(store, TRIALS[30:])
-    except StoreError:  # As RetryingStore does: what could not be stored is handed in once more.
-        run(store, TRIALS[30:])
+    run(store, TRIALS[30:])
     store.finish(0)
     store.close()
     assert_complete(store)
