@@ -27,6 +27,7 @@ from pytest_sweep.store import (
     outcomes,
     starts,
 )
+from pytest_sweep.store.running import NOTHING_STORED
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
 
 FIXTURE = {"data": FixtureSource("d", "conftest.py")}
@@ -226,6 +227,9 @@ class TestRuns:
         without_row.close()
         with closing(sqlite3.connect(without_row.path / "run.db")) as connection, connection:
             connection.execute("DELETE FROM run")
+        with pytest.raises(StoreError, match="nothing of what the run had stored can be read"):
+            last_run(tmp_path)
+        (without_row.path / NOTHING_STORED).touch()  # As before its row is stored.
         without_tables = tmp_path / "9999-01-01_00-00-00_0000"
         without_tables.mkdir()
         (without_tables / "run.db").touch()
