@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from pytest_sweep.errors import MetricsError
+from pytest_sweep.model.exact_json import MOST_DEPTH, is_too_deep
 from pytest_sweep.model.integers import digits
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
@@ -16,6 +17,8 @@ AUTO_METRICS = ("training_iteration", "time_total_s", "time_this_iter_s", "times
 
 METRIC_PREFIX = "metrics/"
 """What the name of a metric gets in tables where it would collide with another name."""
+
+_TOO_DEEP = f"lists and dicts in metrics may be nested {MOST_DEPTH} levels deep: report numbers, and save the rest as a checkpoint"
 
 MOST_VALUES = 1000
 """How many values an array may have that is reported as a metric."""
@@ -29,11 +32,19 @@ def plain_metrics(metrics: object) -> dict[str, Any]:
     Arrays and tensors of up to 1000 values (anything with ``tolist()`` and a ``shape``) become lists.
 
     Raises:
-        MetricsError: `metrics` is not a dict with string keys, or a value is none of these, or a larger array.
+        MetricsError: `metrics` is not a dict with string keys, a value is none of these, or a larger array, or lists and dicts are nested
+            more than 200 levels deep, which could not be read again.
     """
     if not isinstance(metrics, Mapping):
         raise MetricsError(f"metrics are a dict such as {{'loss': 0.1}}, not {_shown(metrics)}")
-    return _plain_dict(metrics, "")
+    try:
+        plain = _plain_dict(metrics, "")
+    except RecursionError:
+        raise MetricsError(_TOO_DEEP) from None
+    for name, value in plain.items():
+        if type(value) in (dict, list) and is_too_deep([value]):
+            raise MetricsError(f"metric {name!r}: {_TOO_DEEP}")
+    return plain
 
 
 def metric_value(metrics: Mapping[str, Any] | None, name: str) -> Any:

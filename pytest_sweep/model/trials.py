@@ -246,7 +246,8 @@ class Run:
         dirty: whether tracked files differed from it, or None.
         versions: of ``python``, of the ``platform`` and of all installed packages, by name; empty for hooks.
         resumed_from: the name of the run that it went on from, or its folder where that is elsewhere; or None.
-        note: why its database cannot be read, or None. Then only `name`, `path`, `started` and what could be read is there.
+        note: why its database cannot be read, or what of it is lost; or None. Of what cannot be read there is only `name`, `path`,
+            `started` and what could be read.
 
     Example:
         >>> for run in list_runs():

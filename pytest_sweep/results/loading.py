@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -12,17 +13,23 @@ from pytest_sweep.model import Run, Trial
 from pytest_sweep.results.grid import ResultGrid
 from pytest_sweep.results.project import results_folder
 from pytest_sweep.results.result import Result
+from pytest_sweep.results.runs import read_run
 from pytest_sweep.results.sweeps import SessionResults, SweepResults
 from pytest_sweep.store import (
+    DATABASE,
     RunReader,
     StoredSweep,
     StoredTrial,
-    is_run,
+    UnsoundError,
+    has_database,
+    has_stored_nothing,
+    lost_database,
     newest_runs,
     no_runs,
     run_folder,
     started,
     who_runs,
+    without_database,
 )
 
 RunName: TypeAlias = str | os.PathLike[str] | Run
@@ -70,7 +77,7 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
 
     A result is that of a trial which finished, whatever its outcome.
 
-    Runs of other sessions that still go on are passed over.
+    Runs of other sessions that still go on, or that cannot be read, are passed over.
 
     Args:
         results_dir: the folder in which runs are; it need not exist.
@@ -79,6 +86,9 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
 
     Returns:
         A mapping that knows which results are `missing`, and has `notes` on runs that were passed over.
+
+    Raises:
+        StoreError: the session's own run cannot be read.
     """
     wanted = {trial.key for trials in sweeps.values() for trial in trials}
     found: dict[str, Result] = {}
@@ -94,6 +104,8 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
             reader = RunReader(folder)
             stored = reader.trials(keys=wanted)
         except StoreError as error:
+            if folder == own:  # An older result is none of this session.
+                raise
             notes.append(f"passed over: {error}")
             continue
         found.update({trial.key: Result.from_store(trial, reader) for trial in stored if trial.state.is_finished})
@@ -104,7 +116,7 @@ def newest_results(results_dir: Path, sweeps: Mapping[str, Sequence[Trial]], own
 
 
 def _own_first(results_dir: Path, own: Path | None) -> Iterator[Path]:
-    if own is not None and is_run(own):
+    if own is not None and has_database(own, DATABASE):
         yield own
     yield from (folder for folder in newest_runs(results_dir) if folder != own)
 
@@ -147,6 +159,8 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
     for folder in newest_first:
         reader = RunReader(folder)
         trials = reader.trials()  # First: a run that has just begun may be written between the two.
+        if (note := read_run(folder).note) is not None:
+            warnings.warn(note, stacklevel=3)
         for sweep in reader.sweeps():
             sweeps.setdefault(sweep.id, sweep)
         for trial in trials:
@@ -155,6 +169,11 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
                 found[trial.key] = trial, reader  # In the place of the newer one, if there is one.
     results: dict[str, list[Result]] = {sweep: [] for sweep in sweeps}
     for trial, reader in found.values():
+        if trial.sweep_id not in results:
+            raise UnsoundError(
+                f"the results database {reader.path / DATABASE} holds what pytest-sweep never stores: trial {trial.name!r} ({trial.key}): "
+                f"its sweep {trial.sweep_id!r} is not there"
+            )
         results[trial.sweep_id].append(Result.from_store(trial, reader))
     return {
         sweep.id: ResultGrid(
@@ -173,12 +192,16 @@ def _grids(newest_first: Sequence[Path]) -> dict[str, ResultGrid]:
 def _run_folder(run: RunName | None, given: str | os.PathLike[str] | None) -> Path:
     if isinstance(run, Run):
         return Path(run.path)
-    if run is not None and is_run(Path(run)):
+    if run is not None and has_database(Path(run), DATABASE):
         return Path(run).resolve()
     results_dir = results_folder(given)
     if run is not None:
         return run_folder(results_dir, os.fspath(run))
     newest = next(newest_runs(results_dir), None)
+    for folder in without_database(results_dir, newest):
+        # An older run is not what was asked for.
+        if not has_stored_nothing(folder):
+            raise lost_database(folder)
     if newest is None:
         raise no_runs(results_dir)
     return newest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -142,7 +143,8 @@ class Result:
     def path(self) -> Path:
         """The trial's own folder where it wrote one, else the folder of its run."""
         folder = self._reader.path / self._folder
-        return folder if folder.is_dir() else self._reader.path
+        # A database may come from anyone, and name what can be no path: pathlib raises then.
+        return folder if os.path.isdir(folder) else self._reader.path  # noqa: PTH112
 
     @property
     def metrics_history(self) -> list[dict[str, Any]]:
@@ -199,7 +201,7 @@ class Result:
             StoreError: the run's database cannot be read any more.
         """
         found = [(path_or_url(address), metrics) for address, metrics in self._reader.checkpoints(self.key)]
-        return [(place, metrics) for place, metrics in found if isinstance(place, str) or place.is_dir()]
+        return [(place, metrics) for place, metrics in found if isinstance(place, str) or os.path.isdir(place)]  # noqa: PTH112
 
     def get_best_checkpoint(self, metric: str, mode: Literal["min", "max"]) -> Path | str:
         """Return the checkpoint that was reported with the best value of a metric; of equals, the oldest one.

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.model import Run
 from pytest_sweep.results.project import results_folder
-from pytest_sweep.store import DATABASE, is_running, peek, row_of_run, run_folders, started, who_runs
+from pytest_sweep.store import (
+    DATABASE,
+    is_running,
+    lost_commits,
+    peek,
+    run_folders,
+    started,
+    stored_run,
+    this_driver,
+    who_runs,
+)
 
 
 def list_runs(dir: str | os.PathLike[str] | None = None) -> list[Run]:  # noqa: A002 - as in Tune
@@ -36,31 +45,43 @@ def list_runs(dir: str | os.PathLike[str] | None = None) -> list[Run]:  # noqa: 
 def read_run(folder: Path) -> Run:
     """Return what is known of the run in `folder`; where it cannot be read, its `note` says so."""
     try:
-        found = row_of_run(folder / DATABASE)
-        goes_on = found["finished"] is None and is_running(folder, found.get("driver"))
+        found = stored_run(folder / DATABASE)
+        goes_on = found.finished is None and is_running(folder, found.driver)
     except StoreError as error:
         return _unreadable(folder, error)
-    dirty = found["git_dirty"]
+    was_killed = found.finished is None and not goes_on and found.driver != this_driver()
     return Run(
         name=folder.name,
         path=str(folder),
-        seed=int(found["seed"]),
-        command=found["command"],
-        started=found["started"],
-        executor=found["executor"],
-        finished=found["finished"],
-        exit_status=found["exit_status"],
+        seed=found.seed,
+        command=found.command,
+        started=found.started,
+        executor=found.executor,
+        finished=found.finished,
+        exit_status=found.exit_status,
         is_running=goes_on,
-        commit=found["git_commit"],
-        dirty=None if dirty is None else bool(dirty),
-        versions=json.loads(found["versions"]),
-        resumed_from=found["resumed_from"],
+        commit=found.git_commit,
+        dirty=found.git_dirty,
+        versions=found.versions,
+        resumed_from=found.resumed_from,
+        note=said_of_losses(folder) if was_killed else None,
+    )
+
+
+def said_of_losses(folder: Path) -> str | None:
+    """Return what is to be said of a run that was killed, and of which a part was lost afterwards; None if nothing was."""
+    lost = lost_commits(folder)
+    if not lost:
+        return None
+    return (
+        f"the results database {folder / DATABASE} is damaged: the last {lost} of its transactions are lost, since its write-ahead log was "
+        "damaged or deleted"
     )
 
 
 def _unreadable(folder: Path, error: StoreError) -> Run:
     found = peek(folder / DATABASE)
-    seed = found.get("seed")
+    seed, finished, status = found.get("seed"), found.get("finished"), found.get("exit_status")
     return Run(
         name=folder.name,
         path=str(folder),
@@ -68,9 +89,16 @@ def _unreadable(folder: Path, error: StoreError) -> Run:
         command=str(found.get("command", "")),
         started=started(folder),
         executor=str(found.get("executor", "")),
-        finished=found.get("finished"),
-        exit_status=found.get("exit_status"),
+        finished=finished if isinstance(finished, float) else None,
+        exit_status=status if isinstance(status, int) else None,
         # No process drives a run that it cannot read; so this one loses no lock by asking.
-        is_running=isinstance(error, SchemaError) and found.get("finished") is None and who_runs(folder) is not None,
+        is_running=isinstance(error, SchemaError) and finished is None and _is_driven(folder),
         note=str(error),
     )
+
+
+def _is_driven(folder: Path) -> bool:
+    try:
+        return who_runs(folder) is not None
+    except StoreError:
+        return False

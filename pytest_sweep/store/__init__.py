@@ -6,33 +6,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_sweep.store.database import NotBegunError, peek, row_of_run, snapshot
     from pytest_sweep.store.earlier import (
+        LastRun,
         Outcome,
         Start,
         TriedPoint,
         ends,
         last_run,
+        lost_commits,
+        lost_database,
         made_in,
         origins,
         outcomes,
         starts,
         tried_points,
     )
+    from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
-    from pytest_sweep.store.order import is_run, newest_runs, no_runs, run_folder, run_folders, started
+    from pytest_sweep.store.nonsense import UnsoundError, stored_run, unsound
+    from pytest_sweep.store.opening import NotBegunError, peek, snapshot
+    from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started, without_database
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
     from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
-    from pytest_sweep.store.running import is_running, who_runs
+    from pytest_sweep.store.running import RunLock, has_stored_nothing, is_running, this_driver, who_runs
     from pytest_sweep.store.schema import SCHEMA_VERSION
     from pytest_sweep.store.writer import RunStore
 
 __all__ = [
     "DATABASE",
     "SCHEMA_VERSION",
+    "LastRun",
     "NotBegunError",
     "Outcome",
+    "RunLock",
     "RunReader",
     "RunStore",
     "Start",
@@ -41,13 +48,17 @@ __all__ = [
     "StoredSweep",
     "StoredTrial",
     "TriedPoint",
+    "UnsoundError",
     "begin_run",
     "ends",
     "find_results_dir",
     "git_state",
-    "is_run",
+    "has_database",
+    "has_stored_nothing",
     "is_running",
     "last_run",
+    "lost_commits",
+    "lost_database",
     "made_in",
     "newest_runs",
     "no_runs",
@@ -55,21 +66,27 @@ __all__ = [
     "outcomes",
     "package_versions",
     "peek",
-    "row_of_run",
     "run_folder",
     "run_folders",
+    "set_aside",
     "snapshot",
     "started",
     "starts",
+    "stored_run",
+    "this_driver",
     "tried_points",
+    "unsound",
     "version_changes",
     "who_runs",
+    "without_database",
 ]
 
 _HOMES = {
     "DATABASE": "folders",
-    "NotBegunError": "database",
+    "LastRun": "earlier",
+    "NotBegunError": "opening",
     "Outcome": "earlier",
+    "RunLock": "running",
     "RunReader": "reader",
     "RunStore": "writer",
     "SCHEMA_VERSION": "schema",
@@ -79,29 +96,37 @@ _HOMES = {
     "StoredRun": "records",
     "StoredSweep": "records",
     "StoredTrial": "records",
+    "UnsoundError": "nonsense",
     "begin_run": "folders",
     "ends": "earlier",
+    "find_results_dir": "folders",
+    "git_state": "provenance",
+    "has_database": "files",
+    "has_stored_nothing": "running",
     "is_running": "running",
+    "last_run": "earlier",
+    "lost_commits": "earlier",
+    "lost_database": "earlier",
     "made_in": "earlier",
     "newest_runs": "order",
     "no_runs": "order",
-    "find_results_dir": "folders",
-    "git_state": "provenance",
-    "is_run": "order",
-    "last_run": "earlier",
     "origins": "earlier",
     "outcomes": "earlier",
     "package_versions": "provenance",
-    "peek": "database",
-    "row_of_run": "database",
+    "peek": "opening",
     "run_folder": "order",
     "run_folders": "order",
-    "snapshot": "database",
+    "set_aside": "files",
+    "snapshot": "opening",
     "started": "order",
     "starts": "earlier",
     "tried_points": "earlier",
+    "stored_run": "nonsense",
+    "unsound": "nonsense",
+    "this_driver": "running",
     "version_changes": "provenance",
     "who_runs": "running",
+    "without_database": "order",
 }
 
 

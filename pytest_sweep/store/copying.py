@@ -7,13 +7,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
 from pytest_sweep.store import schema
-from pytest_sweep.store.database import attached
+from pytest_sweep.store.database import RunDatabase
 from pytest_sweep.store.folders import DATABASE, run_name
+from pytest_sweep.store.opening import attached
 
 _TAKEN, _CONTINUED = 1, 0
 
@@ -50,49 +51,48 @@ _KEPT = ("attempts", "location", "started")
 """Columns that are taken as they are. What the trial of today is, such as its `params`, is not taken."""
 
 
-def copy_trials(
-    connection: Connection, database: Path, folder: Path, taken: Collection[str], continued: Collection[str]
-) -> None:
+def copy_trials(database: RunDatabase, folder: Path, taken: Collection[str], continued: Collection[str]) -> None:
     """Do what `RunStore.copy_trials` promises, by statements that touch no row in Python.
 
     Args:
-        connection: the writer's.
-        database: its file.
+        database: the writer's.
         folder: the folder of the earlier run.
         taken: the keys of trials that are not run again.
         continued: the keys of those that go on.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.create_function("moved", 1, lambda path: _moved(folder, path), deterministic=True)
     chosen = [(key, _TAKEN) for key in taken] + [(key, _CONTINUED) for key in continued]
-    with attached(connection, folder / DATABASE):
-        try:
-            _copy_chosen(driver, chosen, run_name(folder, database.parent.parent))
-        except sqlite3.Error as error:  # Of either: SQLite does not say which.
-            raise StoreError(f"what {folder / DATABASE} holds cannot be copied to {database}: {error}") from error
+    with database.with_driver() as driver:
+        driver.create_function("moved", 1, lambda path: _moved(folder, path), deterministic=True)
+        with attached(driver, folder / DATABASE):
+            try:
+                _copy_chosen(driver, chosen, run_name(folder, database.path.parent.parent))
+            except sqlite3.Error as error:  # Of either: SQLite does not say which.
+                raise StoreError(
+                    f"what {folder / DATABASE} holds cannot be copied to {database.path}: {error}"
+                ) from error
 
 
-def copy_decisions(connection: Connection, database: Path, folder: Path) -> None:
+def copy_decisions(database: RunDatabase, folder: Path) -> None:
     """Do what `RunStore.copy_decisions` promises.
 
     Args:
-        connection: the writer's.
-        database: its file.
+        database: the writer's.
         folder: the folder of the earlier run.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
     names = ", ".join(column.name for column in schema.decision.columns)
-    with attached(connection, folder / DATABASE):
+    with database.with_driver() as driver, attached(driver, folder / DATABASE):
         try:
+            driver.execute("BEGIN IMMEDIATE")
             driver.execute(
                 f"INSERT OR IGNORE INTO main.decision ({names}) SELECT {names} FROM earlier.decision ORDER BY number"
             )
-            driver.commit()
+            driver.execute("COMMIT")
         except sqlite3.Error as error:
-            driver.rollback()
-            raise StoreError(f"what {folder / DATABASE} has decided cannot be copied to {database}: {error}") from error
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+            raise StoreError(
+                f"what {folder / DATABASE} has decided cannot be copied to {database.path}: {error}"
+            ) from error
 
 
 def _copy_chosen(driver: sqlite3.Connection, chosen: list[tuple[str, int]], run: str) -> None:

@@ -43,8 +43,15 @@ def decision_of(row: Mapping[str, Any], config: Any) -> Decision:
         config: the stored configuration of its trial, or None where that is not known.
 
     Raises:
-        ValueError: this version knows no such decision.
+        ValueError: this version knows no such decision, or it is damaged.
     """
+    try:
+        return _decision(row, config)
+    except (KeyError, AttributeError) as error:
+        raise ValueError(f"decision {row['number']} lacks something: {error}") from error
+
+
+def _decision(row: Mapping[str, Any], config: Any) -> Decision:
     number, study, key, content = row["number"], row["study"], row["trial_key"], row["content"]
     if row["kind"] == CONFIGURED:
         its, values = restored(config), restored(content["values"])

@@ -6,21 +6,23 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
+from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import TrialFinished
 from pytest_sweep.model.judging import was_skipped
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
-from pytest_sweep.store.database import NotBegunError
+from pytest_sweep.store.files import has_database
 from pytest_sweep.store.folders import DATABASE
-from pytest_sweep.store.order import newest_runs, no_runs
+from pytest_sweep.store.opening import NotBegunError, commits_in
+from pytest_sweep.store.order import newest_runs, started, without_database
 from pytest_sweep.store.reader import RunReader, listed
 from pytest_sweep.store.records import StoredRun
-from pytest_sweep.store.running import who_runs
+from pytest_sweep.store.running import commits, has_stored_nothing, who_runs
 
 _UNKNOWN = Source(None, None)
 
@@ -79,24 +81,67 @@ class Start:
     metrics: dict[str, Any] | None = field(default=None, hash=False)
 
 
-def last_run(results_dir: Path) -> Path:
-    """Return the folder of the newest run in `results_dir`; one that was killed before it had anything to lose is passed over.
+class LastRun(NamedTuple):
+    """The run that began last.
 
-    One that has just begun is not: its driver lives, and has not written anything yet.
+    Attributes:
+        folder: its folder; None if there is none.
+        passed_over: the folders of newer ones, which were killed before they had stored anything.
+    """
+
+    folder: Path | None
+    passed_over: tuple[Path, ...] = ()
+
+
+def last_run(results_dir: Path) -> LastRun:
+    """Return the newest run in `results_dir`; one that was killed before it had anything to lose is passed over.
+
+    One that has just begun is not: its driver lives, and has not written anything yet. Nor is one whose database was deleted: an older one
+    is never taken for it.
 
     Raises:
-        NoResultsError: there is none.
-        SchemaError, StoreError: its database cannot be read.
+        SchemaError, StoreError: its database cannot be read, or is gone.
     """
+    passed_over: list[Path] = []
+    newest: Path | None = None
     for folder in newest_runs(results_dir):
         try:
             RunReader(folder).run()
         except NotBegunError:
             # Its lock is there before its database.
             if who_runs(folder) is None:
+                if lost_commits(folder) or not has_stored_nothing(folder):
+                    raise StoreError(
+                        f"the results database {folder / DATABASE} is damaged: nothing of what the run had stored can be read. Put it back,"
+                        f" delete {folder}, or name the run that is meant"
+                    ) from None
+                passed_over.append(folder)
                 continue
-        return folder
-    raise no_runs(results_dir)
+        newest = folder
+        break
+    for folder in without_database(results_dir, newest):
+        if who_runs(folder) is not None:
+            return LastRun(folder)
+        if not has_stored_nothing(folder):
+            raise lost_database(folder)
+        passed_over.append(folder)
+    return LastRun(newest, tuple(passed_over))
+
+
+def lost_commits(folder: Path) -> int:
+    """Return how many of the transactions of a run, whose driver was killed, are not in its database any more; 0 where that is not known.
+
+    Its write-ahead log was damaged or deleted, or another state of the database was put in its place. Not to be asked by the run's driver.
+    """
+    return max((commits(folder) or 0) - commits_in(folder / DATABASE), 0)
+
+
+def lost_database(folder: Path) -> StoreError:
+    """Return the error for a run that had a database which is gone."""
+    return StoreError(
+        f"the run {folder.name} has no database any more: {folder / DATABASE} was deleted. Put it back, delete {folder}, or name the run "
+        "that is meant"
+    )
 
 
 def origins(folder: Path, *, beside: bool = False) -> Iterator[tuple[Path, StoredRun]]:
@@ -107,7 +152,7 @@ def origins(folder: Path, *, beside: bool = False) -> Iterator[tuple[Path, Store
         beside: whether only runs in the same folder for results count. A database may come from anyone, and name any path.
     """
     seen: set[Path] = set()
-    while folder not in seen and (folder / DATABASE).is_file():
+    while folder not in seen and has_database(folder, DATABASE):
         run = RunReader(folder).run()
         yield folder, run
         seen.add(folder)
@@ -124,21 +169,26 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
     """Return what the run in `folder` has stored of the trials with these keys; metrics are not read.
 
     Raises:
+        UnsoundError: a row of one of these trials holds what is never stored; `unsound` says which.
         SchemaError, StoreError: its database cannot be read.
     """
-    trial, sweep = schema.trial.c, schema.sweep.c
-    source = func.coalesce(trial.source, sweep.source)
-    its = (trial.reason, trial.study, trial.slot, trial.point_key)
+    trial, sweep, code = schema.trial.c, schema.sweep.c, schema.code.c
+    its = [trial.reason, trial.study, trial.slot, trial.point_key]
+    columns = [trial.key, trial.state, trial.attempts, trial.seed, trial.finished, *its, sweep.id]
     query = (
-        select(trial.key, trial.state, trial.attempts, trial.seed, trial.finished, *its, source)
-        .join(schema.sweep, trial.sweep_id == sweep.id)
+        select(*columns, func.coalesce(trial.source, sweep.source))
+        .outerjoin(schema.sweep, trial.sweep_id == sweep.id)
         .where(trial.key.in_(listed(keys)))
     )
-    with RunReader(folder).reading() as connection:
-        rows = connection.execute(query).all()
-        code = select(schema.code).where(schema.code.c.id.in_(listed({row[-1] for row in rows if row[-1]})))
+    reader = RunReader(folder)
+    with reader.reading() as connection:
+        rows = list(reader.checked(connection, query, [*columns, trial.source]))
+        of_these = select(code.id, code.content).where(code.id.in_(listed({row[-1] for row in rows if row[-1]})))
         # Many trials share one.
-        sources = {row.id: Source.of(row.content) for row in connection.execute(code)}
+        sources = {
+            code_id: Source.of(content)
+            for code_id, content in reader.checked(connection, of_these, [code.id, code.content])
+        }
     return [
         Outcome(
             key,
@@ -152,7 +202,7 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
             reason,
             *study,
         )
-        for key, state, attempts, seed, finished, reason, *study, code_id in rows
+        for key, state, attempts, seed, finished, reason, *study, _, code_id in rows
     ]
 
 
@@ -201,7 +251,7 @@ def tried_points(folder: Path, sweeps: Collection[str]) -> list[tuple[str, Tried
     ]
 
 
-def made_in(folder: Path, keys: Collection[str], seen: tuple[Path, ...] = ()) -> dict[str, Path]:
+def made_in(folder: Path, keys: Collection[str]) -> dict[str, Path]:
     """Return in which run each of these trials of the run in `folder` was made, by key: `folder` itself, or where it was taken from.
 
     The folder of a run that was deleted since is returned, too, and that of one in another folder for results, which is not looked into.
@@ -212,17 +262,19 @@ def made_in(folder: Path, keys: Collection[str], seen: tuple[Path, ...] = ()) ->
     its, began = schema.trial.c, select(schema.run.c.started).scalar_subquery()
     # A failure may have been taken, or be that of an attempt of this run.
     is_taken = (its.state == TrialState.CACHED) | ((its.state == TrialState.ERROR) & (its.started < began))
-    query = select(its.key, its.taken_from).where(its.key.in_(listed(keys)), its.taken_from.is_not(None), is_taken)
-    with RunReader(folder).reading() as connection:
-        taken: defaultdict[Path, list[str]] = defaultdict(list)
-        for key, run in connection.execute(query):
-            taken[folder.parent / run].append(key)
+    columns = [its.key, its.taken_from]
+    query = select(*columns).where(its.key.in_(listed(keys)), its.taken_from.is_not(None), is_taken)
+    reader = RunReader(folder)
+    with reader.reading() as connection:
+        taken: defaultdict[str, list[str]] = defaultdict(list)
+        for key, run in reader.checked(connection, query, columns):
+            taken[run].append(key)
     found = dict.fromkeys(keys, folder)
-    for earlier, theirs in taken.items():
-        # A database may come from anyone, and name any path, or a run that names this one.
-        is_beside = earlier.parent == folder.parent and _is_name(earlier.name) and earlier not in (*seen, folder)
-        is_there = is_beside and (earlier / DATABASE).is_file()
-        found |= made_in(earlier, theirs, (*seen, folder)) if is_there else dict.fromkeys(theirs, earlier)
+    for run, theirs in taken.items():
+        earlier = folder.parent / run
+        # A database may come from anyone, and name any path: only runs beside it are asked. A run goes on from an older one, so this ends.
+        is_older = _is_name(run) and has_database(earlier, DATABASE) and started(earlier) < started(folder)
+        found |= made_in(earlier, theirs) if is_older else dict.fromkeys(theirs, earlier)
     return found
 
 
@@ -231,15 +283,13 @@ def ends(folder: Path, keys: Collection[str]) -> list[TrialFinished]:
     if not keys:
         return []
     its = schema.trial.c
-    query = (
-        select(its.key, its.attempts, its.state, its.metrics, its.error, its.duration, its.finished)
-        .where(its.key.in_(listed(keys)))
-        .order_by(its.ordinal)
-    )
-    with RunReader(folder).reading() as connection:
+    columns = [its.key, its.attempts, its.state, its.metrics, its.error, its.duration, its.finished]
+    query = select(*columns).where(its.key.in_(listed(keys))).order_by(its.ordinal)
+    reader = RunReader(folder)
+    with reader.reading() as connection:
         return [
             TrialFinished(key, attempts, state, metrics, error, duration or 0.0, finished or 0.0)
-            for key, attempts, state, metrics, error, duration, finished in connection.execute(query)
+            for key, attempts, state, metrics, error, duration, finished in reader.checked(connection, query, columns)
         ]
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import calendar
+import contextlib
 import heapq
+import re
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from pytest_sweep.errors import NoResultsError
-from pytest_sweep.store.database import peek
+from pytest_sweep.errors import NoResultsError, StoreError
+from pytest_sweep.store.files import has_database
 from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.opening import peek
 
+_NAME = re.compile(r"\d{4}-[01]\d-[0-3]\d_[0-2]\d-[0-5]\d-[0-5]\d_[0-9a-z]{4}")
 _SLACK_SECONDS = 60.0
 """How much the clock of a file server may be behind."""
 
@@ -46,7 +52,7 @@ def newest_runs(results_dir: Path) -> Iterator[Path]:
 def started(folder: Path) -> float:
     """Return when the run in `folder` began, in seconds since the epoch; where that cannot be read, when it was written last."""
     found = peek(folder / DATABASE).get("started")
-    return found if isinstance(found, float) else _written(folder)
+    return found if isinstance(found, float) and abs(found) < 1e11 else _written(folder)
 
 
 def is_run(folder: Path) -> bool:
@@ -63,9 +69,9 @@ def run_folder(results_dir: Path, run: str) -> Path:
     Raises:
         NoResultsError: there is no such run; the text says what there is.
     """
-    if is_run(Path(run)):
+    if has_database(Path(run), DATABASE):
         return Path(run).resolve()
-    if Path(run).name == run and is_run(results_dir / run):
+    if Path(run).name == run and has_database(results_dir / run, DATABASE):
         return results_dir / run
     names = [folder.name for folder in islice(newest_runs(results_dir), 6)]
     if not names:
@@ -74,20 +80,40 @@ def run_folder(results_dir: Path, run: str) -> Path:
     raise NoResultsError(f"there is no run {run!r} in {results_dir}: the newest are {newest}")
 
 
+def without_database(results_dir: Path, newest: Path | None) -> Iterator[Path]:
+    """Yield the folders of runs that have no database, and that were made after the run in `newest` began; None is before all."""
+    since = (0.0, "") if newest is None else (float(int(started(newest))), newest.name)
+    for folder in _entries(results_dir):
+        if _NAME.fullmatch(folder.name) and not has_database(folder, DATABASE) and folder.is_dir():
+            with contextlib.suppress(ValueError):  # There is no 31st of February.
+                if (_made(folder), folder.name) > since:
+                    yield folder
+
+
 def no_runs(results_dir: Path) -> NoResultsError:
     """Return the error for a folder without runs."""
     return NoResultsError(f"there is no run in {results_dir}: make one with pytest --sweep")
 
 
 def _folders(results_dir: Path) -> Iterator[Path]:
+    return (folder for folder in _entries(results_dir) if has_database(folder, DATABASE))
+
+
+def _entries(results_dir: Path) -> Iterator[Path]:
     try:
-        yield from filter(is_run, results_dir.iterdir())
+        yield from results_dir.iterdir()
     except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:
+        raise StoreError(f"the folder for results {results_dir} cannot be read: {error.strerror or error}") from error
+
+
+def _made(folder: Path) -> float:
+    return float(calendar.timegm(time.strptime(folder.name[:19], "%Y-%m-%d_%H-%M-%S")))
 
 
 def _written(folder: Path) -> float:
     try:
-        return (folder / DATABASE).stat().st_mtime
+        return (folder / DATABASE).lstat().st_mtime
     except OSError:  # It was deleted a moment ago.
         return 0.0

@@ -12,16 +12,25 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
+from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.search_events import Decision
 from pytest_sweep.store import schema
-from pytest_sweep.store.database import NotBegunError, reading_engine, reporting_errors
 from pytest_sweep.store.decisions import decision_of
+from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.nonsense import unsound_error
+from pytest_sweep.store.opening import NotBegunError, reading_engine
 from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+from pytest_sweep.store.rows import NonsenseError, RowCheck
 from pytest_sweep.store.running import is_running
 
 _OPEN = (TrialState.PENDING, TrialState.RUNNING, TrialState.PAUSED)
+_RUN = [schema.run.c[field.name] for field in fields(StoredRun)]
+_SWEEP = [schema.sweep.c[field.name] for field in fields(StoredSweep)]
+# By position, which for a hundred thousand trials is worth seconds.
+_TRIAL = [schema.trial.c[field.name] for field in fields(StoredTrial)]
+_ATTEMPT = [schema.attempt.c[field.name] for field in fields(StoredAttempt)]
 
 
 class _Report(NamedTuple):
@@ -52,47 +61,49 @@ class RunReader:
     def run(self) -> StoredRun:
         """Return what is known of the run itself."""
         with self.reading() as connection:
-            row = connection.execute(select(schema.run)).one_or_none()
-        if row is None:
+            rows = list(self.checked(connection, select(*_RUN).limit(2), _RUN))
+            if len(rows) > 1:
+                raise NonsenseError("there is more than one run")
+        if not rows:
             raise NotBegunError(self._database, "holds no run")
-        return StoredRun(**row._mapping)
+        return StoredRun(*rows[0])
 
     def sweeps(self) -> list[StoredSweep]:
         """Return the run's sweeps, in the order of their first trials."""
         first = func.min(schema.trial.c.ordinal)
         with self.reading() as connection:
-            rows = connection.execute(
-                select(schema.sweep)
+            query = (
+                select(*_SWEEP)
                 .join(schema.trial, schema.trial.c.sweep_id == schema.sweep.c.id)
                 .group_by(schema.sweep.c.id)
                 .order_by(first)
-            ).all()
+            )
+            rows = list(self.checked(connection, query, _SWEEP))
         return [
             StoredSweep(
-                row.id,
-                row.name,
-                row.metric,
-                row.mode,
-                tuple(row.varying),
-                tuple(row.average_over or ()),
-                tuple((metric, mode) for metric, mode in row.objectives or ()),
-                tuple(row.feasible or ()),
-                row.search,
-                row.scheduler,
+                sweep,
+                name,
+                metric,
+                mode,
+                tuple(varying),
+                tuple(average_over or ()),
+                tuple((metric, mode) for metric, mode in objectives or ()),
+                tuple(feasible or ()),
+                search,
+                scheduler,
             )
-            for row in rows
+            for sweep, name, metric, mode, varying, average_over, objectives, feasible, search, scheduler in rows
         ]
 
     def trials(self, sweep_id: str | None = None, keys: Collection[str] | None = None) -> list[StoredTrial]:
         """Return trials in the order of their collection: all, those of one sweep, those with one of `keys`."""
-        # By position, which for a hundred thousand trials is worth seconds.
-        query = select(*(schema.trial.c[field.name] for field in fields(StoredTrial))).order_by(schema.trial.c.ordinal)
+        query = select(*_TRIAL).order_by(schema.trial.c.ordinal)
         if sweep_id is not None:
             query = query.where(schema.trial.c.sweep_id == sweep_id)
         if keys is not None:
             query = query.where(schema.trial.c.key.in_(listed(keys)))
         with self.reading() as connection:
-            found = [self._trial(row) for row in connection.execute(query)]
+            found = [self._trial(row) for row in self.checked(connection, query, _TRIAL)]
         return self._with_cut_off(found)
 
     def decisions(self, trial_key: str | None = None) -> list[Decision]:
@@ -110,34 +121,24 @@ class RunReader:
     def attempts(self, trial_key: str) -> list[StoredAttempt]:
         """Return the attempts of a trial, the first one first."""
         table = schema.attempt
-        query = select(table).where(table.c.trial_key == trial_key).order_by(table.c.number)
+        query = select(*_ATTEMPT).where(table.c.trial_key == trial_key).order_by(table.c.number)
         with self.reading() as connection:
-            rows = connection.execute(query).all()
-        is_over = any(row.state == TrialState.RUNNING.value for row in rows) and not self._goes_on()
-        return [
-            StoredAttempt(
-                row.number,
-                schema.INTERRUPTED if is_over and row.state == TrialState.RUNNING.value else row.state,
-                row.location,
-                row.started,
-                row.finished,
-                row.duration,
-                row.error,
-                row.output,
-            )
-            for row in rows
-        ]
+            found = [StoredAttempt(*row) for row in self.checked(connection, query, _ATTEMPT)]
+        running = [attempt for attempt in found if attempt.state == TrialState.RUNNING.value]
+        if running and not self._goes_on():
+            found = [replace(its, state=schema.INTERRUPTED) if its in running else its for its in found]
+        return found
 
     def checkpoints(self, trial_key: str) -> list[tuple[str, dict[str, Any]]]:
         """Return the checkpoints of a trial that were kept, the oldest one first, each with the metrics that it was reported with."""
-        columns = schema.report.c
-        query = (
-            select(columns.checkpoint, columns.metrics)
-            .where(columns.trial_key == trial_key, columns.checkpoint.is_not(None))
-            .order_by(columns.id)
-        )
+        its = schema.report.c
+        columns = [its.checkpoint, its.metrics]
+        query = select(*columns).where(its.trial_key == trial_key, its.checkpoint.is_not(None)).order_by(its.id)
         with self.reading() as connection:
-            return [(self._full_path(row.checkpoint), row.metrics) for row in connection.execute(query)]
+            return [
+                (self._full_path(checkpoint), metrics)
+                for checkpoint, metrics in self.checked(connection, query, columns)
+            ]
 
     def history(self, trial_key: str) -> list[dict[str, Any]]:
         """Return what a trial reported, in order, each iteration once.
@@ -148,26 +149,43 @@ class RunReader:
 
     def histories(self, trial_keys: Collection[str]) -> dict[str, list[dict[str, Any]]]:
         """Return the `history` of each of these trials; read at once, which is quicker than one by one."""
-        columns = schema.report.c
-        reports = (
-            select(columns.trial_key, columns.attempt, columns.iteration, columns.metrics, columns.checkpoint)
-            .where(columns.trial_key.in_(listed(trial_keys)))
-            .order_by(columns.id)
-        )
-        begun = select(schema.trial.c.key, schema.trial.c.attempts).where(schema.trial.c.key.in_(listed(trial_keys)))
+        its, key, attempts_of = schema.report.c, schema.trial.c.key, schema.trial.c.attempts
+        columns = [its.trial_key, its.attempt, its.iteration, its.metrics, its.checkpoint]
+        reports = select(*columns).where(its.trial_key.in_(listed(trial_keys))).order_by(its.id)
+        begun = select(key, attempts_of).where(key.in_(listed(trial_keys)))
         with self.reading() as connection:
-            attempts: dict[str, int] = {row.key: row.attempts for row in connection.execute(begun)}
+            attempts: dict[str, int] = dict(map(tuple, self.checked(connection, begun, [key, attempts_of])))
             found: defaultdict[str, list[_Report]] = defaultdict(list)
-            for row in connection.execute(reports):
-                found[row.trial_key].append(_Report(row.attempt, row.iteration, row.metrics, row.checkpoint))
+            for trial_key, *report in self.checked(connection, reports, columns):
+                found[trial_key].append(_Report(*report))
         return {key: _history(found.get(key, ()), attempts.get(key, 0)) for key in trial_keys}
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Return a connection for queries of one's own, in one transaction, so that all of them see the same state."""
-        with reporting_errors(self._database, "read"), self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            yield connection
+        """Return a connection for queries of one's own, in one transaction, so that all of them see the same state.
+
+        Raises:
+            UnsoundError: a row holds what is never stored; the text names it.
+            SchemaError, StoreError: it cannot be read.
+        """
+        try:
+            with reporting_errors(self._database, "read"), self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                yield connection
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise unsound_error(self._database, error) from error
+        except StoreError as error:
+            # SQLite stores what is no text as text, and refuses to read it.
+            if "UTF-8" not in str(error.__cause__):
+                raise
+            raise unsound_error(self._database, error) from error
+
+    def checked(self, connection: Connection, query: Select[Any], columns: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        """Iterate over the rows that a query returns, which hold these columns, each checked."""
+        check = RowCheck(columns)
+        for row in connection.execute(query):
+            check(row)
+            yield row
 
     def _goes_on(self) -> bool:
         return is_running(self.path, self.run().driver)
@@ -198,12 +216,15 @@ def listed(keys: Collection[str]) -> Select[tuple[Any]]:
 
 
 def _history(reports: Sequence[_Report], attempts: int) -> list[dict[str, Any]]:
-    last = max([attempts, *(report.attempt for report in reports)])
+    by_attempt: defaultdict[int, list[_Report]] = defaultdict(list)
+    for report in reports:
+        by_attempt[report.attempt].append(report)
+    last = max([attempts, *by_attempt])
     kept: list[_Report] = []
-    for number in range(1, last + 1):
-        new = [report for report in reports if report.attempt == number]
-        if not new and number < last:
-            continue  # What it had from before, the next one says: it may have recovered more than was heard of until then.
+    # Those without reports in between say nothing: what one had from before, the next one says, which may have recovered more than was
+    # heard of until then.
+    for number in sorted({*by_attempt, last} - {0}):
+        new = by_attempt.get(number, [])
         # An attempt without reports goes on from the newest checkpoint, or from the start, all the same.
         restored = next((report.iteration for report in reversed(kept) if report.checkpoint is not None), 0)
         first = new[0].iteration if new else restored + 1

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import platform
+import re
 import stat
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pytest_sweep.errors import StoreError
+from pytest_sweep.store.folders import DATABASE
 
 if sys.platform != "win32":
     import fcntl
@@ -21,6 +23,11 @@ FILE = "running"
 
 LONGEST = 1000
 """How many bytes of the file are read."""
+
+_COMMITS = re.compile(rb"\n *([0-9]{1,12}) transactions\n")
+
+NOTHING_STORED = "nothing_stored"
+"""A file that is there while the run has no database: if its driver is killed then, nothing is lost."""
 
 
 class RunLock:
@@ -35,10 +42,14 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._marker = folder / NOTHING_STORED
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         try:
+            self._marker.touch()
             self._file: int | None = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-            os.write(self._file, f"process {this_driver()}, since {since}".encode())
+            text = f"process {this_driver()}, since {since}\n".encode()
+            os.write(self._file, text)
+            self._end = len(text)
         except OSError as error:
             raise StoreError(f"results cannot be written to {folder}: {error.strerror or error}") from error
         if sys.platform != "win32":
@@ -46,6 +57,18 @@ class RunLock:
             with contextlib.suppress(OSError):
                 # Of the process, not of the open file: what the driver forks does not hold it.
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def note_stored(self) -> None:
+        """Say that the run has a database now."""
+        with contextlib.suppress(OSError):  # Somebody has deleted the folder.
+            self._marker.unlink()
+
+    def note_commit(self, number: int) -> None:
+        """Say how many transactions the database has: if the driver is killed, its readers know whether they see all of them."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # A full disk.
+                os.lseek(self._file, self._end, os.SEEK_SET)
+                os.write(self._file, b"%12d transactions\n" % number)
 
     def release(self) -> None:
         """Say that the run has ended. A second call does nothing."""
@@ -89,16 +112,53 @@ def who_runs(folder: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"whether the run in {folder} goes on cannot be read: {error.strerror or error}") from error
+        raise _unknown(folder, error) from error
     with file:
         if sys.platform != "win32":
             try:
                 fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError):  # POSIX allows either.
-                return file.read(LONGEST).decode(errors="replace")
+                return file.read(LONGEST).decode(errors="replace").partition("\n")[0]
             except OSError:  # A file system without locks.
                 return None
     return None
+
+
+def has_stored_nothing(folder: Path) -> bool:
+    """Say whether the run in `folder`, whose database holds nothing, never stored anything: it has just begun, or was killed as it began.
+
+    Raises:
+        StoreError: the folder cannot be read.
+    """
+    try:
+        names = {entry.name for entry in folder.iterdir() if entry.name != DATABASE or entry.stat().st_size}
+    except OSError as error:
+        raise StoreError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
+    if NOTHING_STORED in names or not names:  # Without any it was killed at once.
+        return True
+    # An older version has no such file, and does not count what it stores.
+    return (
+        FILE in names and commits(folder) is None and not names - {FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
+    )
+
+
+def commits(folder: Path) -> int | None:
+    """Return how many transactions the driver of the run in `folder` has committed, where it was killed; None where that is not known.
+
+    Not to be asked by the process that drives the run.
+    """
+    try:
+        with open_regular(folder / FILE) as file:
+            found = _COMMITS.search(file.read(LONGEST))
+    except (OSError, ValueError):
+        return None
+    return None if found is None else int(found[1])
+
+
+def _unknown(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"whether the run in {folder} goes on cannot be read: {error.strerror or error}. If it does not, delete {folder / FILE}"
+    )
 
 
 def open_regular(path: Path) -> BinaryIO:

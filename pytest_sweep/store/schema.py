@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.exact_json import from_json, to_json
+from pytest_sweep.model.exact_json import from_json, plain_json, to_json
 from pytest_sweep.space import stored
 
 SCHEMA_VERSION = 5
@@ -63,7 +63,7 @@ class StoredText(JsonText):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         """Return the stored form."""
-        return None if value is None else json.loads(value)
+        return None if value is None else plain_json(value)
 
 
 class ConfigText(JsonText):
@@ -77,7 +77,7 @@ class ConfigText(JsonText):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         """Return the stored form."""
-        return None if value is None else json.loads(value)
+        return None if value is None else plain_json(value)
 
 
 class AnyInteger(TypeDecorator[int]):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Executable, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pytest_sweep import clock
@@ -19,7 +19,7 @@ from pytest_sweep.model.events import Accepted
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
 from pytest_sweep.store.copying import copy_decisions, copy_trials
-from pytest_sweep.store.database import close_database, create_database, reporting_errors
+from pytest_sweep.store.database import RunDatabase
 from pytest_sweep.store.decisions import Row
 from pytest_sweep.store.folders import DATABASE, begin_run, path_in_run, run_name
 from pytest_sweep.store.running import RunLock, this_driver
@@ -37,12 +37,11 @@ class RunStore:
         path: its folder.
     """
 
-    def __init__(self, run: Run, connection: Connection, lock: RunLock) -> None:
+    def __init__(self, run: Run, database: RunDatabase, lock: RunLock) -> None:
         self.run = run
         self._lock = lock
         self.path = Path(run.path)
-        self._database = self.path / DATABASE
-        self._connection = connection
+        self._database = database
         self._trials = 0
         self._sources: dict[str, Source] = {}
         self._sweeps: dict[str, str] = {}
@@ -90,6 +89,7 @@ class RunStore:
         versions: Mapping[str, str],
         git: tuple[str, bool] | None,
         resumed_from: Path | None = None,
+        lock: RunLock | None = None,
     ) -> RunStore:
         """Make the database of a run that has a folder.
 
@@ -99,14 +99,15 @@ class RunStore:
             versions: as `package_versions` returns them.
             git: as `git_state` returns it.
             resumed_from: the folder of the run that this one goes on from, or None.
+            lock: says that the run goes on; None makes it. It is released when the store is closed.
 
         Raises:
             StoreError: the database cannot be written.
         """
         folder = Path(run.path)
-        lock = RunLock(folder)
+        lock = lock or RunLock(folder)
         try:
-            store = cls(run, create_database(folder / DATABASE), lock)
+            store = cls(run, RunDatabase(folder / DATABASE, lock.note_commit), lock)
         except BaseException:
             lock.release()
             raise
@@ -124,9 +125,20 @@ class RunStore:
             "resumed_from": None if resumed_from is None else run_name(resumed_from, folder.parent),
             "driver": this_driver(),
         }
-        with reporting_errors(store._database, "written"), store._connection.begin():
-            store._connection.execute(insert(schema.run), row)
+        with store._database.transaction() as connection:
+            connection.execute(insert(schema.run), row)
+        lock.note_stored()
         return store
+
+    @property
+    def repairs(self) -> Sequence[str]:
+        """What has become of the database's file and was repaired, a sentence each."""
+        return self._database.repairs
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the database's file does not hold what was stored, and could not be repaired."""
+        return self._database.is_damaged
 
     def add_trials(self, trials: Iterable[Trial], sources: Mapping[str, Source] | None = None) -> None:
         """Store `trials` and their sweeps as PENDING, in this order, after those that are there.
@@ -142,13 +154,13 @@ class RunStore:
         codes = {sweep: code_row(source) for sweep, source in (sources or {}).items()}
         sweeps = {trial.sweep.id: _sweep_row(trial.sweep, codes.get(trial.sweep.id)) for trial in added}
         self._sweeps |= {trial.key: trial.sweep.id for trial in added}
-        with reporting_errors(self._database, "written"), self._connection.begin():
+        with self._database.transaction() as connection:
             if codes:
-                self._connection.execute(upsert(schema.code).on_conflict_do_nothing(), list(codes.values()))
-            self._connection.execute(upsert(schema.sweep).on_conflict_do_nothing(), list(sweeps.values()))
+                connection.execute(upsert(schema.code).on_conflict_do_nothing(), list(codes.values()))
+            connection.execute(upsert(schema.sweep).on_conflict_do_nothing(), list(sweeps.values()))
             for start in range(0, len(added), _CHUNK):
                 rows = enumerate(added[start : start + _CHUNK], self._trials + start)
-                self._connection.execute(insert(schema.trial), [_trial_row(trial, ordinal) for ordinal, trial in rows])
+                connection.execute(insert(schema.trial), [_trial_row(trial, ordinal) for ordinal, trial in rows])
         self._trials += len(added)
 
     def copy_trials(self, folder: Path, taken: Collection[str], continued: Collection[str]) -> None:
@@ -162,7 +174,7 @@ class RunStore:
         Raises:
             StoreError: the database of either cannot be used.
         """
-        copy_trials(self._connection, self._database, folder, taken, continued)
+        copy_trials(self._database, folder, taken, continued)
 
     def copy_decisions(self, folder: Path) -> None:
         """Copy what searchers and schedulers have decided in an earlier run, in `folder`: also of trials that are not in this one.
@@ -170,13 +182,14 @@ class RunStore:
         Raises:
             StoreError: the database of either cannot be used.
         """
-        copy_decisions(self._connection, self._database, folder)
+        copy_decisions(self._database, folder)
 
     def record(self, events: Sequence[Accepted]) -> None:
         """Store what `events` change, all of them or, where that fails, none. Events of the session are not stored.
 
         Raises:
-            StoreError: the disk is full, the database is locked, damaged or deleted, or an event names a trial that was not added.
+            StoreError: the disk is full, the database is locked, damaged or deleted beyond repair, or an event names a trial that was not
+                added.
         """
         batch = Batch(partial(path_in_run, self.path), self._source)
         for event in events:
@@ -184,23 +197,44 @@ class RunStore:
         statements = list(batch.statements())
         if not statements:
             return
-        if not self._database.exists():  # SQLite would go on writing to a file without a name.
-            raise StoreError(f"the results database {self._database} was deleted")
-        with reporting_errors(self._database, "written"), self._connection.begin():
-            for statement, rows in statements:
-                self._connection.execute(statement, rows)
+        self._execute(statements)
 
     def finish(self, exit_status: int, now: float | None = None) -> None:
         """Store how the run ended: pytest's exit status, and when in seconds since the epoch (default now)."""
         row = {"exit_status": exit_status, "finished": clock.wall() if now is None else now}
-        with reporting_errors(self._database, "written"), self._connection.begin():
-            self._connection.execute(update(schema.run), row)
+        self._execute([(update(schema.run), [row])])
+
+    def _execute(self, statements: Sequence[tuple[Executable, Sequence[Row]]]) -> None:
+        repairs = len(self.repairs)
+        try:
+            self._execute_once(statements)
+        except StoreError:
+            if len(self.repairs) == repairs:
+                raise
+            self._execute_once(statements)  # It was damaged, and has been written again.
+
+    def _execute_once(self, statements: Sequence[tuple[Executable, Sequence[Row]]]) -> None:
+        with self._database.transaction() as connection:
+            for statement, rows in statements:
+                connection.execute(statement, rows)
+
+    def verify(self) -> None:
+        """Compare what the database's file holds with all that was stored, and repair it if it differs: see `repairs`.
+
+        Raises:
+            StoreError: it cannot be repaired.
+        """
+        self._database.verify()
 
     def close(self) -> None:
-        """Close the database, whose file is then complete without others beside it. A second call does nothing."""
+        """Verify the database and close it; its file is then complete without others beside it. A second call does nothing.
+
+        Raises:
+            StoreError: as for `verify`.
+        """
         try:
-            if not self._connection.closed:
-                close_database(self._connection, self._database)
+            if not self._database.is_closed:
+                self._database.close()
         finally:
             self._lock.release()
 

@@ -790,13 +790,6 @@ class TestOtherCode:
 
 
 class TestErrors:
-    def test_no_run(self, project: Project) -> None:
-        """Nothing to resume is an error that says so, and how to make a run."""
-        project.write(MIXED)
-        result = project.sweep("--sweep-resume")
-        assert result.ret == pytest.ExitCode.USAGE_ERROR
-        assert_says(result, "--sweep-resume: there is no run in", "make one with pytest --sweep")
-
     def test_an_unknown_name(self, project: Project) -> None:
         """A name that no run has is an error that lists the newest ones."""
         project.write(MIXED)

@@ -235,7 +235,7 @@ for iteration in range(1, 1001):
     os.write(1, f"{iteration}\\n".encode())
 if sys.argv[2] == "network":
     # Half a transaction, written to the file: what a power cut in a commit leaves.
-    driver = store._connection.connection.driver_connection
+    driver = store._database._connection.connection.driver_connection
     driver.execute("PRAGMA cache_size=1")
     driver.execute("BEGIN IMMEDIATE")
     driver.execute("UPDATE report SET metrics = '{}' || hex(zeroblob(2000))")

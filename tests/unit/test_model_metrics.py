@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.errors import MetricsError
+from pytest_sweep.model.exact_json import from_json, to_json
 from pytest_sweep.model.metrics import flattened, plain_metrics, plain_scalar
 
 PLAIN = st.recursive(
@@ -186,3 +187,17 @@ def test_flat_names_that_collide() -> None:
     assert flattened({"a": {"b": 1}, "a/b": 2, "metrics/a/b": 3}) == {
         "a/b": 2, "metrics/a/b": 3, "metrics/metrics/a/b": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("depth", [150, 199, 201, 400, 100_000])
+@pytest.mark.parametrize("kind", ["dict", "list"])
+def test_deep_nesting(depth: int, kind: str) -> None:
+    """What is nested deeper than it could be read again is refused where it is reported."""
+    value: Any = 1
+    for _ in range(depth - 1):
+        value = {"a": value} if kind == "dict" else [value]
+    if depth <= 199:
+        assert from_json(to_json(plain_metrics({"deep": value}))) == {"deep": value}
+    else:
+        with pytest.raises(MetricsError, match="nested 200 levels deep"):
+            plain_metrics({"deep": value})

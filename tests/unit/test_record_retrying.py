@@ -24,6 +24,9 @@ class Unwritable:
     def __init__(self) -> None:
         self.problem: BaseException | None = None
         self.stored: list[Accepted] = []
+        self.repairs: list[str] = []
+        self.finish: Callable[[int], None]
+        self.close: Callable[[], None]
 
     def record(self, events: Sequence[Accepted]) -> None:
         if self.problem is not None:
@@ -113,10 +116,31 @@ def test_reports_that_waited_are_stored_before_the_end_of_their_trial(
     later()
     recorder.record([TrialReported(trial.key, 1, {"training_iteration": 2, "loss": 0.25})])
     recorder.record([TrialFinished(trial.key, 1, TrialState.TERMINATED, {"loss": 0.25}, None, 2.0, 102.0)])
-    recorder.finish(0)
+    recorder.finish(lambda: 0)
     reader = RunReader(store.path)
     assert [row["training_iteration"] for row in reader.history(trial.key)] == [1, 2]
     assert [found.state for found in reader.trials()] == [TrialState.TERMINATED]
+
+
+def test_the_status_is_decided_when_what_waits_is_stored(store: Unwritable, recorder: RetryingStore) -> None:
+    """A store that can be written at last has the status of a session in which nothing is missing."""
+    statuses: list[int] = []
+    store.finish, store.close = statuses.append, lambda: None
+    store.problem = StoreError("the database is locked")
+    recorder.record(EVENTS)
+    store.problem = None
+    recorder.finish(lambda: 6 if recorder.is_behind else 0)
+    assert statuses == [0]
+    assert recorder.summary() == "the database is locked, for a while: everything is stored now"
+
+
+def test_a_repair_is_told(store: Unwritable, recorder: RetryingStore, told: list[str]) -> None:
+    """What was repaired is told at once, and once more at the end."""
+    store.repairs.append("run.db was deleted, and has been written again")
+    recorder.record(EVENTS[:1])
+    recorder.record(EVENTS[1:])
+    assert told == store.repairs
+    assert recorder.summary() == "run.db was deleted, and has been written again"
 
 
 def test_an_interrupt(store: Unwritable, recorder: RetryingStore) -> None:

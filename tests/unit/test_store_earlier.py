@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep import store
-from pytest_sweep.errors import NoResultsError, SchemaError, StoreError
+from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.model import Trial, TrialState
 from pytest_sweep.model.events import TrialFinished, TrialNotRun, TrialRetried
 from pytest_sweep.model.source import FixtureSource, Source
 from pytest_sweep.store import (
+    LastRun,
     RunReader,
     RunStore,
     Start,
@@ -28,6 +29,7 @@ from pytest_sweep.store import (
     outcomes,
     starts,
 )
+from pytest_sweep.store.running import NOTHING_STORED
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
 
 FIXTURE = {"data": FixtureSource("d", "conftest.py")}
@@ -282,12 +284,16 @@ class TestRuns:
         """It is the newest one that has begun: a killed one without tables or without its row is passed over."""
         store = make_store(tmp_path)
         without_row = make_store(tmp_path)
+        without_row.close()
         with closing(sqlite3.connect(without_row.path / "run.db")) as connection, connection:
             connection.execute("DELETE FROM run")
-        without_row.close()
-        (tmp_path / "9999-01-01_00-00-00_0000").mkdir()
-        (tmp_path / "9999-01-01_00-00-00_0000" / "run.db").touch()
-        assert last_run(tmp_path) == store.path
+        with pytest.raises(StoreError, match="nothing of what the run had stored can be read"):
+            last_run(tmp_path)
+        (without_row.path / NOTHING_STORED).touch()  # As before its row is stored.
+        without_tables = tmp_path / "9999-01-01_00-00-00_0000"
+        without_tables.mkdir()
+        (without_tables / "run.db").touch()
+        assert last_run(tmp_path) == LastRun(store.path, (without_tables, without_row.path))
 
     def test_a_run_that_begins(self, tmp_path: Path) -> None:
         """A run whose driver lives is the last one although it has no tables yet; when the driver is dead, it is passed over."""
@@ -304,14 +310,13 @@ class TestRuns:
         ) as driver:
             assert driver.stdout is not None
             assert driver.stdout.readline() == "locked\n"
-            assert last_run(tmp_path) == begun
+            assert last_run(tmp_path) == LastRun(begun)
             driver.kill()
-        assert last_run(tmp_path) == store.path
+        assert last_run(tmp_path) == LastRun(store.path, (begun,))
 
     def test_no_run(self, tmp_path: Path) -> None:
-        """Where there is none, the error says how to make one."""
-        with pytest.raises(NoResultsError, match="make one with pytest --sweep"):
-            last_run(tmp_path)
+        """Where there is none, there is nothing to go on from."""
+        assert last_run(tmp_path) == last_run(tmp_path / "absent") == LastRun(None)
 
     def test_another_schema(self, tmp_path: Path) -> None:
         """The newest run is not passed over because another version has written it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import NoResultsError
-from pytest_sweep.store import RunStore, database, last_run, newest_runs, order, run_folder, run_folders
+from pytest_sweep.store import LastRun, RunStore, last_run, newest_runs, opening, order, run_folder, run_folders
 from pytest_sweep.store.folders import make_run_folder
 
 
@@ -31,7 +31,7 @@ def make_run(results_dir: Path, began: float, written: float | None = None) -> P
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The databases that are opened to learn when their runs began."""
     found: list[Path] = []
-    peek = database.peek
+    peek = opening.peek
 
     def noting(path: Path) -> dict[str, object]:
         found.append(path.parent)
@@ -62,7 +62,7 @@ class TestOrder:
         tokyo = first.rename(tmp_path / "2001-09-09_10-46-40_zzzz")
         mine = second.rename(tmp_path / "baseline")
         assert run_folders(tmp_path) == [third, mine, tokyo]
-        assert last_run(tmp_path) == third
+        assert last_run(tmp_path) == LastRun(third)
 
     def test_a_run_that_is_written_longer(self, tmp_path: Path) -> None:
         """What counts is when a run began, not when it ended."""

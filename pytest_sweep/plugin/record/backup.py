@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_sweep import clock
 from pytest_sweep.checkpoints import folders_with, get_file, put_file
 from pytest_sweep.errors import SweepError
-from pytest_sweep.store import DATABASE, NotBegunError, RunReader, snapshot
+from pytest_sweep.store import DATABASE, NotBegunError, RunReader, has_database, snapshot
 
 EVERY_SECONDS = 60.0
 FETCHED = "fetched"
@@ -94,7 +94,7 @@ def fetch_run(location: str, results_dir: Path, name: str | None) -> None:
     while wanted in stored:
         stored.remove(wanted)
         folder = results_dir / wanted
-        if (folder / FETCHED).exists() or not (folder / DATABASE).exists():
+        if (folder / FETCHED).exists() or not has_database(folder, DATABASE):
             get_file(location, f"{wanted}/{DATABASE}", folder / DATABASE)
             (folder / FETCHED).write_text(f"from {location}\n", encoding="utf-8")
         wanted = _origin(folder)

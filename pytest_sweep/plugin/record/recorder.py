@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.private import add_suite_property
-from pytest_sweep.model import TrialState
+from pytest_sweep.model import Run, Trial, TrialState
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.guests.others import Guests
@@ -23,6 +24,7 @@ from pytest_sweep.plugin.record.backup import Backup
 from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.replay import Replayer
 from pytest_sweep.plugin.record.retrying import RetryingStore
+from pytest_sweep.plugin.record.salvage import known_events, salvage
 from pytest_sweep.plugin.session.continuing import continuing_command
 from pytest_sweep.plugin.session.plan import Plan, out_of_reach
 from pytest_sweep.plugin.session.tasks import TaskMaker
@@ -33,7 +35,7 @@ from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_
 from pytest_sweep.plugin.show.warned import warn
 from pytest_sweep.reporting import Progress, excluded_line, junit_suite_properties
 from pytest_sweep.results import SweepResults, load_results
-from pytest_sweep.store import RunStore, ends, git_state, package_versions, starts
+from pytest_sweep.store import RunLock, RunStore, ends, git_state, package_versions, starts
 
 if TYPE_CHECKING:
     from pytest_sweep.plugin.show.debugging import Debugger
@@ -52,6 +54,7 @@ class Recorder:
         tasks: makes the tasks of the run, which has a folder; it is told of checkpoints.
         keeper: keeps the fixtures of this session between items.
         engine: knows what there is and what waits; None where nothing is to be run.
+        lock: says that the run goes on; released when the database is closed.
 
     Attributes:
         attempts: with which attempt those trials go on that an earlier run has begun, by key.
@@ -73,20 +76,14 @@ class Recorder:
         tasks: TaskMaker,
         keeper: FixtureKeeper,
         engine: Engine | None,
+        lock: RunLock,
     ) -> None:
         trials = [item.stash[TRIAL] for item in items.values()]
         self._run = run = tasks.run
         self._config, self._plan, self._hooks = config, plan, hooks
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
-        store = RunStore.of(
-            run,
-            rootdir=config.rootpath,
-            versions=package_versions(),
-            git=git_state(config.rootpath),
-            resumed_from=plan.resumed_from,
-        )
-        store.add_trials(trials, plan.sources)
-        plan.copy_into(store)
+        self._make_store = partial(_made_store, config, run, trials, plan)
+        store = self._make_store(lock)
         plan.tidy(trial for trial in trials if trial.key not in plan.taken)
         self._taken, stored = ends(store.path, plan.taken), starts(store.path, plan.continued)
         begun = plan.within_reach(stored, options.storage)
@@ -95,6 +92,8 @@ class Recorder:
         self.attempts = {key: start.attempt for key, start in begun.items()}
         self.metrics = {key: start.metrics for key, start in begun.items() if start.metrics is not None}
         self._retrying = RetryingStore(store, self._tell)
+        self._salvaged = ""
+        self._tasks = tasks
         self._backup = self._backup_to(options)
         self._progress = Progress(trials)
         self._replayer = Replayer(
@@ -139,6 +138,7 @@ class Recorder:
         # A million results need not be loaded for nobody: our own implementation takes none.
         if self._hooks.is_asked_for("pytest_sweep_run_finish", "results"):
             try:
+                self._retrying.verify()
                 results = load_results(self._run.path)
             except SweepError as error:
                 self._hooks.note_failure("pytest_sweep_run_finish", "pytest-sweep", f"not called: {error}")
@@ -153,7 +153,8 @@ class Recorder:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
         copying = None if self._backup is None else self._backup.trouble
         excluded = [excluded_line(address, cause) for address, cause in self._replayer.excluded.items()]
-        troubles = [*excluded, self._replayer.fatal, self._retrying.summary(), copying, self._continuing()]
+        stored = [self._retrying.summary(), self._salvaged]
+        troubles = [*excluded, self._replayer.fatal, *stored, copying, self._continuing()]
         write_interrupted(reporter, self._replayer.interrupted)
         write_summary(reporter, self._progress, self._status, self._hooks, troubles)
 
@@ -179,9 +180,21 @@ class Recorder:
         failed, unstored = self._replayer.failed_reports, self._retrying.is_behind
         return exit_status(status, failures, failed, self._progress, cut_short=cut_short, unstored=unstored)
 
-    def close(self, status: int) -> None:
-        """Store how the run ended, and close the store."""
+    def verify(self) -> None:
+        """See whether the database holds what was stored, so that it may be read; repair it if not.
+
+        Raises:
+            StoreError: it cannot be repaired.
+        """
+        self._retrying.verify()
+
+    def close(self, status: Callable[[], int]) -> None:
+        """Store how the run ended, with the exit status that is returned then, and close the store."""
         self._retrying.finish(status)
+        if self._retrying.is_damaged:
+            self._salvaged = salvage(
+                Path(self._run.path), self._make_store, known_events(self._progress, self._tasks), status()
+            )
         if self._backup is not None:
             self._backup.finish()
 
@@ -195,6 +208,23 @@ class Recorder:
     def _tell(self, text: str) -> None:
         if self._reporter is not None:
             write_below(self._reporter, text)
+
+
+def _made_store(
+    config: pytest.Config, run: Run, trials: Sequence[Trial], plan: Plan, lock: RunLock | None = None
+) -> RunStore:
+    """Return the store of the run, with its trials and what is taken of earlier runs."""
+    store = RunStore.of(
+        run,
+        rootdir=config.rootpath,
+        versions=package_versions(),
+        git=git_state(config.rootpath),
+        resumed_from=plan.resumed_from,
+        lock=lock,
+    )
+    store.add_trials(trials, plan.sources)
+    plan.copy_into(store)
+    return store
 
 
 def _debugger(config: pytest.Config, keeper: FixtureKeeper, tasks: TaskMaker) -> Debugger | None:

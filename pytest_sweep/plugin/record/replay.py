@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_sweep.errors import StoreError
 from pytest_sweep.items.private import keeping_failures
 from pytest_sweep.items.reports import CAME_OUT, CONFIGURATION, LOCATION, warning_of
 from pytest_sweep.model import Trial, TrialState, events
@@ -162,7 +164,8 @@ class Replayer:
         entries = [self._progress.of(key) for key in keys]
         unknown = [entry.trial.key for entry in entries if entry.trial.sweep.metric and not entry.is_judged]
         if unknown:
-            for key, reports in RunReader(self._run_folder).histories(unknown).items():
+            reading = partial(RunReader(self._run_folder).histories, unknown)
+            for key, reports in self._retrying.read(reading).items():
                 self._progress.recall(key, reports, starts[key].iteration if starts else None)
 
     def _show_start(self, event: events.TrialStarted) -> None:
@@ -267,8 +270,13 @@ class Replayer:
             cause = f"not called while results cannot be stored: {self._retrying.trouble}"
             self._hooks.note_failure("pytest_sweep_trial_finish", "pytest-sweep", cause)
             return
-        (stored,) = RunReader(self._run_folder).trials(keys=[key])
-        result = Result.from_store(stored, RunReader(self._run_folder))
+        reader = RunReader(self._run_folder)
+        try:
+            (stored,) = self._retrying.read(partial(reader.trials, keys=[key]))
+        except (StoreError, ValueError) as error:
+            self._hooks.note_failure("pytest_sweep_trial_finish", "pytest-sweep", f"not called: {error}")
+            return
+        result = Result.from_store(stored, reader)
         self._hooks.call("pytest_sweep_trial_finish", item, trial=item.stash[TRIAL], result=result)
 
     def _show_interrupted(self, event: events.TrialInterrupted) -> None:

@@ -20,7 +20,16 @@ from pytest_sweep.plugin.session.comparing import OtherCode, age, future_text, l
 from pytest_sweep.plugin.show.terminal import write_lines
 from pytest_sweep.plugin.show.warned import warn
 from pytest_sweep.results import Result, SessionResults, newest_results
-from pytest_sweep.store import DATABASE, RunReader, made_in, outcomes, package_versions, started, version_changes
+from pytest_sweep.store import (
+    DATABASE,
+    RunReader,
+    has_database,
+    made_in,
+    outcomes,
+    package_versions,
+    started,
+    version_changes,
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ class JudgedResults:
 
     def _may_open(self, folder: Path) -> bool:
         """Say whether there is a run in `folder` that may be looked into: a database may come from anyone, and name any path."""
-        return self._is_beside(folder) and (folder / DATABASE).is_file()
+        return self._is_beside(folder) and has_database(folder, DATABASE)
 
     def _is_beside(self, folder: Path) -> bool:
         return folder.parent == self.results.path.absolute() and folder.name != ".."

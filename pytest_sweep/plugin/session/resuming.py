@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,18 +21,24 @@ from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, fu
 from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.points import take_points
 from pytest_sweep.store import (
+    DATABASE,
+    LastRun,
     Outcome,
     RunReader,
+    UnsoundError,
     last_run,
+    lost_commits,
     made_in,
     newest_runs,
     origins,
     outcomes,
     run_folder,
     started,
+    unsound,
     who_runs,
 )
 
+_MOST_NAMED = 3
 _TAKEN = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.SKIPPED, TrialState.CACHED)
 
 
@@ -41,14 +47,18 @@ class Resumption:
 
     Args:
         options: the options.
-        runs: the run that is resumed and those that it went on from, newest first; none with ``--sweep-cache`` alone.
+        runs: the run that is resumed and those that it went on from, newest first; none with ``--sweep-cache`` alone, and where there is
+            nothing to resume.
         verbosity: as pytest's ``-v``; above 0 it is told what was compared.
+        notes: what is to be said of the choice of the run.
     """
 
-    def __init__(self, options: SweepOptions, runs: Sequence[Path], verbosity: int) -> None:
+    def __init__(self, options: SweepOptions, runs: Sequence[Path], verbosity: int, notes: Sequence[str] = ()) -> None:
         self._options = options
         self._runs = runs
         self._verbosity = verbosity
+        self._notes = notes
+        self._unsound: dict[str, tuple[Path, str]] = {}
 
     @property
     def origin(self) -> str:
@@ -69,6 +79,7 @@ class Resumption:
             pytest.UsageError: a run cannot be read, or ``--sweep-resume-strict`` forbids what would be taken.
         """
         plan = Plan(sources, resumed_from=self._runs[0] if self._runs else None, origins=tuple(self._runs))
+        plan.notes += self._notes
         try:
             if self._runs:
                 self._resume(plan, trials, may_run)
@@ -78,16 +89,49 @@ class Resumption:
                 take_points(plan, [trial for trial in rest if trial.slot is not None], self._options.results_dir)
         except StoreError as error:
             raise pytest.UsageError(str(error)) from error
+        plan.warnings += self._said_of_unsound({trial.key: trial.name for trial in trials})
         return plan
+
+    def _outcomes(self, folder: Path, keys: Collection[str]) -> list[Outcome]:
+        """Return what a run has stored of trials, but for those of which it holds what is never stored: they run."""
+        wanted = [key for key in keys if key not in self._unsound]
+        try:
+            return outcomes(folder, wanted)
+        except UnsoundError:
+            found = unsound(folder / DATABASE, wanted)
+            self._unsound |= {key: (folder, problem) for key, problem in found.items()}
+            return outcomes(folder, [key for key in wanted if key not in found])
+
+    def _drop_unsound(self, chosen: dict[str, Outcome]) -> None:
+        """Drop what cannot be copied as a whole: of attempts and reports only those of chosen trials are looked at."""
+        by_folder: defaultdict[Path, list[str]] = defaultdict(list)
+        for key, outcome in chosen.items():
+            by_folder[outcome.folder].append(key)
+        for folder, keys in by_folder.items():
+            for key, problem in unsound(folder / DATABASE, keys).items():
+                self._unsound[key] = folder, problem
+                chosen.pop(key, None)
+
+    def _said_of_unsound(self, names: Mapping[str, str]) -> Iterator[str]:
+        by_folder: defaultdict[Path, list[str]] = defaultdict(list)
+        for key, (folder, problem) in self._unsound.items():
+            by_folder[folder].append(f"{names[key]} ({problem})")
+        for folder, texts in by_folder.items():
+            what = "1 trial runs" if len(texts) == 1 else f"{len(texts)} trials run"
+            more = f" and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
+            yield (
+                f"{what} from the beginning, since the database of run {folder.name} is damaged and holds of them what pytest-sweep never "
+                f"stores: {', '.join(texts[:_MOST_NAMED])}{more}"
+            )
 
     def _resume(self, plan: Plan, trials: Sequence[Trial], may_run: Callable[[str], bool]) -> None:
         begun: dict[str, Outcome] = {}
         for folder in self._runs:
-            missing = [trial.key for trial in trials if trial.key not in begun]
+            missing = [trial.key for trial in trials if trial.key not in begun and trial.key not in self._unsound]
             if not missing:
                 break
             # What a run has not begun, the run that it went on from may have.
-            found = outcomes(folder, missing)
+            found = self._outcomes(folder, missing)
             begun |= {its.key: its for its in found if its.state.is_finished or its.attempts}
         for trial in trials:
             outcome = begun.get(trial.key)
@@ -96,6 +140,8 @@ class Resumption:
             failed = outcome.state is TrialState.ERROR and not self._options.retry_failed
             is_taken = outcome.state in _TAKEN and not (outcome.was_skipped and may_run(trial.key))
             (plan.taken if is_taken or failed else plan.continued)[trial.key] = outcome
+        for chosen in (plan.taken, plan.continued):
+            self._drop_unsound(chosen)
         if any(trial.study for trial in trials):
             self._take_decisions(plan)
         self._check_sources(plan, trials)
@@ -107,7 +153,7 @@ class Resumption:
             "taken": len(plan.taken) - failures,
             "failed there": failures,
             "to go on": len(plan.continued),
-            "new": len(trials) - len(begun),
+            "new": len(trials) - len(plan.taken) - len(plan.continued),
         }
         parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         noun = "trial" if len(trials) == 1 else "trials"
@@ -146,20 +192,22 @@ class Resumption:
                 if driver is not None:
                     plan.warnings.append(f"cache: passed over: the run {folder.name} still goes on ({driver})")
                     continue
-                found = outcomes(folder, wanted)
+                found = [
+                    its
+                    for its in self._outcomes(folder, wanted)
+                    if its.state.is_finished and not told.differs(wanted[its.key], its)
+                ]
+                taken = {its.key: its for its in found if its.state in _TAKEN and not its.was_skipped}
+                self._drop_unsound(taken)
             except StoreError as error:
                 plan.warnings.append(f"cache: passed over: {error}")
                 continue
+            plan.taken |= taken
             for outcome in found:
-                trial = wanted[outcome.key]
-                if not outcome.state.is_finished or told.differs(trial, outcome):
-                    continue
                 # It is the newest result that today's code would make; if that is a failure, it is made anew.
-                del wanted[outcome.key]
-                is_taken = outcome.state in _TAKEN and not outcome.was_skipped
-                if is_taken:
-                    plan.taken[outcome.key] = outcome
-                told.note(trial, outcome, is_taken=is_taken)
+                trial = wanted.pop(outcome.key)
+                if outcome.key not in self._unsound:
+                    told.note(trial, outcome, is_taken=outcome.key in taken)
         plan.notes += told.lines(_makers(plan.taken), now=clock.wall(), verbose=self._verbosity > 0)
         plan.warnings += told.partly_known()
 
@@ -186,10 +234,12 @@ def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) ->
     if options.resume is None:
         return options, Resumption(options, (), verbosity)
     try:
-        folder = _folder(options)
-        runs = list(origins(folder, beside=True))
+        folder, notes = _folder(options)
+        runs = [] if folder is None else list(origins(folder, beside=True))
     except SweepError as error:
         raise pytest.UsageError(f"--sweep-resume: {error}") from error
+    if folder is None:
+        return options, Resumption(options, (), verbosity, notes)
     seed = runs[0][1].seed
     if given_seed is not None and given_seed != seed:
         raise pytest.UsageError(
@@ -198,18 +248,30 @@ def resumption(options: SweepOptions, given_seed: int | None, verbosity: int) ->
             f"different: leave --sweep-seed away"
         )
     options = replace(options, seed=seed)
-    return options, Resumption(options, [its for its, _ in runs], verbosity)
+    if lost := lost_commits(folder):
+        notes.append(
+            f"sweep: the database of run {folder.name} is damaged: the last {lost} of its transactions are lost, since its write-ahead log "
+            f"was damaged or deleted. What they held runs again"
+        )
+    return options, Resumption(options, [its for its, _ in runs], verbosity, notes)
 
 
-def _folder(options: SweepOptions) -> Path:
+def _folder(options: SweepOptions) -> tuple[Path | None, list[str]]:
+    """Return the folder of the run that is resumed, None if there is none, and what is to be said of that."""
     results_dir = options.results_dir.absolute()
     if options.storage is not None:  # The run may have been another machine's.
         fetch_run(options.storage, results_dir, None if options.resume == LAST else str(options.resume))
-    folder = last_run(results_dir) if options.resume == LAST else run_folder(results_dir, str(options.resume))
+    last = last_run(results_dir) if options.resume == LAST else LastRun(run_folder(results_dir, str(options.resume)))
+    folder = last.folder
+    notes = [
+        f"sweep: passed over: the run {its.name} was killed before it had stored anything" for its in last.passed_over
+    ]
+    if folder is None:
+        return None, [*notes, f"sweep: nothing to resume in {results_dir}: a new run begins"]
     driver = who_runs(folder)
     if driver is not None:
         raise StoreError(
             f"the run {folder.name} still goes on ({driver}), and what it has not finished would run twice: wait for its end, or end "
             "it with Ctrl-C or SIGTERM, which stores what it has"
         )
-    return folder
+    return folder, notes

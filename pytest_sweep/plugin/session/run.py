@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -11,7 +11,7 @@ import pytest
 
 from pytest_sweep.engine.policy import Policy
 from pytest_sweep.engine.port import Executor
-from pytest_sweep.errors import SweepError
+from pytest_sweep.errors import StoreError, SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.integers import digits
 from pytest_sweep.plugin.collect.sources import SourceReader
@@ -81,8 +81,11 @@ class SweepRun:
                 "the test names, so that the test runs after them",
                 pytrace=False,
             )
-        own = None if self._phase is None else self._phase.folder
-        self._judged = judged_results(self._config, self._options, self.collector, own, self._reader)
+        try:
+            own = None if self._phase is None else self._phase.readable_folder()
+            self._judged = judged_results(self._config, self._options, self.collector, own, self._reader)
+        except StoreError as error:
+            pytest.fail(f"sweep_results: {error}", pytrace=False)
         return self._judged.results
 
     # A wrapper of the old style, because one of the new stands in the traceback of every fixture that fails.
@@ -174,10 +177,10 @@ class SweepRun:
             ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
             if self._interrupts.is_waiting and session.exitstatus in ended:
                 session.exitstatus = pytest.ExitCode.INTERRUPTED
-            session.exitstatus = self._phase.exit_status(int(session.exitstatus), session.testsfailed)
-            self._phase.close(int(session.exitstatus))
-            # Once more: what is stored last may have failed.
-            session.exitstatus = self._phase.exit_status(int(session.exitstatus), session.testsfailed)
+            # Not decided once and for all: what could not be stored by now may be stored at last, and what is stored last may fail.
+            decide = partial(self._phase.exit_status, int(session.exitstatus), session.testsfailed)
+            self._phase.close(decide)
+            session.exitstatus = decide()
 
     def pytest_unconfigure(self) -> None:
         """Leave no process behind, however the session ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -29,7 +29,7 @@ from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.plugin.session.specs import session_spec
 from pytest_sweep.plugin.session.tasks import TaskMaker
-from pytest_sweep.store import begin_run
+from pytest_sweep.store import RunLock, begin_run
 from pytest_sweep.wire.spec import SessionSpec
 
 if TYPE_CHECKING:  # Imports the database, for which the first trial need not wait.
@@ -85,6 +85,7 @@ class TrialPhase:
             command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
             executor=executor.name,
         )
+        self._lock = RunLock(self.folder)
         self._hooks = HookCaller(config, interrupts.allowed)
         self._tasks = TaskMaker(
             self._run,
@@ -115,6 +116,16 @@ class TrialPhase:
     def keys(self) -> Collection[str]:
         """The keys of its trials."""
         return self._items.keys()
+
+    def readable_folder(self) -> Path:
+        """Return the folder of the run, whose database was verified, so that tests may judge what it holds.
+
+        Raises:
+            StoreError: the database is damaged, and cannot be repaired.
+        """
+        if self._recorder is not None:
+            self._recorder.verify()
+        return self.folder
 
     def run(self, session: pytest.Session) -> None:
         """Run the trials to their ends.
@@ -171,10 +182,11 @@ class TrialPhase:
         cut_short = self._loop is not None and self._loop.out_of_time
         return status if self._recorder is None else self._recorder.exit_status(status, failures, cut_short=cut_short)
 
-    def close(self, status: int) -> None:
-        """Store how the run ended, and close the store."""
+    def close(self, status: Callable[[], int]) -> None:
+        """Store how the run ended, with the exit status that is returned then, and close the store."""
         if self._recorder is not None:
             self._recorder.close(status)
+        self._lock.release()
 
     def _run_all(self) -> None:
         attempts: Mapping[str, int] = {}
@@ -211,6 +223,7 @@ class TrialPhase:
                 tasks=self._tasks,
                 keeper=self._keeper,
                 engine=self._loop,
+                lock=self._lock,
             )
         return self._recorder
 

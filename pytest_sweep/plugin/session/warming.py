@@ -43,10 +43,12 @@ class WarmStart:
 
     def __init__(self, run: str, results_dir: Path) -> None:
         from pytest_sweep.results import load_results
-        from pytest_sweep.store import last_run, run_folder
+        from pytest_sweep.store import last_run, no_runs, run_folder
 
         try:
-            folder = last_run(results_dir) if run == LAST else run_folder(results_dir, run)
+            folder = last_run(results_dir).folder if run == LAST else run_folder(results_dir, run)
+            if folder is None:
+                raise no_runs(results_dir)
             self._results: SweepResults = load_results(folder)
         except SweepError as error:
             raise pytest.UsageError(f"--sweep-warm: {error}") from error
