@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from pytest_sweep.engine.placing import arrange
-from pytest_sweep.engine.worker import Shape, Site, Worker, WorkerState, cores, room_for
+from pytest_sweep.engine.worker import Shape, Site, Worker, WorkerState, cores, room_for, subtract
 from pytest_sweep.model.events import Node
 from pytest_sweep.model.resources import Resources
 
@@ -196,17 +196,17 @@ class Capacity:
 
     def stick(self, worker: Worker) -> None:
         """Note that a starting worker is not granted what it asks for, so that another one is to be started in its place."""
-        _subtract(self._starting, worker.shape)
+        subtract(self._starting, worker.shape)
         worker.is_stuck = True
 
     def remove(self, worker: Worker) -> None:
         """Forget a worker; its resources are free again."""
         del self.workers[worker.id]
         self._leave_state(worker)
-        _subtract(self._counts, worker.shape)
+        subtract(self._counts, worker.shape)
         if worker.makes_room_for is not None:
             shape = worker.makes_room_for[0]
-            _subtract(self._promised, shape)
+            subtract(self._promised, shape)
             self.due[shape] = None
         for node in worker.holds:
             on_node = self._on_node[node]
@@ -253,7 +253,7 @@ class Capacity:
     def _leave_state(self, worker: Worker) -> None:
         del self._in_state[worker.state][worker.id]
         if worker.state is WorkerState.STARTING and not worker.is_stuck:
-            _subtract(self._starting, worker.shape)
+            subtract(self._starting, worker.shape)
         elif worker.state is WorkerState.IDLE:
             idle = self._idle[worker.shape]
             del idle[worker.id]
@@ -296,9 +296,3 @@ class Capacity:
         for node in worker.holds:
             if node in self._sites:
                 self._sites[node].take(worker)
-
-
-def _subtract(counts: Counter[Shape], shape: Shape) -> None:
-    counts[shape] -= 1
-    if not counts[shape]:
-        del counts[shape]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -62,6 +63,13 @@ def cores(resources: Resources) -> int:
 def room_for(shape: Shape, free: Resources, slots: int) -> Resources:
     """Return what is free on a node, as it is compared with `Shape.request`."""
     return with_slots(free, slots) if shape.needs_slot else free
+
+
+def subtract(counts: Counter[Shape], shape: Shape) -> None:
+    """Count one of `shape` less, and forget the shape when there is none."""
+    counts[shape] -= 1
+    if not counts[shape]:
+        del counts[shape]
 
 
 class WorkerState(enum.Enum):

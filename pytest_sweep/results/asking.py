@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pytest_sweep.results.best import metrics_there_are
 from pytest_sweep.results.result import QueryError
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from pytest_sweep.results.grid import ResultGrid
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.
+
+
+Mode = Literal["min", "max"]
+Scope = Literal["last", "avg", "last-5-avg", "last-10-avg", "all"]
+By = Literal["configuration", "replicate"]
 
 
 def asked_goal(grid: ResultGrid, metric: str | None, mode: str | None) -> tuple[str, str]:

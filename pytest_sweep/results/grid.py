@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import SCOPES, Goal
 from pytest_sweep.results.aggregate import aggregated
-from pytest_sweep.results.asking import asked_goal, check_by, either
+from pytest_sweep.results.asking import By, Mode, Scope, asked_goal, check_by, either
 from pytest_sweep.results.best import Best, best_of, configuration_results, front_of, no_best_text
 from pytest_sweep.results.frame import best_report_rows, configuration_rows, report_rows, trial_rows
 from pytest_sweep.results.result import QueryError, Result
@@ -21,10 +21,6 @@ __tracebackhide__ = True  # What a user reported or asked wrongly is shown at th
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Mode = Literal["min", "max"]
-Scope = Literal["last", "avg", "last-5-avg", "last-10-avg", "all"]
-By = Literal["configuration", "replicate"]
 
 
 class ResultGrid(Sequence[Result]):

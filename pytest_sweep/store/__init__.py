@@ -10,7 +10,6 @@ if TYPE_CHECKING:
         LastRun,
         Outcome,
         Start,
-        TriedPoint,
         ends,
         last_run,
         lost_commits,
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
         origins,
         outcomes,
         starts,
-        tried_points,
     )
     from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
     from pytest_sweep.store.running import RunLock, has_stored_nothing, is_running, this_driver, who_runs
     from pytest_sweep.store.schema import SCHEMA_VERSION
+    from pytest_sweep.store.tried import TriedPoint, tried_points
     from pytest_sweep.store.writer import RunStore
 
 __all__ = [
@@ -91,7 +90,7 @@ _HOMES = {
     "RunStore": "writer",
     "SCHEMA_VERSION": "schema",
     "Start": "earlier",
-    "TriedPoint": "earlier",
+    "TriedPoint": "tried",
     "StoredAttempt": "records",
     "StoredRun": "records",
     "StoredSweep": "records",
@@ -120,7 +119,7 @@ _HOMES = {
     "snapshot": "opening",
     "started": "order",
     "starts": "earlier",
-    "tried_points": "earlier",
+    "tried_points": "tried",
     "stored_run": "nonsense",
     "unsound": "nonsense",
     "this_driver": "running",

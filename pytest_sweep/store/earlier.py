@@ -206,51 +206,6 @@ def outcomes(folder: Path, keys: Collection[str]) -> list[Outcome]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class TriedPoint:
-    """A configuration that a run has tried to the end.
-
-    Attributes:
-        outcome: what became of the trial.
-        point: the key of its configuration: its own, or of a slot the one that a trial of the configuration would have.
-        metrics: its final metrics.
-    """
-
-    outcome: Outcome
-    point: str
-    metrics: dict[str, Any]
-
-
-def tried_points(folder: Path, sweeps: Collection[str]) -> list[tuple[str, TriedPoint]]:
-    """Return the configurations of these sweeps that the run in `folder` has tried to the end: not those that were stopped early.
-
-    Args:
-        folder: the run's folder.
-        sweeps: the ids of the sweeps.
-
-    Returns:
-        Each with the id of its sweep.
-
-    Raises:
-        SchemaError, StoreError: its database cannot be read.
-    """
-    its = schema.trial.c
-    ended = (TrialState.TERMINATED, TrialState.CACHED, TrialState.STOPPED)
-    query = select(its.key, its.sweep_id, its.metrics).where(
-        its.sweep_id.in_(listed(sweeps)),
-        its.state.in_(ended),
-        its.reason.is_(None),
-        its.replicate == 0,
-        its.metrics.is_not(None),
-    )
-    with RunReader(folder).reading() as connection:
-        found = {key: (sweep, metrics) for key, sweep, metrics in connection.execute(query)}
-    return [
-        (found[its.key][0], TriedPoint(its, its.point_key or its.key, found[its.key][1]))
-        for its in outcomes(folder, found)
-    ]
-
-
 def made_in(folder: Path, keys: Collection[str]) -> dict[str, Path]:
     """Return in which run each of these trials of the run in `folder` was made, by key: `folder` itself, or where it was taken from.
 

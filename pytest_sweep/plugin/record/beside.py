@@ -10,6 +10,7 @@ from pytest_sweep.items.private import write_log_file
 from pytest_sweep.items.reports import rebuild_warning
 from pytest_sweep.model import events
 from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.record.reports import failure_of, made_report, rebuilt
 from pytest_sweep.plugin.show.terminal import begin_below, write_below
 from pytest_sweep.reporting import excluded_line
 from pytest_sweep.space import printable
@@ -69,6 +70,16 @@ class Beside:
             for line in event.text.splitlines():  # As it was written: with -s, pytest leaves it alone, too.
                 reporter.write_line(f"[{name}] {line}")
             reporter.flush()
+
+    def late_report(self, event: events.LateReport) -> None:
+        """Hand a report to pytest that came after its trial had ended."""
+        self._config.hook.pytest_runtest_logreport(report=rebuilt(self._config, event.report))
+
+    def teardown(self, event: events.TeardownTimedOut) -> None:
+        """Show that fixtures of a trial, which has ended, could not be torn down: an error of its tear-down, as a late report is."""
+        item = self._items[event.key]
+        report = made_report(item, "failed", failure_of(item, event.error), 0.0, when="teardown")
+        item.ihook.pytest_runtest_logreport(report=report)
 
     def log(self, event: events.LogWritten) -> None:
         """Write to the file of ``--log-file``."""

@@ -22,9 +22,9 @@ from pytest_sweep.plugin.record.beside import Beside
 from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.output import OutputFile
 from pytest_sweep.plugin.record.reports import (
-    failure_of,
     made_report,
     note_stop,
+    rebuilt,
     reports_of_cached,
     reports_of_interrupted,
     reports_without_worker,
@@ -91,8 +91,8 @@ class Replayer:
             events.TrialInterrupted: self._show_interrupted,
             events.TrialJudged: self._show_judged,
             events.StudyNoted: self._beside.note,
-            events.LateReport: self._show_late_report,
-            events.TeardownTimedOut: self._show_teardown,
+            events.LateReport: self._beside.late_report,
+            events.TeardownTimedOut: self._beside.teardown,
             events.NodeExcluded: self._beside.excluded_node,
             events.WarningRecorded: self._beside.warning,
             events.HookFailed: self._beside.hook_failure,
@@ -291,23 +291,9 @@ class Replayer:
                 item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
-    def _show_late_report(self, event: events.LateReport) -> None:
-        self._config.hook.pytest_runtest_logreport(report=self._rebuilt(event.report))
-
-    def _show_teardown(self, event: events.TeardownTimedOut) -> None:
-        """Show that fixtures of a trial, which has ended, could not be torn down: an error of its tear-down, as a late report is."""
-        item = self._items[event.key]
-        report = made_report(item, "failed", failure_of(item, event.error), 0.0, when="teardown")
-        item.ihook.pytest_runtest_logreport(report=report)
-
     def _reports(self, item: pytest.Item, event: events.TrialFinished) -> list[pytest.TestReport]:
         if event.reports:
-            return [self._rebuilt(data) for data in event.reports]
+            return [rebuilt(self._config, data) for data in event.reports]
         if event.state is TrialState.CACHED:
             return reports_of_cached(item)
         return reports_without_worker(item, event, self._taken.get(event.key))
-
-    def _rebuilt(self, data: dict[str, Any]) -> pytest.TestReport:
-        report = self._config.hook.pytest_report_from_serializable(config=self._config, data=dict(data))
-        assert isinstance(report, pytest.TestReport)
-        return report

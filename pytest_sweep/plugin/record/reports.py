@@ -95,3 +95,10 @@ def cut_off_text(reason: str) -> str:
 def _teardown(item: pytest.Item) -> pytest.TestReport:
     """Return the report that closes the test case in a junit file."""
     return made_report(item, "passed", None, 0.0, when="teardown")
+
+
+def rebuilt(config: pytest.Config, data: dict[str, Any]) -> pytest.TestReport:
+    """Return the report that a worker has serialized."""
+    report = config.hook.pytest_report_from_serializable(config=config, data=dict(data))
+    assert isinstance(report, pytest.TestReport)
+    return report
