@@ -1,4 +1,7 @@
-"""Opening a run's database: how SQLite is set up for one writer and many readers, and which databases are refused."""
+"""Opening a run's database: how SQLite is set up for one writer and many readers, and which databases are refused.
+
+SQLAlchemy is imported only where its connections are made: what lists a thousand runs by sqlite3 alone is done before that import would be.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.store.migrations import OLDEST, migrate
 from pytest_sweep.store.network import on_network
-from pytest_sweep.store.schema import SCHEMA_VERSION, tables
+from pytest_sweep.store.version import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 _BUSY_SECONDS = 5.0
 """How long a database that somebody else has locked is waited for; a writer tries again later."""
@@ -29,6 +31,11 @@ def create_database(path: Path) -> Connection:
 
     Every commit reaches the disk. Readers read while it writes, except on a network's file system, where they take turns.
     """
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool
+
+    from pytest_sweep.store.schema import tables
+
     engine = create_engine("sqlite://", creator=lambda: _connect(path, "mode=rwc"), poolclass=NullPool)
     # Python's sqlite3 would begin a transaction late and end it early; ours begin and end where they say so.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -99,7 +106,7 @@ def attached(connection: Connection, path: Path) -> Iterator[None]:
         SchemaError, StoreError: as for `reading_engine`.
     """
     # Opened as a reader opens it: what a killed writer left half done is rolled back, and other versions are refused.
-    opened = _reading_connection(path)
+    opened = reading_connection(path)
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     with tempfile.TemporaryDirectory(prefix="pytest-sweep-") as scratch:
@@ -125,7 +132,10 @@ def reading_engine(path: Path) -> Engine:
     Of a database with an older schema they see a migrated copy; the file stays as it is. They raise SchemaError for the database
     of a version that cannot be read, and StoreError for what is no database of ours.
     """
-    return create_engine("sqlite://", creator=lambda: _reading_connection(path), poolclass=NullPool)
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    return create_engine("sqlite://", creator=lambda: reading_connection(path), poolclass=NullPool)
 
 
 @contextmanager
@@ -133,8 +143,11 @@ def reporting_errors(path: Path, doing: str) -> Iterator[None]:
     """Turn what SQLite complains of into a StoreError that names the file."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
+    except Exception as error:
+        # SQLAlchemy wraps what SQLite raises.
+        cause = getattr(error, "orig", None) or error
+        if not isinstance(cause, sqlite3.Error):
+            raise
         raise StoreError(f"the results database {path} cannot be {doing}: {cause}") from error
 
 
@@ -154,7 +167,12 @@ def _pragmas(connection: Connection, *pragmas: str) -> None:
         driver.execute(f"PRAGMA {pragma}").fetchall()
 
 
-def _reading_connection(path: Path) -> sqlite3.Connection:
+def reading_connection(path: Path) -> sqlite3.Connection:
+    """Open the database at `path` to read only, or a migrated copy of it if its schema is older.
+
+    Raises:
+        SchemaError, StoreError: as for `reading_engine`.
+    """
     connection = _own_connection(path)
     if _version(connection) == SCHEMA_VERSION:
         return connection
@@ -204,6 +222,15 @@ def row_of_run(path: Path, *, any_version: bool = False) -> dict[str, Any]:
         if row is None:
             raise NotBegunError(path, "holds no run")
         return dict(zip([name for name, *_ in found.description], row, strict=True))
+
+
+def any_connection(path: Path) -> sqlite3.Connection:
+    """Open the database at `path` to read only, whatever version wrote it: its tables may have other columns than ours.
+
+    Raises:
+        StoreError: it cannot be read, or is none of ours.
+    """
+    return _own_connection(path, any_version=True)
 
 
 def _own_connection(path: Path, any_version: bool = False) -> sqlite3.Connection:
