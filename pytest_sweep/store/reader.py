@@ -10,16 +10,24 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
+from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
 from pytest_sweep.store import schema
 from pytest_sweep.store.database import NotBegunError, reading_engine, reporting_errors
 from pytest_sweep.store.folders import DATABASE
-from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+from pytest_sweep.store.records import (
+    KILLED,
+    StoredAttempt,
+    StoredReport,
+    StoredRun,
+    StoredSweep,
+    StoredTrial,
+    is_open,
+    left_open_as,
+)
 from pytest_sweep.store.running import is_running
-
-_OPEN = (TrialState.PENDING, TrialState.RUNNING)
 
 
 class _Report(NamedTuple):
@@ -78,9 +86,11 @@ class RunReader:
             query = query.where(schema.trial.c.sweep_id == sweep_id)
         if keys is not None:
             query = query.where(schema.trial.c.key.in_(listed(keys)))
-        with self.reading() as connection:
-            found = [self._trial(row) for row in connection.execute(query)]
-        return self._with_cut_off(found)
+        found = self._read_trials(query)
+        if any(is_open(trial.state) for trial in found) and not self.goes_on():
+            # Once more: its driver may have written how they ended just before it was gone.
+            found = [_left_open(trial) if is_open(trial.state) else trial for trial in self._read_trials(query)]
+        return self._with_last_reports(found)
 
     def attempts(self, trial_key: str) -> list[StoredAttempt]:
         """Return the attempts of a trial, the first one first."""
@@ -88,7 +98,7 @@ class RunReader:
         query = select(table).where(table.c.trial_key == trial_key).order_by(table.c.number)
         with self.reading() as connection:
             rows = connection.execute(query).all()
-        is_over = any(row.state == TrialState.RUNNING.value for row in rows) and not self._goes_on()
+        is_over = any(row.state == TrialState.RUNNING.value for row in rows) and not self.goes_on()
         return [
             StoredAttempt(
                 row.number,
@@ -137,20 +147,82 @@ class RunReader:
                 found[row.trial_key].append(_Report(row.attempt, row.iteration, row.metrics, row.checkpoint))
         return {key: _history(found.get(key, ()), attempts.get(key, 0)) for key in trial_keys}
 
+    def reports_after(self, id: int, limit: int = 1000) -> list[StoredReport]:  # noqa: A002 - the column's name
+        """Return the first reports with a higher number than `id`, in their order; an empty list if there are none yet.
+
+        Reports are numbered in the order of their commits: who asks again with the number of the last one gets each report once.
+
+        Args:
+            id: the number of the last report that is known; 0 for none.
+            limit: how many are returned at the most.
+
+        Example:
+            >>> while reports := reader.reports_after(cursor):
+            ...     send(reports)
+            ...     cursor = reports[-1].id
+        """
+        return next(self.stream_reports(id, limit), [])
+
+    def stream_reports(self, after: int = 0, batch: int = 1000) -> Iterator[list[StoredReport]]:
+        """Iterate over the reports with a higher number than `after` that are there, in lists of up to `batch`.
+
+        The database is opened once. Each list is read in a transaction of its own, so that no writer waits for what is done with it.
+
+        Args:
+            after: the number of the last report that is known; 0 for none.
+            batch: how many are in memory at once.
+        """
+        columns = schema.report.c
+        query = (
+            select(*(columns[field.name] for field in fields(StoredReport)))
+            .where(columns.id > bindparam("after"))
+            .order_by(columns.id)
+            .limit(batch)
+        )
+        with self._connected() as connection:
+            while True:
+                with self._transaction(connection):
+                    rows = connection.execute(query, {"after": after}).all()
+                if not rows:
+                    return
+                after = rows[-1].id
+                yield [self._report(row) for row in rows]
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Return a connection for queries of one's own, in one transaction, so that all of them see the same state."""
-        with reporting_errors(self._database, "read"), self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+        with self._connected() as connection, self._transaction(connection):
             yield connection
 
-    def _goes_on(self) -> bool:
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with reporting_errors(self._database, "read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql("BEGIN")
+        try:
+            yield
+        except ValueError as error:  # It is no JSON, or no state.
+            raise StoreError(f"the results database {self._database} cannot be read: it is damaged: {error}") from error
+        finally:
+            connection.rollback()
+
+    def _report(self, row: Row[Any]) -> StoredReport:
+        report = StoredReport(**row._mapping)
+        return report if report.checkpoint is None else replace(report, checkpoint=self._full_path(report.checkpoint))
+
+    def goes_on(self) -> bool:
+        """Say whether the driver of the run lives."""
         return is_running(self.path, self.run().driver)
 
-    def _with_cut_off(self, trials: list[StoredTrial]) -> list[StoredTrial]:
-        """Return `trials` with what is known of those that were cut off: a driver that was killed could not say what became of them."""
-        if any(trial.state in _OPEN for trial in trials) and not self._goes_on():
-            trials = [_left_open(trial) if trial.state in _OPEN else trial for trial in trials]
+    def _read_trials(self, query: Select[Any]) -> list[StoredTrial]:
+        with self.reading() as connection:
+            return [self._trial(row) for row in connection.execute(query)]
+
+    def _with_last_reports(self, trials: list[StoredTrial]) -> list[StoredTrial]:
+        """Return `trials` with the last reports of those that were cut off before they had final metrics."""
         bare = [trial.key for trial in trials if trial.state is TrialState.INTERRUPTED and trial.metrics is None]
         if not bare:
             return trials
@@ -187,5 +259,4 @@ def _history(reports: Sequence[_Report], attempts: int) -> list[dict[str, Any]]:
 
 
 def _left_open(trial: StoredTrial) -> StoredTrial:
-    state = TrialState.INTERRUPTED if trial.attempts else TrialState.NOT_RUN
-    return replace(trial, state=state, reason="the session was killed")
+    return replace(trial, state=left_open_as(trial.attempts), reason=KILLED)
