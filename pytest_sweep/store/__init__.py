@@ -6,30 +6,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_sweep.store.changes import Changes, TrialChanges
     from pytest_sweep.store.database import NotBegunError, peek, row_of_run, snapshot
     from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, made_in, origins, outcomes, starts
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
-    from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started
+    from pytest_sweep.store.order import count_runs, newest_runs, no_runs, run_folder, run_folders, started
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
-    from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+    from pytest_sweep.store.records import StoredAttempt, StoredReport, StoredRun, StoredSweep, StoredTrial
+    from pytest_sweep.store.referring import References, references
     from pytest_sweep.store.running import is_running, who_runs
-    from pytest_sweep.store.schema import SCHEMA_VERSION
+    from pytest_sweep.store.scanning import Judged, RunScan
+    from pytest_sweep.store.trial_row import TrialRow
+    from pytest_sweep.store.version import SCHEMA_VERSION
     from pytest_sweep.store.writer import RunStore
 
 __all__ = [
     "DATABASE",
     "SCHEMA_VERSION",
+    "Changes",
+    "Judged",
     "NotBegunError",
     "Outcome",
+    "References",
     "RunReader",
+    "RunScan",
     "RunStore",
     "Start",
     "StoredAttempt",
+    "StoredReport",
     "StoredRun",
     "StoredSweep",
     "StoredTrial",
+    "TrialChanges",
+    "TrialRow",
     "begin_run",
+    "count_runs",
     "ends",
     "find_results_dir",
     "git_state",
@@ -42,6 +54,7 @@ __all__ = [
     "outcomes",
     "package_versions",
     "peek",
+    "references",
     "row_of_run",
     "run_folder",
     "run_folders",
@@ -53,18 +66,27 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Judged": "scanning",
+    "References": "referring",
+    "RunScan": "scanning",
+    "TrialRow": "trial_row",
+    "references": "referring",
+    "Changes": "changes",
     "DATABASE": "folders",
     "NotBegunError": "database",
     "Outcome": "earlier",
     "RunReader": "reader",
     "RunStore": "writer",
-    "SCHEMA_VERSION": "schema",
+    "SCHEMA_VERSION": "version",
     "Start": "earlier",
     "StoredAttempt": "records",
+    "StoredReport": "records",
     "StoredRun": "records",
     "StoredSweep": "records",
     "StoredTrial": "records",
+    "TrialChanges": "changes",
     "begin_run": "folders",
+    "count_runs": "order",
     "ends": "earlier",
     "is_running": "running",
     "made_in": "earlier",

@@ -20,6 +20,11 @@ def run_folders(results_dir: Path) -> list[Path]:
     return list(newest_runs(results_dir))
 
 
+def count_runs(results_dir: Path) -> int:
+    """Return how many runs there are in `results_dir`; no database is opened."""
+    return sum(1 for _ in _folders(results_dir))
+
+
 def newest_runs(results_dir: Path) -> Iterator[Path]:
     """Iterate over `run_folders`, and open no more databases than it takes to know the next one.
 
