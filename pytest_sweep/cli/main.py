@@ -1,5 +1,7 @@
 """The command line: which sub-commands there are, what all of them take, and how the command ends."""
 
+# PYTHON_ARGCOMPLETE_OK - by which argcomplete knows, where it is on for all programs, that this one can be completed.
+
 from __future__ import annotations
 
 import argparse
