@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -41,8 +42,9 @@ class Tags:
             CommandError: the file cannot be read; the text says what to do.
         """
         try:
-            if self._file.stat().st_size > _LARGEST:
-                raise ValueError("it is larger than 10 MB")
+            status = self._file.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                raise ValueError("it is no file, or larger than 10 MB")  # A pipe would be waited for.
             found = json.loads(self._file.read_text(encoding="utf-8"))
             tags = found["tags"]
             if not all(isinstance(run, str) for run in tags.values()):

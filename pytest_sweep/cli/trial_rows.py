@@ -60,13 +60,13 @@ class TrialView:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The configuration, its values as they were, as far as they can be restored here."""
-        found = restored(self.row.config)
+        found = self.row.config if self.row.is_plain else restored(self.row.config)
         return found if isinstance(found, dict) else {}
 
     @cached_property
     def params(self) -> dict[str, Any]:
         """The values of stacked marks and fixtures, likewise."""
-        found = restored(self.row.params)
+        found = self.row.params if self.row.is_plain else restored(self.row.params)
         return found if isinstance(found, dict) else {}
 
     @cached_property

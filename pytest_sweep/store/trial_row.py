@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.exact_json import from_json
+from pytest_sweep.model.exact_json import TYPE, from_json
 from pytest_sweep.store.records import KILLED, is_open, left_open_as
 
 COLUMNS = (
@@ -22,6 +22,7 @@ COLUMNS = (
 OPEN = frozenset(filter(is_open, TrialState))
 """The states of trials that go on, or will, as long as their driver lives."""
 
+_NOT_PLAIN = f'"{TYPE}"'
 _STATES = {state.value: state for state in TrialState}
 
 
@@ -58,6 +59,11 @@ class TrialRow:
         """The final metrics; of a trial that was cut off, its last report."""
         found = decoded(self._metrics, from_json)
         return self.last_report if found is None else found
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether configuration and values hold only what JSON has, so that their stored form is what they were."""
+        return not any(text and _NOT_PLAIN in text for text in (self._config, self._params))
 
     @property
     def is_bare(self) -> bool:

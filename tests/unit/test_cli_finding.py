@@ -133,7 +133,17 @@ class TestTags:
         assert "tags.json" in command("tag", results=tmp_path).err
         assert command("tag", "last", "best", results=tmp_path).status == 4
         assert command("show", three[0].name, results=tmp_path).status == 0
+        assert three[0].name in command("ls", results=tmp_path).out
+        assert command("prune", "--keep", 0, "--yes", results=tmp_path).status == 4
+        assert all(folder.is_dir() for folder in three)
         assert (tmp_path / "tags.json").read_text(encoding="latin-1") == text
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes there")
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path, three: list[Path]) -> None:
+        """A file of tags that is a named pipe is damaged like any other."""
+        os.mkfifo(tmp_path / "tags.json")
+        assert command("tag", results=tmp_path).status == 4
+        assert three[0].name in command("ls", results=tmp_path).out
 
     def test_many_at_once(self, tmp_path: Path, three: list[Path]) -> None:
         """Tags that are given at the same time are all there."""

@@ -9,7 +9,7 @@ from itertools import islice
 from pytest_sweep.cli.arguments import add_selection, columns_of, least_priority, limit_of
 from pytest_sweep.cli.conditions import Where, sorted_rows
 from pytest_sweep.cli.context import Context
-from pytest_sweep.cli.errors import Status
+from pytest_sweep.cli.errors import CommandError, Status
 from pytest_sweep.cli.run_rows import PRIORITIES, SHOWN, RunRow
 from pytest_sweep.reporting.table import Cells
 from pytest_sweep.reporting.text import counted
@@ -54,7 +54,11 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 def _selected(options: argparse.Namespace, context: Context) -> tuple[Iterable[RunRow], int]:
     """Return the rows in their order, and how many there are; no more of them are made than are asked for."""
-    tags = context.tags.by_run()
+    try:
+        tags = context.tags.by_run()
+    except CommandError as error:  # What is wrong with the file of tags hides no run.
+        context.output.note(str(error))
+        tags = {}
     made: Iterable[RunRow] = (RunRow(folder, tags.get(folder.name, ())) for folder in newest_runs(context.results_dir))
     if not options.where and not options.sort:
         return made, count_runs(context.results_dir)
