@@ -93,13 +93,15 @@ class RunRow:
     @cached_property
     def sweeps(self) -> list[SweepSummary]:
         """What became of each of its sweeps; empty where it cannot be read."""
-        if self.note is not None:
+        if "_row" in vars(self) and self.problem is not None:
             return []
         try:
             with RunScan(self.folder) as scan:
+                vars(self).setdefault("_row", dict(scan.run))  # Opened once for both, where this is asked for first.
                 counts = scan.counts()
                 return [SweepSummary(sweep, counts[sweep.id], best_of(scan, sweep)) for sweep in scan.sweeps]
         except StoreError as error:
+            vars(self).setdefault("_row", error)
             self.note = str(error)  # Its trials cannot be read.
             return []
 
@@ -133,12 +135,11 @@ class RunRow:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a record of the JSON schema."""
+        sweeps = self.sweeps
         names = ("name", "path", "status", "started", "finished", "duration", "exit_status", "seed", "executor", "command", "commit",
                  "dirty", "resumed_from", "tags", "size", "note")  # fmt: skip
         record = {name: self.value(name) for name in names}
-        record["sweeps"] = [sweep.as_json() for sweep in self.sweeps]
-        record["note"] = self.note  # It may be known only now.
-        return record
+        return {**record, "sweeps": [sweep.as_json() for sweep in sweeps]}
 
 
 def folder_size(folder: Path) -> int:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_sweep.store.database import NotBegunError, peek, row_of_run, snapshot
     from pytest_sweep.store.earlier import Outcome, Start, ends, last_run, made_in, origins, outcomes, starts
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
-    from pytest_sweep.store.order import count_runs, newest_runs, no_runs, run_folder, run_folders, started
+    from pytest_sweep.store.order import found_runs, newest_runs, no_runs, run_folder, run_folders, started
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
     from pytest_sweep.store.records import StoredAttempt, StoredReport, StoredRun, StoredSweep, StoredTrial
@@ -41,9 +41,9 @@ __all__ = [
     "TrialChanges",
     "TrialRow",
     "begin_run",
-    "count_runs",
     "ends",
     "find_results_dir",
+    "found_runs",
     "git_state",
     "is_running",
     "last_run",
@@ -86,7 +86,7 @@ _HOMES = {
     "StoredTrial": "records",
     "TrialChanges": "changes",
     "begin_run": "folders",
-    "count_runs": "order",
+    "found_runs": "order",
     "ends": "earlier",
     "is_running": "running",
     "made_in": "earlier",

@@ -20,9 +20,9 @@ def run_folders(results_dir: Path) -> list[Path]:
     return list(newest_runs(results_dir))
 
 
-def count_runs(results_dir: Path) -> int:
-    """Return how many runs there are in `results_dir`; no database is opened."""
-    return sum(1 for _ in _folders(results_dir))
+def found_runs(results_dir: Path) -> list[Path]:
+    """Return the folders of all runs in `results_dir`, in no order: no database is opened."""
+    return list(_folders(results_dir))
 
 
 def newest_runs(results_dir: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from pytest_sweep.cli.errors import CommandError, Status
 from pytest_sweep.cli.run_rows import PRIORITIES, SHOWN, RunRow
 from pytest_sweep.reporting.table import Cells
 from pytest_sweep.reporting.text import counted
-from pytest_sweep.store import count_runs, newest_runs
+from pytest_sweep.store import found_runs, newest_runs
 
 _OF_ALL = (*PRIORITIES, "finished", "dirty", "size", "path")
 
@@ -59,9 +59,15 @@ def _selected(options: argparse.Namespace, context: Context) -> tuple[Iterable[R
     except CommandError as error:  # What is wrong with the file of tags hides no run.
         context.output.note(str(error))
         tags = {}
-    made: Iterable[RunRow] = (RunRow(folder, tags.get(folder.name, ())) for folder in newest_runs(context.results_dir))
-    if not options.where and not options.sort:
-        return made, count_runs(context.results_dir)
+    folders = found_runs(context.results_dir)
+    if not options.where and not options.sort and limit_of(options) is not None:
+        # No more databases are opened than it takes to know the newest ones.
+        return (RunRow(folder, tags.get(folder.name, ())) for folder in newest_runs(context.results_dir)), len(folders)
+    made = [RunRow(folder, tags.get(folder.name, ())) for folder in folders]
+    if not options.columns:
+        for row in made:
+            _ = row.sweeps  # First: the database is opened once for all that is shown of it.
+    made.sort(key=lambda row: (row.started, row.folder.name), reverse=True)
     rows = list(Where(options.where).select(made) if options.where else made)
     return sorted_rows(rows, options.sort) if options.sort else rows, len(rows)
 
