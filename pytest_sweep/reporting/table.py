@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from tabulate import tabulate
 
@@ -26,14 +26,32 @@ _JUDGED = 88
 _NARROW_CELLS = (12, 5)
 """To what cells are cut, one after the other, before columns of a high priority go. ``TERM…`` still tells which state it is."""
 _NARROW_HEADER = 4
+Paint = Callable[[str], str]
 _BREAKS = re.compile(r"(?<=[_./ \-])")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A column of a table, with a value for each row.
+
+    Attributes:
+        name: what stands above it.
+        values: what its cells show, as for `Column.value`.
+        priority: as for `Column`.
+        short: returns what they show where the table is too wide; asked only for the column with the highest priority.
+    """
+
+    name: str
+    values: Sequence[object]
+    priority: int = 50
+    short: Callable[[], Sequence[object]] | None = None
 
 
 @dataclass(frozen=True)
 class _Texts:
     """A column when its values have become text."""
 
-    column: Column
+    column: Cells
     name: str
     header: tuple[str, ...]
     cells: tuple[str, ...]
@@ -79,20 +97,45 @@ def trial_table(entries: Sequence[TrialProgress], columns: Sequence[Column], wid
     form; columns below 80 go; words of headers are broken; standard deviations go, cells are cut; the others go, those of a low priority
     first. Numbers that a sweep is judged by are never cut.
     """
-    texts = [text for text in (_texts(column, column.value, entries) for column in columns) if any(text.cells)]
+    return fitted_table([_cells(column, entries) for column in columns], width)
+
+
+def fitted_table(columns: Sequence[Cells], width: int | None, paint: Paint | None = None, *, cut: bool = True) -> str:
+    """Return a table of any rows, as `trial_table` does; empty where there are none. Columns of empty cells are left out.
+
+    Args:
+        columns: its columns.
+        width: of the terminal, in characters; None is no limit.
+        paint: returns the text of a cell with colours.
+        cut: whether cells other than those of the first column by priority are cut to 30 characters also where there is room.
+    """
+    texts = [text for text in (_texts(column, column.values) for column in columns) if any(text.cells)]
     if not texts:
         return ""
     name = max(texts, key=lambda text: text.column.priority)
-    texts = [text if text is name else text.cut(_WIDEST_CELL) for text in texts]
+    if cut:
+        texts = [text if text is name else text.cut(_WIDEST_CELL) for text in texts]
     if width is None:
-        return _drawn(texts)
-    short = _texts(name.column, name.column.short or name.column.value, entries)
-    lines = _drawn(_fitted(texts, name, short, width)).splitlines()
-    return "\n".join(cut_end(line, width) for line in lines)
+        return _drawn(texts, paint)
+    short = name if name.column.short is None else _texts(name.column, name.column.short())
+    fitted = _fitted(texts, name, short, width)
+    lines = _drawn(fitted, paint).splitlines()
+    # What is narrow enough has colours, which are no part of the width.
+    return "\n".join(
+        lines if _total(fitted) <= width else (cut_end(line, width) for line in _drawn(fitted).splitlines())
+    )
 
 
-def _texts(column: Column, value: Callable[[TrialProgress], object], entries: Sequence[TrialProgress]) -> _Texts:
-    values = [_value(value, entry) for entry in entries]
+def _cells(column: Column, entries: Sequence[TrialProgress]) -> Cells:
+    short = None if column.short is None else partial(_values, column.short, entries)
+    return Cells(column.name, _values(column.value, entries), column.priority, short)
+
+
+def _values(value: Callable[[TrialProgress], object], entries: Sequence[TrialProgress]) -> list[object]:
+    return [_value(value, entry) for entry in entries]
+
+
+def _texts(column: Cells, values: Sequence[object]) -> _Texts:
     filled = [value for value in values if value is not None]
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled)
     name = cut_middle(cell_text(column.name[: 10 * _WIDEST_NAME]), _WIDEST_NAME)
@@ -178,10 +221,10 @@ def _total(texts: Sequence[_Texts]) -> int:
     return sum(text.width + _FRAME for text in texts) + 1
 
 
-def _drawn(texts: Sequence[_Texts]) -> str:
+def _drawn(texts: Sequence[_Texts], paint: Paint | None = None) -> str:
     # "pretty" looks as Tune's "psql" does but for a corner; psql widens every header by two, which costs a column at 80.
     table: str = tabulate(
-        list(zip(*(text.cells for text in texts), strict=True)),
+        list(zip(*(text.cells if paint is None else map(paint, text.cells) for text in texts), strict=True)),
         headers=["\n".join(text.header) for text in texts],
         tablefmt="pretty",
         colalign=[text.align for text in texts],

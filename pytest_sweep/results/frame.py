@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pytest_sweep.model.judging import Goal
@@ -69,19 +70,27 @@ def _parameters(result: Result) -> Row:
     return {**flattened(result.config, "config/"), **flattened(result.params, "params/")}
 
 
+def metric_columns(taken: AbstractSet[str], names: Iterable[str]) -> dict[str, str]:
+    """Return the column of each metric: its name, with ``metrics/`` before it where another column is called like that.
+
+    Other metrics keep their names, also one that is called metrics/state.
+
+    Args:
+        taken: the names of the columns that hold no metrics.
+        names: the names of all metrics, in order.
+    """
+    columns = {name: name for name in names}
+    if not taken.isdisjoint(columns):
+        others = taken | columns.keys()
+        for name in taken & columns.keys():
+            columns[name] = free_name(name, others, METRIC_PREFIX)
+            others.add(columns[name])
+    return columns
+
+
 def _rows(parts: Sequence[tuple[Row, Sequence[Row], Row]]) -> list[Row]:
     taken = {name for before, _, after in parts for name in (*before, *after)}
-    names: dict[str, str] = {}
-    for _, several, _ in parts:
-        for metrics in several:
-            for name in metrics:
-                names.setdefault(name, name)
-    if not taken.isdisjoint(names):
-        # Other metrics keep their names, also one that is called metrics/state.
-        others = taken | names.keys()
-        for name in taken & names.keys():
-            names[name] = free_name(name, others, METRIC_PREFIX)
-            others.add(names[name])
+    names = metric_columns(taken, (name for _, several, _ in parts for metrics in several for name in metrics))
     return [
         {**before, **{names[name]: value for name, value in metrics.items()}, **after}
         for before, several, after in parts

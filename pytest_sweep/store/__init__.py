@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_sweep.store.changes import Changes, TrialChanges
     from pytest_sweep.store.earlier import (
         LastRun,
         Outcome,
@@ -22,35 +23,54 @@ if TYPE_CHECKING:
     from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
     from pytest_sweep.store.nonsense import UnsoundError, stored_run, unsound
-    from pytest_sweep.store.opening import NotBegunError, peek, snapshot
-    from pytest_sweep.store.order import newest_runs, no_runs, run_folder, run_folders, started, without_database
+    from pytest_sweep.store.opening import NotBegunError, peek, row_of_run, snapshot
+    from pytest_sweep.store.order import (
+        found_runs,
+        newest_runs,
+        no_runs,
+        run_folder,
+        run_folders,
+        started,
+        without_database,
+    )
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
-    from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+    from pytest_sweep.store.records import StoredAttempt, StoredReport, StoredRun, StoredSweep, StoredTrial
+    from pytest_sweep.store.referring import References, references
     from pytest_sweep.store.running import RunLock, has_stored_nothing, is_running, this_driver, who_runs
-    from pytest_sweep.store.schema import SCHEMA_VERSION
+    from pytest_sweep.store.scanning import Judged, RunScan
+    from pytest_sweep.store.trial_row import TrialRow
     from pytest_sweep.store.tried import TriedPoint, tried_points
+    from pytest_sweep.store.version import SCHEMA_VERSION
     from pytest_sweep.store.writer import RunStore
 
 __all__ = [
     "DATABASE",
     "SCHEMA_VERSION",
+    "Changes",
+    "Judged",
     "LastRun",
     "NotBegunError",
     "Outcome",
+    "References",
     "RunLock",
     "RunReader",
+    "RunScan",
     "RunStore",
     "Start",
     "StoredAttempt",
+    "StoredReport",
     "StoredRun",
     "StoredSweep",
     "StoredTrial",
+    "TrialChanges",
+    "TrialRow",
     "TriedPoint",
     "UnsoundError",
     "begin_run",
     "ends",
     "find_results_dir",
+    "found_runs",
     "git_state",
     "has_database",
     "has_stored_nothing",
@@ -65,6 +85,8 @@ __all__ = [
     "outcomes",
     "package_versions",
     "peek",
+    "references",
+    "row_of_run",
     "run_folder",
     "run_folders",
     "set_aside",
@@ -82,23 +104,31 @@ __all__ = [
 
 _HOMES = {
     "DATABASE": "folders",
+    "SCHEMA_VERSION": "version",
+    "Changes": "changes",
+    "Judged": "scanning",
     "LastRun": "earlier",
     "NotBegunError": "opening",
     "Outcome": "earlier",
+    "References": "referring",
     "RunLock": "running",
     "RunReader": "reader",
+    "RunScan": "scanning",
     "RunStore": "writer",
-    "SCHEMA_VERSION": "schema",
     "Start": "earlier",
-    "TriedPoint": "tried",
     "StoredAttempt": "records",
+    "StoredReport": "records",
     "StoredRun": "records",
     "StoredSweep": "records",
     "StoredTrial": "records",
+    "TrialChanges": "changes",
+    "TrialRow": "trial_row",
+    "TriedPoint": "tried",
     "UnsoundError": "nonsense",
     "begin_run": "folders",
     "ends": "earlier",
     "find_results_dir": "folders",
+    "found_runs": "order",
     "git_state": "provenance",
     "has_database": "files",
     "has_stored_nothing": "running",
@@ -113,16 +143,18 @@ _HOMES = {
     "outcomes": "earlier",
     "package_versions": "provenance",
     "peek": "opening",
+    "references": "referring",
+    "row_of_run": "opening",
     "run_folder": "order",
     "run_folders": "order",
     "set_aside": "files",
     "snapshot": "opening",
     "started": "order",
     "starts": "earlier",
-    "tried_points": "tried",
     "stored_run": "nonsense",
-    "unsound": "nonsense",
     "this_driver": "running",
+    "tried_points": "tried",
+    "unsound": "nonsense",
     "version_changes": "provenance",
     "who_runs": "running",
     "without_database": "order",

@@ -24,7 +24,8 @@ from pytest_sweep.store.files import (
 )
 from pytest_sweep.store.network import on_network
 from pytest_sweep.store.opening import limit_time, row_of_run
-from pytest_sweep.store.schema import SCHEMA_VERSION, tables
+from pytest_sweep.store.schema import tables
+from pytest_sweep.store.version import SCHEMA_VERSION
 
 _CACHE_KIB = 32 * 1024
 """How much of a database the writer remembers. Of a smaller one that is all: it can be written again whatever becomes of its files."""

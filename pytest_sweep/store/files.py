@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy.exc import DBAPIError
-
 from pytest_sweep.errors import StoreError
 
 BUSY_SECONDS = 5.0
@@ -77,8 +75,11 @@ def reporting_errors(path: Path, doing: str) -> Iterator[None]:
     """Turn what SQLite complains of into a StoreError that names the file."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
+    except Exception as error:
+        # SQLAlchemy, which is not imported for this, wraps what SQLite raises.
+        cause = getattr(error, "orig", None) or error
+        if not isinstance(cause, sqlite3.Error):
+            raise
         raise StoreError(f"the results database {path} cannot be {doing}: {cause}") from error
 
 

@@ -1,7 +1,7 @@
 """The numbered steps from the schema of an older version to today's. Knows SQLite, and nothing of files.
 
-A change of the tables in `store/schema.py` raises `SCHEMA_VERSION` and adds a step here. Steps are never edited once they
-are released: databases that they have changed exist. `tests/store_0_1_0` holds a database that version 0.1.0 wrote.
+A change of the tables in `store/schema.py` raises `SCHEMA_VERSION` in `store/version.py` and adds a step here. Steps are never edited
+once they are released: databases that they have changed exist. `tests/store_0_1_0` holds a database that version 0.1.0 wrote.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from pytest_sweep.store.schema import SCHEMA_VERSION
+from pytest_sweep.store.version import SCHEMA_VERSION
 
 STEPS: Mapping[int, Sequence[str]] = {
     4: (

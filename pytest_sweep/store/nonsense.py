@@ -42,8 +42,18 @@ def unsound_error(path: Path, error: Exception) -> UnsoundError:
         path: the database.
         error: what went wrong.
     """
-    where = next((f"{row}: {problem}" for _, row, problem in _problems(path, None)), str(error))
-    return UnsoundError(f"the results database {path} holds what pytest-sweep never stores: {where}")
+    return UnsoundError(
+        f"the results database {path} holds what pytest-sweep never stores: {first_problem(path) or error}"
+    )
+
+
+def first_problem(path: Path) -> str | None:
+    """Return the name of the first row that holds what is never stored, and what is wrong with it; None if there is none.
+
+    Raises:
+        SchemaError, StoreError: the database cannot be read.
+    """
+    return next((f"{row}: {problem}" for _, row, problem in _problems(path, None)), None)
 
 
 def stored_run(path: Path) -> StoredRun:

@@ -1,4 +1,7 @@
-"""Opening a run's database to read it: which databases are refused, and what is seen of those of other versions. Writes nothing."""
+"""Opening a run's database to read it: which databases are refused, and what is seen of those of other versions. Writes nothing.
+
+SQLAlchemy is imported only where its connections are made: a thousand runs are listed by sqlite3 alone before that import would be done.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import NullPool
+from typing import TYPE_CHECKING, Any
 
 from pytest_sweep import clock
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.store.files import check_files, connect, reporting_errors, uri_of
 from pytest_sweep.store.migrations import OLDEST, migrate
-from pytest_sweep.store.recovering import add_unheard
-from pytest_sweep.store.schema import SCHEMA_VERSION
 from pytest_sweep.store.unheard import read_unheard
+from pytest_sweep.store.version import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 _LEAST_SECONDS = 60.0
 _LEAST_BYTES_A_SECOND = 1_000_000
@@ -97,11 +99,18 @@ def reading_engine(path: Path) -> Engine:
     Of a database with an older schema, or with something beside it that is not stored yet, they see a copy that has it; the file stays
     as it is. They raise SchemaError for the database of a version that cannot be read, and StoreError for what is no database of ours.
     """
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
     return create_engine("sqlite://", creator=lambda: reading_connection(path), poolclass=NullPool)
 
 
 def reading_connection(path: Path) -> sqlite3.Connection:
-    """Open `path` to read only, as `reading_engine` does."""
+    """Open the database at `path` to read only, or a copy of it that is at today's schema and has what is not stored yet.
+
+    Raises:
+        SchemaError, StoreError: as for `reading_engine`.
+    """
     unheard = read_unheard(path.parent)  # Before the database: what the driver forgets there it has stored.
     connection = _own_connection(path)
     if version_of(connection) == SCHEMA_VERSION and not unheard:
@@ -113,7 +122,10 @@ def reading_connection(path: Path) -> sqlite3.Connection:
         try:
             connection.backup(copy)
             migrate(copy)
-            add_unheard(copy, unheard)
+            if unheard:
+                from pytest_sweep.store.recovering import add_unheard
+
+                add_unheard(copy, unheard)
         except BaseException:
             copy.close()
             raise
@@ -140,6 +152,15 @@ def row_of_run(path: Path, *, any_version: bool = False) -> dict[str, Any]:
         if row is None:
             raise NotBegunError(path, "holds no run")
         return dict(zip([name for name, *_ in found.description], row, strict=True))
+
+
+def any_connection(path: Path) -> sqlite3.Connection:
+    """Open the database at `path` to read only, whatever version wrote it: its tables may have other columns than ours.
+
+    Raises:
+        StoreError: it cannot be read, or is none of ours.
+    """
+    return _own_connection(path, any_version=True)
 
 
 def commits_in(path: Path) -> int:

@@ -26,6 +26,11 @@ def run_folders(results_dir: Path) -> list[Path]:
     return list(newest_runs(results_dir))
 
 
+def found_runs(results_dir: Path) -> list[Path]:
+    """Return the folders of all runs in `results_dir`, in no order: no database is opened."""
+    return list(_folders(results_dir))
+
+
 def newest_runs(results_dir: Path) -> Iterator[Path]:
     """Iterate over `run_folders`, and open no more databases than it takes to know the next one.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
@@ -19,25 +19,28 @@ from pytest_sweep.store import schema
 from pytest_sweep.store.decisions import decision_of
 from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.history import Reported, history_of
 from pytest_sweep.store.nonsense import unsound_error
 from pytest_sweep.store.opening import NotBegunError, reading_engine
-from pytest_sweep.store.records import StoredAttempt, StoredRun, StoredSweep, StoredTrial
+from pytest_sweep.store.records import (
+    KILLED,
+    StoredAttempt,
+    StoredReport,
+    StoredRun,
+    StoredSweep,
+    StoredTrial,
+    is_open,
+    left_open_as,
+)
 from pytest_sweep.store.rows import NonsenseError, RowCheck
 from pytest_sweep.store.running import is_running
 
-_OPEN = (TrialState.PENDING, TrialState.RUNNING, TrialState.PAUSED)
 _RUN = [schema.run.c[field.name] for field in fields(StoredRun)]
 _SWEEP = [schema.sweep.c[field.name] for field in fields(StoredSweep)]
 # By position, which for a hundred thousand trials is worth seconds.
 _TRIAL = [schema.trial.c[field.name] for field in fields(StoredTrial)]
+_REPORT = [schema.report.c[field.name] for field in fields(StoredReport)]
 _ATTEMPT = [schema.attempt.c[field.name] for field in fields(StoredAttempt)]
-
-
-class _Report(NamedTuple):
-    attempt: int
-    iteration: int
-    metrics: dict[str, Any]
-    checkpoint: str | None
 
 
 class RunReader:
@@ -102,9 +105,11 @@ class RunReader:
             query = query.where(schema.trial.c.sweep_id == sweep_id)
         if keys is not None:
             query = query.where(schema.trial.c.key.in_(listed(keys)))
-        with self.reading() as connection:
-            found = [self._trial(row) for row in self.checked(connection, query, _TRIAL)]
-        return self._with_cut_off(found)
+        found = self._read_trials(query)
+        if any(is_open(trial.state) for trial in found) and not self.goes_on():
+            # Once more: its driver may have written how they ended just before it was gone.
+            found = [_left_open(trial) if is_open(trial.state) else trial for trial in self._read_trials(query)]
+        return self._with_last_reports(found)
 
     def decisions(self, trial_key: str | None = None) -> list[Decision]:
         """Return what searchers and schedulers have decided, in order: all of it, or on one trial.
@@ -125,7 +130,7 @@ class RunReader:
         with self.reading() as connection:
             found = [StoredAttempt(*row) for row in self.checked(connection, query, _ATTEMPT)]
         running = [attempt for attempt in found if attempt.state == TrialState.RUNNING.value]
-        if running and not self._goes_on():
+        if running and not self.goes_on():
             found = [replace(its, state=schema.INTERRUPTED) if its in running else its for its in found]
         return found
 
@@ -155,10 +160,47 @@ class RunReader:
         begun = select(key, attempts_of).where(key.in_(listed(trial_keys)))
         with self.reading() as connection:
             attempts: dict[str, int] = dict(map(tuple, self.checked(connection, begun, [key, attempts_of])))
-            found: defaultdict[str, list[_Report]] = defaultdict(list)
+            found: defaultdict[str, list[Reported]] = defaultdict(list)
             for trial_key, *report in self.checked(connection, reports, columns):
-                found[trial_key].append(_Report(*report))
-        return {key: _history(found.get(key, ()), attempts.get(key, 0)) for key in trial_keys}
+                found[trial_key].append(Reported(*report))
+        return {key: history_of(found.get(key, ()), attempts.get(key, 0)) for key in trial_keys}
+
+    def reports_after(self, id: int, limit: int = 1000) -> list[StoredReport]:  # noqa: A002 - the column's name
+        """Return the first reports with a higher number than `id`, in their order; an empty list if there are none yet.
+
+        Reports are numbered in the order of their commits: who asks again with the number of the last one gets each report once.
+
+        Args:
+            id: the number of the last report that is known; 0 for none.
+            limit: how many are returned at the most.
+
+        Example:
+            >>> while reports := reader.reports_after(cursor):
+            ...     send(reports)
+            ...     cursor = reports[-1].id
+        """
+        return next(self.stream_reports(id, limit), [])
+
+    def stream_reports(self, after: int = 0, batch: int = 1000) -> Iterator[list[StoredReport]]:
+        """Iterate over the reports with a higher number than `after` that are there, in lists of up to `batch`.
+
+        The database is opened once. Each list is read in a transaction of its own, so that no writer waits for what is done with it.
+
+        Args:
+            after: the number of the last report that is known; 0 for none.
+            batch: how many are in memory at once.
+        """
+        its = schema.report.c.id
+        query = select(*_REPORT).where(its > bindparam("after")).order_by(its).limit(batch)
+        with self._connected() as connection:
+            while True:
+                with _transaction(connection):
+                    rows = list(self.checked(connection, query, _REPORT, {"after": after}))
+                if not rows:
+                    return
+                found = [self._report(row) for row in rows]
+                after = found[-1].id
+                yield found
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -168,9 +210,13 @@ class RunReader:
             UnsoundError: a row holds what is never stored; the text names it.
             SchemaError, StoreError: it cannot be read.
         """
+        with self._connected() as connection, _transaction(connection):
+            yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
         try:
             with reporting_errors(self._database, "read"), self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
                 yield connection
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise unsound_error(self._database, error) from error
@@ -180,20 +226,29 @@ class RunReader:
                 raise
             raise unsound_error(self._database, error) from error
 
-    def checked(self, connection: Connection, query: Select[Any], columns: Sequence[Any]) -> Iterator[Sequence[Any]]:
-        """Iterate over the rows that a query returns, which hold these columns, each checked."""
+    def checked(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        columns: Sequence[Any],
+        values: Mapping[str, Any] | None = None,
+    ) -> Iterator[Sequence[Any]]:
+        """Iterate over the rows that a query, with the values of its parameters, returns, which hold these columns, each checked."""
         check = RowCheck(columns)
-        for row in connection.execute(query):
+        for row in connection.execute(query, values):
             check(row)
             yield row
 
-    def _goes_on(self) -> bool:
+    def goes_on(self) -> bool:
+        """Say whether the driver of the run lives."""
         return is_running(self.path, self.run().driver)
 
-    def _with_cut_off(self, trials: list[StoredTrial]) -> list[StoredTrial]:
-        """Return `trials` with what is known of those that were cut off: a driver that was killed could not say what became of them."""
-        if any(trial.state in _OPEN for trial in trials) and not self._goes_on():
-            trials = [_left_open(trial) if trial.state in _OPEN else trial for trial in trials]
+    def _read_trials(self, query: Select[Any]) -> list[StoredTrial]:
+        with self.reading() as connection:
+            return [self._trial(row) for row in self.checked(connection, query, _TRIAL)]
+
+    def _with_last_reports(self, trials: list[StoredTrial]) -> list[StoredTrial]:
+        """Return `trials` with the last reports of those that were cut off before they had final metrics."""
         bare = [trial.key for trial in trials if trial.state is TrialState.INTERRUPTED and trial.metrics is None]
         if not bare:
             return trials
@@ -204,9 +259,22 @@ class RunReader:
         trial = StoredTrial(*row)
         return trial if trial.checkpoint is None else replace(trial, checkpoint=self._full_path(trial.checkpoint))
 
+    def _report(self, row: Sequence[Any]) -> StoredReport:
+        report = StoredReport(*row)
+        return report if report.checkpoint is None else replace(report, checkpoint=self._full_path(report.checkpoint))
+
     def _full_path(self, stored: str) -> str:
         # Stored relative to the run where it lies in it; an absolute one and a URL are kept as they are.
         return stored if "://" in stored else str(self.path / stored)
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[None]:
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 def listed(keys: Collection[str]) -> Select[tuple[Any]]:
@@ -215,23 +283,5 @@ def listed(keys: Collection[str]) -> Select[tuple[Any]]:
     return select(func.json_each(json.dumps(list(keys))).table_valued("value").c.value)
 
 
-def _history(reports: Sequence[_Report], attempts: int) -> list[dict[str, Any]]:
-    by_attempt: defaultdict[int, list[_Report]] = defaultdict(list)
-    for report in reports:
-        by_attempt[report.attempt].append(report)
-    last = max([attempts, *by_attempt])
-    kept: list[_Report] = []
-    # Those without reports in between say nothing: what one had from before, the next one says, which may have recovered more than was
-    # heard of until then.
-    for number in sorted({*by_attempt, last} - {0}):
-        new = by_attempt.get(number, [])
-        # An attempt without reports goes on from the newest checkpoint, or from the start, all the same.
-        restored = next((report.iteration for report in reversed(kept) if report.checkpoint is not None), 0)
-        first = new[0].iteration if new else restored + 1
-        kept = [report for report in kept if report.iteration < first] + new
-    return [report.metrics for report in kept]
-
-
 def _left_open(trial: StoredTrial) -> StoredTrial:
-    state = TrialState.INTERRUPTED if trial.attempts else TrialState.NOT_RUN
-    return replace(trial, state=state, reason="the session was killed")
+    return replace(trial, state=left_open_as(trial.attempts), reason=KILLED)

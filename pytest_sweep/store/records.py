@@ -7,6 +7,9 @@ from typing import Any
 
 from pytest_sweep.model import TrialState
 
+KILLED = "the session was killed"
+"""Why a trial was cut off, or not begun, if its driver could not say it."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
@@ -145,3 +148,34 @@ class StoredAttempt:
     duration: float | None
     error: str | None
     output: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """What a trial has reported once.
+
+    Attributes:
+        id: its number in the run. Later reports have higher ones; nobody sees a report before it is committed.
+        trial_key: the trial.
+        attempt: which attempt reported it.
+        iteration: its ``training_iteration``; 0 where it has none.
+        metrics: what was reported.
+        checkpoint: path or URL of the checkpoint that came with it and was kept, or None.
+    """
+
+    id: int
+    trial_key: str
+    attempt: int
+    iteration: int
+    metrics: dict[str, Any]
+    checkpoint: str | None
+
+
+def is_open(state: TrialState) -> bool:
+    """Say whether a trial in this state goes on, or will, as long as its driver lives."""
+    return not state.is_finished and state not in (TrialState.INTERRUPTED, TrialState.NOT_RUN)
+
+
+def left_open_as(attempts: int) -> TrialState:
+    """Return the state of a trial that was open when its driver died, which could not say what became of it."""
+    return TrialState.INTERRUPTED if attempts else TrialState.NOT_RUN

@@ -24,9 +24,6 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.model.exact_json import from_json, plain_json, to_json
 from pytest_sweep.space import stored
 
-SCHEMA_VERSION = 5
-"""Kept in SQLite's ``PRAGMA user_version``. A change of the tables raises it, and adds a step to `store/migrations.py`."""
-
 INTERRUPTED = TrialState.INTERRUPTED.value
 """The state of an attempt that was cut off."""
 

@@ -46,6 +46,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "hookspecs": "",
         "plugin": "clock sources engine executors reporting results worker items wire store checkpoints search space model hookspecs "
         "hookcalls decorator sharing durations sizes errors",
+        "cli": "clock results reporting store checkpoints space model durations sizes errors",
         "testing": "clock plugin engine executors reporting results worker items wire store checkpoints search space model hookcalls "
         "decorator errors",
         "__init__": "",
@@ -65,6 +66,7 @@ WITHOUT_PYTEST = (
     "results",
     "reporting",
     "checkpoints",
+    "cli",
     "wire",
     "errors",
 )
@@ -73,6 +75,7 @@ WITHOUT_PYTEST = (
 INSIDE_FUNCTIONS = {
     "space/restoring.py": "numpy, which only its own values need, and which need not be installed",
     "checkpoints/remote.py": "fsspec is an extra",
+    "store/opening.py": "SQLAlchemy takes a fifth of a second, and listing runs does without it",
     "plugin/__init__.py": "loaded at every start of pytest, where only --sweep may cost anything",
     "plugin/fixtures.py": "part of what is loaded at every start",
     "plugin/activate.py": "what an executor need not wait for; the database, which only --sweep-resume and --sweep-cache need early",
@@ -89,6 +92,11 @@ INSIDE_FUNCTIONS = {
     "executors/processes/process.py": "only the death of a process needs it, and the first one is to start early",
     "executors/ray/conductor.py": "importing Ray takes a second or two: done in the conductor's thread, while pytest collects",
     "executors/ray/code/visibility.py": "called in the conductor's thread, which has imported Ray",
+    "store/scanning.py": "imports SQLAlchemy, which only the reports of few trials and damaged rows need",
+    "cli/main.py": "only --version needs the metadata of packages",
+    "cli/run_rows.py": "imports SQLAlchemy, which only a run with damaged rows needs",
+    "cli/formats.py": "pyarrow is an extra",
+    "cli/commands/show.py": "only one trial's details need SQLAlchemy",
     "results/grid.py": "pandas is an extra",
     "results/result.py": "pandas is an extra",
     "wire/threads.py": "threadpoolctl may not be installed, and is needed only where numpy came first",
@@ -384,6 +392,17 @@ class TestLoading:
             "print(json.dumps([loaded, load_results()['train'][0].metrics['n']]))"
         )
         assert json.loads(in_new_process(code, tmp_path)) == [[[]], 1]
+
+    @pytest.mark.parametrize("command", ["ls", "show", "path", "tag", "prune"])
+    def test_the_command_starts_at_once(self, tmp_path: Path, command: str) -> None:
+        """What lists runs and trials loads neither pytest nor Ray, nor SQLAlchemy, which would take longer than all of it."""
+        code = (
+            "import sys, json\n"
+            "from pytest_sweep.cli.main import parser_for\n"
+            f"parser_for([{command!r}])\n"
+            f"print(json.dumps(sorted(({{'pytest', *{self.HEAVY!r}}} - {{'tabulate'}}) & set(sys.modules))))"
+        )
+        assert json.loads(in_new_process(code, tmp_path)) == []
 
     def test_the_public_names(self) -> None:
         """Each public name can be had, they are sorted, and dir() knows them before they are loaded."""

@@ -36,6 +36,7 @@ from pytest_sweep.store import (
 )
 from pytest_sweep.store.schema import tables
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
+from tests.support.runs import command
 
 TRIALS = [make_trial(number) for number in range(4)]
 KEYS = [trial.key for trial in TRIALS]
@@ -104,7 +105,25 @@ def readers(folder: Path) -> dict[str, Callable[[], object]]:
         for trial in RunReader(store.path).trials(keys=taken):
             assert len(RunReader(store.path).history(trial.key)) <= 10
 
+    def by_command(*words: str) -> Callable[[], None]:
+        def told() -> None:
+            done = command(*words, results=results)
+            assert done.status in (0, 1, 3), done.err
+            if done.status == 3:
+                raise StoreError(done.err)
+
+        return told
+
     return {
+        "ls": by_command("ls", "--json"),
+        "ls --sort": by_command("ls", "--sort", "best", "--where", "duration is None or duration < 5 or trials > 0"),
+        "show": by_command("show", str(folder)),
+        "show --json": by_command("show", str(folder), "--json"),
+        "show a trial": by_command("show", str(folder), TRIALS[3].key),
+        "export": by_command("export", str(folder), "--histories"),
+        "compare": by_command("compare", str(folder), str(folder), "--json"),
+        "prune": by_command("prune", "--keep", "0"),
+        "prune --checkpoints": by_command("prune", "--keep", "0", "--checkpoints"),
         "load_results": everything,
         "list_runs": lambda: [repr(run) for run in list_runs(results)],
         "gate": lambda: newest_results(results, {SWEEP.id: TRIALS}),

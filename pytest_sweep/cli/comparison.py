@@ -1,0 +1,210 @@
+"""Two runs beside each other, trial by trial. Says what has changed; `cli.verdicts` judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pytest_sweep.cli.bests import Best, best_judged, goal_of
+from pytest_sweep.cli.trial_rows import TrialView, cell
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.judging import Goal, ended_well
+from pytest_sweep.model.spread import is_finite
+from pytest_sweep.store import Judged, RunScan, StoredSweep
+
+_SAME = 1e-9
+"""Up to which share of a value a change counts as none: sums of floats are not exact."""
+
+
+@dataclass
+class Pair:
+    """A trial in both runs, or in one of them. A row, whose further columns are those of the trial in the later run.
+
+    Attributes:
+        base: the trial in the earlier run, or None.
+        now: the trial in the later run, or None.
+        before: what it was judged by then; None where it has no value.
+        value: what it is judged by now.
+        goal: by what; None in a sweep without a metric.
+    """
+
+    base: TrialView | None
+    now: TrialView | None
+    before: float | None
+    value: float | None
+    goal: Goal | None
+
+    @property
+    def view(self) -> TrialView:
+        """The trial in the later run, or else in the earlier one."""
+        found = self.now or self.base
+        assert found is not None
+        return found
+
+    @cached_property
+    def status(self) -> str:
+        """What has become of it: ``worse``, ``better``, ``same``, ``new``, ``lost``, ``newly failed``, ``fixed``, ``not compared``."""
+        if self.base is None or self.now is None:
+            return "new" if self.base is None else "lost"
+        was, its = self.base.row, self.now.row
+        if its.state is TrialState.ERROR:
+            return (
+                "newly failed"
+                if ended_well(was.state, was.reason) or was.state is TrialState.SKIPPED
+                else "not compared"
+            )
+        if not ended_well(its.state, its.reason):
+            return "not compared"
+        if was.state is TrialState.ERROR:
+            return "fixed"
+        if self.goal is None:
+            return "same" if ended_well(was.state, was.reason) else "not compared"
+        return (
+            "not compared"
+            if self.before is None or self.value is None
+            else direction(self.before, self.value, self.goal)
+        )
+
+    @property
+    def change(self) -> float | None:
+        """By how much its value is another one, with the sign of the difference; None where it was not compared."""
+        return None if self.before is None or self.value is None else self.value - self.before
+
+    @property
+    def percent(self) -> float | None:
+        """The change in percent of the value then; None where there is none, and where that was 0."""
+        return None if self.change is None or not self.before else 100 * self.change / abs(self.before)
+
+    def columns(self) -> Sequence[str]:
+        """Return its own columns, then those of the trial."""
+        return [*_COLUMNS, *(name for name in self.view.columns() if name not in _COLUMNS)]
+
+    def value_in(self, column: str) -> Any:
+        """Return the value of one of its own columns, or else of the trial's."""
+        return _COLUMNS[column](self) if column in _COLUMNS else self.view.value(column)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a record of the JSON schema."""
+        return {"sweep": self.view.row.sweep_id, **{name: value(self) for name, value in _COLUMNS.items()}}
+
+
+_COLUMNS: Mapping[str, Callable[[Pair], Any]] = {
+    "name": lambda pair: pair.view.row.name,
+    "key": lambda pair: pair.view.row.key,
+    "status": lambda pair: pair.status,
+    "base_state": lambda pair: None if pair.base is None else pair.base.row.state.value,
+    "state": lambda pair: None if pair.now is None else pair.now.row.state.value,
+    "base": lambda pair: pair.before,
+    "run": lambda pair: pair.value,
+    "change": lambda pair: pair.change,
+    "change_percent": lambda pair: pair.percent,
+}
+
+
+class PairRow:
+    """A pair as a row of a table."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+
+    def columns(self) -> Sequence[str]:
+        """Return the names of its columns."""
+        return self.pair.columns()
+
+    def value(self, column: str) -> Any:
+        """Return the value of a column."""
+        return self.pair.value_in(column)
+
+    def cell(self, column: str) -> Any:
+        """Return how the value of a column is shown in a table."""
+        return _COLUMNS[column](self.pair) if column in _COLUMNS else cell(self.pair.view, column)
+
+    def resolve(self, name: str) -> str | None:
+        """Return the column that is meant by a name."""
+        return name if name in _COLUMNS else self.pair.view.resolve(name)
+
+    def get(self, name: str, default: Any) -> Any:
+        """Return what a name stands for in a condition."""
+        return _COLUMNS[name](self.pair) if name in _COLUMNS else self.pair.view.get(name, default)
+
+
+@dataclass(frozen=True)
+class SweepComparison:
+    """A sweep of two runs.
+
+    Attributes:
+        sweep: the sweep, as the later run has it where it has it.
+        goal: by what it is judged; None without a metric.
+        pairs: its trials, in the order of the later run; those of the earlier one alone come last.
+        best_before: the best of the earlier run, or None.
+        best: the best of the later run, or None.
+    """
+
+    sweep: StoredSweep
+    goal: Goal | None
+    pairs: Sequence[Pair]
+    best_before: Best | None
+    best: Best | None
+
+    def of_status(self, status: str) -> list[Pair]:
+        """Return the pairs of a status."""
+        return [pair for pair in self.pairs if pair.status == status]
+
+
+def compare_sweeps(base: RunScan, run: RunScan, metric: str | None, mode: str | None) -> Iterator[SweepComparison]:
+    """Yield the comparison of each sweep that is in either run.
+
+    Args:
+        base: the earlier run.
+        run: the later one.
+        metric: a metric; None for that of each sweep.
+        mode: ``"min"`` or ``"max"``, for `metric`.
+    """
+    then, now = ({sweep.id: sweep for sweep in scan.sweeps} for scan in (base, run))
+    for sweep_id in dict.fromkeys([*now, *then]):
+        sweep = now.get(sweep_id) or then[sweep_id]
+        goal = _goal(sweep, metric, mode)
+        before, value = (
+            _judged(scan, sweep, goal) if sweep_id in its else [] for scan, its in ((base, then), (run, now))
+        )
+        yield SweepComparison(
+            sweep, goal, _pairs(base, run, sweep_id, goal, before, value),
+            *(None if goal is None else best_judged(judged, goal, whole=bool(sweep.average_over)) for judged in (before, value)),
+        )  # fmt: skip
+
+
+def direction(before: float, value: float, goal: Goal) -> str:
+    """Return whether a value is ``better`` than another, ``worse`` or the ``same``; what is not finite is worse than what is."""
+    if before == value or (before != before and value != value):  # noqa: PLR0124 - NaN
+        return "same"
+    if is_finite(before) and is_finite(value) and abs(value - before) <= _SAME * max(abs(before), abs(value)):
+        return "same"
+    if is_finite(before) is not is_finite(value):
+        return "better" if is_finite(value) else "worse"
+    return "better" if goal.rank(value) < goal.rank(before) else "worse"
+
+
+def _goal(sweep: StoredSweep, metric: str | None, mode: str | None) -> Goal | None:
+    if metric is None:
+        return goal_of(sweep)
+    return Goal(metric, mode or sweep.mode, feasible=sweep.feasible)
+
+
+def _judged(scan: RunScan, sweep: StoredSweep, goal: Goal | None) -> list[Judged]:
+    return [] if goal is None else scan.judged(sweep.id, goal)
+
+
+def _pairs(
+    base: RunScan, run: RunScan, sweep_id: str, goal: Goal | None, before: Sequence[Judged], value: Sequence[Judged]
+) -> list[Pair]:
+    values_then = {one.ordinal: one.value for one in before}
+    values_now = {one.ordinal: one.value for one in value}
+    then = {row.key: TrialView(row) for row in base.trials(sweep_id)}
+    pairs = []
+    for row in run.trials(sweep_id):
+        old = then.pop(row.key, None)
+        earlier = None if old is None else values_then.get(old.row.ordinal)
+        pairs.append(Pair(old, TrialView(row), earlier, values_now.get(row.ordinal), goal))
+    return [*pairs, *(Pair(old, None, values_then.get(old.row.ordinal), None, goal) for old in then.values())]
