@@ -117,6 +117,8 @@ def own_checkpoints(folder: Path) -> tuple[list[Path], int]:
                 f"SELECT DISTINCT checkpoint FROM {table} WHERE checkpoint IS NOT NULL"
             )
         }
+    if not all(isinstance(address, str) for address in stored):
+        raise StoreError(f"{database} holds what is no path where paths should be")
     own, elsewhere = [], 0
     for address in sorted(stored):
         path = os.path.normpath(address)

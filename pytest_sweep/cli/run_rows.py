@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -27,6 +28,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }  # fmt: skip
 """What the columns of the row of a run hold."""
 
+_HEX = re.compile(r"-?0x[0-9a-f]{1,4000}")
 _LATEST = 1e11
 """Seconds since the epoch: more than three thousand years."""
 
@@ -185,6 +187,8 @@ def _is_sound(name: str, value: object) -> bool:
     """Return whether a column of the row of a run holds what may be stored there, roughly: a database may come from anyone."""
     if type(value) not in _TYPES.get(name, (type(value),)):
         return False
+    if name == "seed" and isinstance(value, str):  # In hexadecimal digits, where SQLite has no integer so large.
+        return _HEX.fullmatch(value) is not None
     return not (name in ("started", "finished") and value is not None) or abs(value) < _LATEST  # type: ignore[arg-type]
 
 

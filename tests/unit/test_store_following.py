@@ -84,11 +84,13 @@ class TestReports:
 
     @pytest.mark.parametrize("text", ["{", "[1,", '"'])
     def test_what_is_no_json(self, tmp_path: Path, text: str) -> None:
-        """A row that is damaged is a StoreError, which names the database."""
+        """A row that is damaged is a StoreError, which names the database and the row."""
         folder = make_run(tmp_path, [0.5])
         with closing(sqlite3.connect(folder / DATABASE)) as connection, connection:
             connection.execute("UPDATE report SET metrics = ?", [text])
-        with pytest.raises(StoreError, match=r"run\.db cannot be read"):
+        with pytest.raises(
+            StoreError, match=r"run\.db holds what pytest-sweep never stores: report 1 of trial 0+: metrics is "
+        ):
             RunReader(folder).reports_after(0)
 
     def test_a_damaged_file(self, tmp_path: Path) -> None:

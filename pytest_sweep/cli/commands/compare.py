@@ -59,18 +59,18 @@ def run(options: argparse.Namespace, context: Context) -> int:
             if pair.base is not None and pair.now is not None
         }
         made = made_by(base_scan, scan, both)
-    verdict = judge(sweeps)
-    shown, count = _shown(options, sweeps)
-    status = Status.WORSE if verdict.is_worse else Status.OK
-    output = context.output
-    if options.json:
-        output.json({
-            "command": "compare", "base": base.name, "run": later.name, "verdict": verdict.word, "reasons": list(verdict.reasons),
-            "basis": BASIS, "changes": made.as_json(), "sweeps": [_as_json(its) for its in sweeps], "count": count,
-            "trials": (row.pair.as_json() for rows in shown for row in rows),
-        })  # fmt: skip
-        return status
-    _show(options, context, (base, later), Outcome(sweeps, made, verdict, shown, count))
+        verdict = judge(sweeps)
+        shown, count = _shown(options, sweeps)
+        status = Status.WORSE if verdict.is_worse else Status.OK
+        output = context.output
+        if options.json:
+            output.json({
+                "command": "compare", "base": base.name, "run": later.name, "verdict": verdict.word, "reasons": list(verdict.reasons),
+                "basis": BASIS, "changes": made.as_json(), "sweeps": [_as_json(its) for its in sweeps], "count": count,
+                "trials": (row.pair.as_json() for rows in shown for row in rows),
+            })  # fmt: skip
+            return status
+        _show(options, context, (base, later), Outcome(sweeps, made, verdict, shown, count))
     return status
 
 
