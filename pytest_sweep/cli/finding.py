@@ -10,7 +10,16 @@ from pathlib import Path
 from pytest_sweep.cli.errors import NoSuchRunError, UsageError
 from pytest_sweep.cli.tags import Tags
 from pytest_sweep.errors import StoreError
-from pytest_sweep.store import DATABASE, has_database, newest_runs, row_of_run
+from pytest_sweep.store import (
+    DATABASE,
+    has_database,
+    has_stored_nothing,
+    lost_database,
+    newest_runs,
+    row_of_run,
+    who_runs,
+    without_database,
+)
 from pytest_sweep.store.running import is_running
 
 _LAST = re.compile(r"last(?:~(\d+))?")
@@ -60,6 +69,9 @@ def _at(word: str) -> Path:
 
 def _last(back: int, results_dir: Path) -> Path:
     found = list(islice(newest_runs(results_dir), back + 1))
+    for folder in without_database(results_dir, found[0] if found else None):
+        if who_runs(folder) is None and not has_stored_nothing(folder):
+            raise lost_database(folder)  # An older run is not taken for it.
     if not found:
         raise _none(results_dir)
     if len(found) <= back:

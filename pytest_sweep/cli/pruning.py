@@ -11,10 +11,10 @@ from pathlib import Path
 from pytest_sweep.checkpoints import Name, is_real
 from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.errors import StoreError
-from pytest_sweep.store import DATABASE, references
+from pytest_sweep.store import DATABASE, NotBegunError, has_stored_nothing, references
 from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.network import on_network
-from pytest_sweep.store.opening import NotBegunError, any_connection
+from pytest_sweep.store.opening import any_connection
 
 _LONG_AGO = 24 * 3600.0
 """For how many seconds after its last write a run that has no end may go on, where a file system has no locks to tell it by."""
@@ -94,7 +94,7 @@ def why_kept(row: RunRow, now: float) -> str | None:
     if row.folder.is_symlink():
         return "is a link to a folder elsewhere"
     if row.note is not None and not _is_empty(row):
-        return f"cannot be read ({row.note}); delete it yourself if you do not need it"
+        return f"cannot be read ({row.remark}); delete it yourself if you do not need it"
     if row.row.get("finished") is None and on_network(row.folder) and now - _written(row.folder) < _LONG_AGO:
         return "has no end, and may go on on another machine"
     return None
@@ -133,15 +133,20 @@ def _needs(row: RunRow, older: Sequence[RunRow], runs: Mapping[str, str]) -> dic
     """Return the runs that a run refers to, and how; of one that cannot be read, all `older` ones."""
     try:
         return references(row.folder).among(row.folder, runs)
-    except NotBegunError:
-        return {}
     except StoreError:
-        return {other.folder.name: "cannot be read, so that nobody knows what it uses" for other in older}
+        return (
+            {}
+            if _is_empty(row)
+            else {other.folder.name: "cannot be read, so that nobody knows what it uses" for other in older}
+        )
 
 
 def _is_empty(row: RunRow) -> bool:
     """Return whether a run was killed as it began, before it had anything to lose."""
-    return isinstance(row.problem, NotBegunError)
+    try:
+        return isinstance(row.problem, NotBegunError) and row.losses is None and has_stored_nothing(row.folder)
+    except StoreError:
+        return False
 
 
 def _written(folder: Path) -> float:

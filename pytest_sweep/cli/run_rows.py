@@ -18,7 +18,17 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.reporting.rows import COUNT_ORDER, counts_text
 from pytest_sweep.reporting.text import duration_text
 from pytest_sweep.sizes import size_words
-from pytest_sweep.store import DATABASE, RunScan, is_running, peek, row_of_run, started
+from pytest_sweep.store import (
+    DATABASE,
+    NotBegunError,
+    RunScan,
+    is_running,
+    peek,
+    row_of_run,
+    said_of_losses,
+    started,
+    this_driver,
+)
 
 _NONE = type(None)
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -78,6 +88,20 @@ class RunRow:
             except StoreError as error:
                 return error
         return row
+
+    @cached_property
+    def losses(self) -> str | None:
+        """What has been lost of it since it was killed, or None."""
+        can_tell = self.problem is None or isinstance(
+            self.problem, NotBegunError
+        )  # Where all is lost, it seems not to have begun.
+        was_killed = can_tell and self.row.get("finished") is None and not self.is_running
+        return said_of_losses(self.folder) if was_killed and self.row.get("driver") != this_driver() else None
+
+    @property
+    def remark(self) -> str | None:
+        """What is wrong with it: what has been lost, or why it cannot be read; None if nothing is."""
+        return self.losses or self.note
 
     @cached_property
     def started(self) -> float:
@@ -227,7 +251,7 @@ _COLUMNS: Mapping[str, Callable[[RunRow], Any]] = {
     "exit_status": lambda row: row.row.get("exit_status"),
     "resumed_from": lambda row: row.row.get("resumed_from"),
     "size": lambda row: row.size,
-    "note": lambda row: row.note,
+    "note": lambda row: row.remark,
     "path": lambda row: str(row.folder),
 }
 

@@ -38,8 +38,8 @@ def run_lines(row: RunRow) -> Iterator[str]:
     if its.get("resumed_from"):
         yield f"Resumed from: {its['resumed_from']}"
     yield f"Folder: {row.folder}"
-    if row.note is not None:
-        yield row.note
+    if (remark := row.remark) is not None:
+        yield remark
 
 
 def sweep_line(sweep: StoredSweep, counts: Counter[TrialState]) -> str:

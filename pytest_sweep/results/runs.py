@@ -11,9 +11,9 @@ from pytest_sweep.results.project import results_folder
 from pytest_sweep.store import (
     DATABASE,
     is_running,
-    lost_commits,
     peek,
     run_folders,
+    said_of_losses,
     started,
     stored_run,
     this_driver,
@@ -65,17 +65,6 @@ def read_run(folder: Path) -> Run:
         versions=found.versions,
         resumed_from=found.resumed_from,
         note=said_of_losses(folder) if was_killed else None,
-    )
-
-
-def said_of_losses(folder: Path) -> str | None:
-    """Return what is to be said of a run that was killed, and of which a part was lost afterwards; None if nothing was."""
-    lost = lost_commits(folder)
-    if not lost:
-        return None
-    return (
-        f"the results database {folder / DATABASE} is damaged: the last {lost} of its transactions are lost, since its write-ahead log was "
-        "damaged or deleted"
     )
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
         Start,
         ends,
         last_run,
-        lost_commits,
-        lost_database,
         made_in,
         origins,
         outcomes,
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     )
     from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
+    from pytest_sweep.store.losses import lost_commits, lost_database, said_of_losses
     from pytest_sweep.store.nonsense import UnsoundError, stored_run, unsound
     from pytest_sweep.store.opening import NotBegunError, peek, row_of_run, snapshot
     from pytest_sweep.store.order import (
@@ -89,6 +88,7 @@ __all__ = [
     "row_of_run",
     "run_folder",
     "run_folders",
+    "said_of_losses",
     "set_aside",
     "snapshot",
     "started",
@@ -134,8 +134,8 @@ _HOMES = {
     "has_stored_nothing": "running",
     "is_running": "running",
     "last_run": "earlier",
-    "lost_commits": "earlier",
-    "lost_database": "earlier",
+    "lost_commits": "losses",
+    "lost_database": "losses",
     "made_in": "earlier",
     "newest_runs": "order",
     "no_runs": "order",
@@ -147,6 +147,7 @@ _HOMES = {
     "row_of_run": "opening",
     "run_folder": "order",
     "run_folders": "order",
+    "said_of_losses": "losses",
     "set_aside": "files",
     "snapshot": "opening",
     "started": "order",

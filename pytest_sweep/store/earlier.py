@@ -18,11 +18,12 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
 from pytest_sweep.store.files import has_database
 from pytest_sweep.store.folders import DATABASE
-from pytest_sweep.store.opening import NotBegunError, commits_in
+from pytest_sweep.store.losses import lost_commits, lost_database
+from pytest_sweep.store.opening import NotBegunError
 from pytest_sweep.store.order import newest_runs, started, without_database
 from pytest_sweep.store.reader import RunReader, listed
 from pytest_sweep.store.records import StoredRun
-from pytest_sweep.store.running import commits, has_stored_nothing, who_runs
+from pytest_sweep.store.running import has_stored_nothing, who_runs
 
 _UNKNOWN = Source(None, None)
 
@@ -126,22 +127,6 @@ def last_run(results_dir: Path) -> LastRun:
             raise lost_database(folder)
         passed_over.append(folder)
     return LastRun(newest, tuple(passed_over))
-
-
-def lost_commits(folder: Path) -> int:
-    """Return how many of the transactions of a run, whose driver was killed, are not in its database any more; 0 where that is not known.
-
-    Its write-ahead log was damaged or deleted, or another state of the database was put in its place. Not to be asked by the run's driver.
-    """
-    return max((commits(folder) or 0) - commits_in(folder / DATABASE), 0)
-
-
-def lost_database(folder: Path) -> StoreError:
-    """Return the error for a run that had a database which is gone."""
-    return StoreError(
-        f"the run {folder.name} has no database any more: {folder / DATABASE} was deleted. Put it back, delete {folder}, or name the run "
-        "that is meant"
-    )
 
 
 def origins(folder: Path, *, beside: bool = False) -> Iterator[tuple[Path, StoredRun]]:

@@ -45,6 +45,16 @@ class TestRuns:
         }.items():
             assert command("path", word, results=tmp_path) == (0, f"{folder}\n", ""), word
 
+    def test_a_lost_database(self, tmp_path: Path, three: list[Path]) -> None:
+        """An older run is never taken for the last one, whose database was deleted; one that never had any is passed over."""
+        (three[0] / DATABASE).unlink()
+        assert command("path", results=tmp_path).out == f"{three[1]}\n"
+        (three[0] / "train-1").mkdir()
+        done = command("path", results=tmp_path)
+        assert (done.status, done.out) == (3, "")
+        assert f"the run {three[0].name} has no database any more" in done.err
+        assert command("path", three[1].name, results=tmp_path).status == 0
+
     def test_without_a_word_it_is_the_last(self, tmp_path: Path, three: list[Path]) -> None:
         """The newest run is the default."""
         assert command("path", results=tmp_path).out == f"{three[0]}\n"

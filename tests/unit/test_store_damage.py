@@ -20,6 +20,7 @@ from pytest_sweep.store import RunReader, RunStore, database, lost_commits
 from pytest_sweep.store.files import extend_shared_memory, set_aside
 from pytest_sweep.testing.samples import finished, make_trial, reported, started
 from tests.support.damage import KINDS, harm
+from tests.support.runs import command
 
 TRIALS = [make_trial(number) for number in range(40)]
 KINDS_HERE = [kind for kind in KINDS if kind != "unreadable"]
@@ -272,6 +273,16 @@ class TestKilled:
         """Readers know that they do not see all that was stored, though SQLite says nothing."""
         damage(folder / "run.db-wal")
         assert lost_commits(folder) > 0
+        assert (
+            f"the last {lost_commits(folder)} of its transactions are lost" in command("ls", results=folder.parent).err
+        )
+
+    def test_nothing_is_left(self, folder: Path) -> None:
+        """A run of which all was lost is not taken for one that had not begun, which may be deleted."""
+        (folder / "run.db-wal").unlink()
+        done = command("prune", "--keep", "0", "--yes", results=folder.parent)
+        assert f"{folder.name}: kept, since it cannot be read" in done.out
+        assert folder.is_dir()
 
     def test_the_count_is_damaged(self, folder: Path) -> None:
         """Where nobody knows how much there was, nothing is said."""

@@ -45,8 +45,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
     columns = columns_of(options, shown) or list(PRIORITIES if output.is_terminal else _OF_ALL)
     output.table(_cells(shown, columns, least_priority(options)))
     for row in shown:
-        if row.note is not None:
-            output.note(row.note)
+        if (remark := row.remark) is not None:
+            output.note(remark)
     if len(shown) < count:
         output.note(f"{len(shown)} of {counted(count, 'run')}; --limit 0 shows all")
     return Status.OK
