@@ -36,6 +36,7 @@ _CHUNK = 5000
 # What SQLite finds by its path as Python finds it by its name: no quotes, no backslashes, no escapes.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_./@% -]+")
 
+_TEXT = (str, type(None))
 _OF_NONSENSE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What code raises that is handed values of other types than it expects."""
 
@@ -111,6 +112,11 @@ class RunScan:
         )
         if self._has_several_sweeps:
             query += " ORDER BY (SELECT min(ordinal) FROM trial WHERE sweep_id = sweep.id)"
+        rows = self._rows(query)
+        if not all(type(value) in _TEXT for row in rows for value in row):
+            from pytest_sweep.store.nonsense import unsound_error
+
+            raise unsound_error(self._database, TypeError("the text of a sweep is none"))
         return [
             StoredSweep(
                 key,
@@ -124,7 +130,7 @@ class RunScan:
                 search,
                 scheduler,
             )
-            for key, name, metric, mode, varying, average, objectives, feasible, search, scheduler in self._rows(query)
+            for key, name, metric, mode, varying, average, objectives, feasible, search, scheduler in rows
         ]
 
     def counts(self) -> dict[str, Counter[TrialState]]:
