@@ -33,8 +33,8 @@ class SweepArguments(TypedDict, total=False):
     seed: int | None
     where: str | Callable[[dict[str, Any]], object] | Sequence[str | Callable[[dict[str, Any]], object]] | None
     ids: Sequence[str] | Callable[[dict[str, Any]], str | None] | None
-    search: SearcherSettings | Searcher | str | None
-    scheduler: SchedulerSettings | Scheduler | str | None
+    search: SearcherSettings | Searcher | Callable[..., Searcher] | str | None
+    scheduler: SchedulerSettings | Scheduler | Callable[..., Scheduler] | str | None
     points_to_evaluate: Sequence[Mapping[str, Any]] | None
     metric: str | Sequence[str] | None
     feasible: str | Sequence[str] | None
