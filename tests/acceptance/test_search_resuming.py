@@ -40,17 +40,18 @@ if not os.environ.get("PYTEST_XDIST_WORKER", "").startswith("worker"):
             return "ended" if event.observation.outcome.is_end else event.verdict.kind.value
         return {TrialConfigured: "configured", TrialResumed: "resumed"}.get(type(event), "")
 
-    real, left = RunStore.record, [int(os.environ.get("KILL_AFTER", "0"))]
+    real, left, stored = RunStore.record, [int(os.environ.get("KILL_AFTER", "0"))], []
 
     def record(self, events):
         wanted = os.environ.get("KILL_AT", "any")
         hits = sum(1 for event in events if kind(event) and wanted in ("any", kind(event)))
         kills = 0 < left[0] <= hits
         left[0] -= hits
-        if kills and "BEFORE" in os.environ:
+        if kills and stored and "BEFORE" in os.environ:  # A session that is killed before its first decision is stored gets nowhere.
             os.kill(os.getpid(), signal.SIGKILL)
         real(self, events)
-        if kills:
+        stored.extend(events[:hits])
+        if kills and "BEFORE" not in os.environ:
             os.kill(os.getpid(), signal.SIGKILL)
 
     RunStore.record = record
