@@ -276,13 +276,17 @@ class OwnSharedFixtures:
 class InlineRunner(TrialRunner):
     """Runs an item without showing its reports: they are shown when they have been stored. Those of subtests are shown at once."""
 
+    _before: pytest.Item | None = None
+
     def run(self, item: pytest.Item, task: Task) -> None:
         """Run `item` with a configuration of its own, and without what an earlier attempt has left: elsewhere each has its own item."""
         item.user_properties[:] = item.stash.setdefault(_PROPERTIES, tuple(item.user_properties))
-        try:
-            super().run(item, with_own_config(task))
-        finally:
-            forget_sections(item)
+        forget_sections(item)
+        # Fixtures of wider scope are torn down before the next trial, or with the session: their output belongs to the last one.
+        before, self._before = self._before, item
+        super().run(item, with_own_config(task))
+        if before is not None and before is not item:
+            forget_sections(before)
 
     def body_of(self, item: pytest.Function) -> Callable[..., Any]:
         """Return the item's function, which ``--trace`` stops at the start of."""
