@@ -63,10 +63,12 @@ class Slots:
         """Give a slot its configuration; return None where it is not to run any more."""
         self._asked.pop(event.key, None)
         entry = self._ledger.get(event.key)
-        if entry is None or entry.course is None or not entry.is_open or not entry.trial.is_blank:
+        if entry is None:
+            return None
+        self._look_again(entry)
+        if entry.course is None or not entry.is_open or not entry.trial.is_blank:
             return None
         entry.trial = event.applied_to(entry.trial)
-        self._ledger.grown[entry.shape] = None
         return entry
 
     def defer(self, event: ProposalDeferred) -> None:
@@ -76,8 +78,8 @@ class Slots:
         if entry is None or entry.course is None or study is None:
             return
         entry.course.is_asked = False
+        self._look_again(entry)
         if study.observations > entry.course.asked_after:
-            self._ledger.grown[entry.shape] = None
             return
         blank = self._blank(study)
         study.deferred = len(blank)
@@ -104,6 +106,11 @@ class Slots:
             study.leave(entry.course)
             end = TrialFinished(entry.trial.key, 0, TrialState.SKIPPED, None, event.reason, 0.0, time)
             self._ledger.finish(entry, end)
+            self._look_again(entry)
+
+    def _look_again(self, entry: Entry) -> None:
+        """Have what waits behind a slot given to the workers that have idled until the searcher answered."""
+        self._ledger.grown[entry.shape] = None
 
     def _blank(self, study: StudyRun) -> list[Entry]:
         """Return the slots of a study that wait and have no configuration, but for those that it was asked for."""

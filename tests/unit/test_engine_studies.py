@@ -19,7 +19,7 @@ from pytest_sweep.model import Sweep, Task, Trial, TrialState, commands, events
 from pytest_sweep.model.search_events import StudyNoted, TrialConfigured, TrialJudged, TrialResumed
 from pytest_sweep.model.study import Observation, VerdictKind
 from pytest_sweep.model.study import Outcome as Seen
-from pytest_sweep.search.protocols import Values
+from pytest_sweep.search.protocols import Values, Wait
 from pytest_sweep.testing.fake_executor import FakeExecutor, Outcome
 from pytest_sweep.testing.samples import SWEEP
 from tests.support.driven import make_trials, node
@@ -164,8 +164,6 @@ class TestSlots:
 
         class Waiting(Chain):
             def ask(self, key: str, slot: int) -> Any:
-                from pytest_sweep.search.protocols import Wait
-
                 return super().ask(key, slot) if slot == 0 else Wait()
 
         run = Run(slots, [make_study(slots, Waiting())], curve(1)).run()
@@ -179,6 +177,28 @@ class TestSlots:
         assert run.last == [TrialState.TERMINATED] * 2 + [TrialState.SKIPPED] * 3
         skipped = [event for event in run.all(events.TrialFinished) if event.state is TrialState.SKIPPED]
         assert {(event.error, event.attempt) for event in skipped} == {("all is found", 0)}
+
+    @pytest.mark.parametrize("cpu", [1, 3])
+    @pytest.mark.parametrize("is_searched", [False, True])
+    @pytest.mark.parametrize("ends", ["done", "waits"])
+    def test_others_run_when_a_searcher_has_ended(self, ends: str, is_searched: bool, cpu: int) -> None:
+        """The workers that idled for a searcher that needs no more slots take the trials that wait behind them."""
+        other = Sweep("test_b.py::other", "other")
+        slots = make_slots(8)
+        others = make_slots(3, other, first=100) if is_searched else make_trials(3, sweep=other, first=100)
+
+        class Waiting(Chain):
+            def ask(self, key: str, slot: int) -> Any:
+                return super().ask(key, slot) if slot < 2 else Wait()
+
+        studies = [make_study(slots, Chain(most=2) if ends == "done" else Waiting())]
+        if is_searched:
+            studies.append(make_study(others, Chain()))
+        run = Run([*slots, *others], studies, curve(1), cpu=cpu)
+        ticks = iter(range(500))
+        run.audience.tick = lambda: next(ticks)  # type: ignore[method-assign]
+        run.run()
+        assert run.last == [TrialState.TERMINATED] * 2 + [TrialState.SKIPPED] * 6 + [TrialState.TERMINATED] * 3
 
     def test_a_searcher_that_raises(self) -> None:
         """An exception of a searcher ends the run with its traceback; what has run is kept."""
