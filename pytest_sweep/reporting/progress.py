@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_sweep.model import Resources, Sweep, Trial, TrialState
@@ -15,6 +16,7 @@ from pytest_sweep.model.events import (
     TrialJudged,
     TrialNotRun,
     TrialReported,
+    TrialResumed,
     TrialRetried,
     TrialStarted,
 )
@@ -104,7 +106,7 @@ class Progress:
         """Take note that a trial whose result is taken from `run` was skipped there, or failed as expected: it did not end well."""
         self._entries[key].reason = f"it was skipped in {run}"
 
-    def update(self, event: Accepted) -> None:
+    def update(self, event: Accepted) -> None:  # noqa: C901 - a case for each kind of event
         """Take in an event; one that is not about a trial's course changes nothing.
 
         Raises:
@@ -133,6 +135,9 @@ class Progress:
             case TrialConfigured():
                 entry = self._entries[event.key]
                 entry.trial = event.proposed.applied_to(entry.trial)
+            case TrialResumed() if event.resumption.config is not None:
+                entry = self._entries[event.key]
+                entry.trial = replace(entry.trial, config=event.resumption.config)
             case TrialJudged():
                 if event.verdict is not None and event.verdict.kind is VerdictKind.STOP:
                     self._entries[event.key].stopped_by = event.verdict.reason

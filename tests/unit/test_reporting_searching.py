@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_sweep.model import Sweep, Trial, TrialState
-from pytest_sweep.model.events import Accepted, TrialConfigured, TrialFinished, TrialJudged, TrialStarted
+from pytest_sweep.model.events import Accepted, TrialConfigured, TrialFinished, TrialJudged, TrialResumed, TrialStarted
 from pytest_sweep.model.search_events import Proposed
-from pytest_sweep.model.study import Objective, Observation, Verdict, VerdictKind
+from pytest_sweep.model.study import Objective, Observation, Resumption, Verdict, VerdictKind
 from pytest_sweep.reporting import (
     Progress,
     best_lines,
@@ -69,6 +69,15 @@ def test_a_slot_has_columns_when_it_is_configured() -> None:
     ]
     assert rows[0][:3] == ["train[trial=0]", "0.5", "TERMINATED"]
     assert rows[1][:3] == ["train[trial=1]", "", "PENDING"]
+
+
+def test_an_explored_configuration_is_shown() -> None:
+    """The table and the line of the best trial have the configuration with which a trial goes on, not the one before."""
+    trial = replace(slots(1)[0], config={"lr": 0.1}, slot=None)
+    explored = TrialResumed(2, Resumption(trial.key, donor="key9", config={"lr": 0.08}), SWEEP.id)
+    progress = progress_of([trial], started(trial), explored, ended(trial, loss=1.0, training_iteration=8))
+    assert "0.08" in final_table(progress)
+    assert "config: lr=0.08" in "\n".join(best_lines(progress))
 
 
 def test_a_paused_trial_has_not_ended_and_its_next_leg_is_no_second_try() -> None:
