@@ -237,12 +237,12 @@ class Progress:
             self._pause(entry, event)
             return
         self.ended.append(entry)
+        entry.take_metrics(event.metrics)
         if event.state is not TrialState.ERROR and event.error is not None:  # The engine has ended it, and says why.
             entry.reason = event.error if event.state is TrialState.SKIPPED else entry.reason
             entry.stopped_by = event.error if event.state is TrialState.STOPPED else entry.stopped_by
         else:
             entry.attempt, entry.error = event.attempt, event.error
-            entry.take_metrics(event.metrics)
             if (
                 entry.total_time is None or event.state is TrialState.ERROR
             ):  # It may have failed long after its last report.

@@ -71,6 +71,14 @@ def test_a_slot_has_columns_when_it_is_configured() -> None:
     assert rows[1][:3] == ["train[trial=1]", "", "PENDING"]
 
 
+def test_what_paused_in_an_earlier_run_has_its_metrics_when_the_engine_ends_it() -> None:
+    """A trial that paused before the run was resumed, and never goes on, is shown with what it had reported there."""
+    (trial,) = slots(1)
+    end = ended(trial, TrialState.STOPPED, "asha: 2 at iteration 3, needed 1 of 9", loss=2.0, training_iteration=3)
+    entry = progress_of([trial], configured(trial, 0.5), end).of(trial.key)
+    assert (entry.iteration, entry.judged, entry.metrics) == (3, 2.0, {"loss": 2.0, "training_iteration": 3})
+
+
 def test_an_explored_configuration_is_shown() -> None:
     """The table and the line of the best trial have the configuration with which a trial goes on, not the one before."""
     trial = replace(slots(1)[0], config={"lr": 0.1}, slot=None)
