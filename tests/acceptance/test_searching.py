@@ -63,6 +63,11 @@ class TestSlots:
         """-k takes the number, as the id has it or plain; no other slot has it."""
         assert searched.ids("-k", expression) == ["test_models.py::train[trial=07]"]
 
+    def test_k_takes_two_digits_where_ids_have_one(self, project: Project) -> None:
+        """-k trial=07, as messages and docs write it, selects train[trial=7] of fewer than eleven slots."""
+        project.write(SEARCHED.replace("num_samples=12", "num_samples=8"))
+        assert project.ids("-k", "trial=07") == ["test_models.py::train[trial=7]"]
+
     def test_a_node_id_and_deselect_name_slots(self, searched: Project) -> None:
         """Slots are named by their node ids as any items."""
         assert searched.ids("test_models.py::train[trial=03]") == ["test_models.py::train[trial=03]"]

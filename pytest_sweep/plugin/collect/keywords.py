@@ -107,7 +107,8 @@ def _keywords(item: pytest.Item) -> Iterator[str]:
     parameters, trial = item.stash[PARAMETERS], item.stash[TRIAL]
     config = trial.config
     if trial.slot is not None:
-        yield from (_keyword("trial", text) for text in (trial.ident.removeprefix("trial="), str(trial.slot)))
+        numbers = (trial.ident.removeprefix("trial="), str(trial.slot), f"{trial.slot:02d}")
+        yield from (_keyword("trial", number) for number in numbers)
     for key, value in (*parameters.items(), *flatten(config).items(), *_levels(config)):
         with contextlib.suppress(SpaceError):  # A value without a text of its own; its id can be selected by.
             yield _keyword(key, value_text(value))
