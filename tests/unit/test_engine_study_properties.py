@@ -159,7 +159,7 @@ class StudyMachine(RuleBasedStateMachine):
             if its is not None and (its.key, its.attempt, its.lease) == (command.key, command.attempt, command.lease):
                 its.verdict = command.verdict.kind
                 its.awaits = 0 if its.awaits == command.iteration else its.awaits
-        elif isinstance(command, commands.StopWorker):
+        elif isinstance(command, (commands.StopWorker, commands.KillWorker)):  # Killed where it does not stop in time.
             self.processes[command.worker].is_stopping = True
         elif isinstance(command, commands.RestartWorker):
             process = self.processes[command.worker]
