@@ -196,7 +196,7 @@ class TestSlots:
             studies.append(make_study(others, Chain()))
         run = Run([*slots, *others], studies, curve(1), cpu=cpu)
         ticks = iter(range(500))
-        run.audience.tick = lambda: next(ticks)  # type: ignore[assignment, method-assign]
+        run.audience.tick = lambda: next(ticks)  # type: ignore[method-assign, assignment]
         run.run()
         assert run.last == [TrialState.TERMINATED] * 2 + [TrialState.SKIPPED] * 6 + [TrialState.TERMINATED] * 3
 
