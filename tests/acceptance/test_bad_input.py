@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -540,7 +541,7 @@ def test_a_newer_database_is_left_untouched(project: Project) -> None:
     project.write(ONE_TRIAL)
     assert project.sweep().ret == 0
     (database,) = (project.path / "sweep_results").glob("*/run.db")
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
     before = database.read_bytes()

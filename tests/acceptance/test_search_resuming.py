@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def session(folder: Path, executor: str, *arguments: str, **environment: str) ->
 def decided(folder: Path) -> list[tuple[Any, ...]]:
     """Return all decisions of the last run of `folder`, but for the attempts, of which a killed run has more."""
     run = sorted((folder / "sweep_results").iterdir())[-1]
-    with sqlite3.connect(run / "run.db") as database:
+    with closing(sqlite3.connect(run / "run.db")) as database, database:
         rows = database.execute("SELECT number, kind, trial_key, iteration, content FROM decision ORDER BY number")
         return [(*row, json.loads(content)) for *row, content in rows]
 

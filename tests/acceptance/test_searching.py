@@ -400,7 +400,8 @@ class TestSearches:
 
                 def reset(self): ...
 
-                def interaction(self, frame, traceback):
+                def interaction(self, frame, traceback):  # From Python 3.13 on it is an exception.
+                    traceback = getattr(traceback, "__traceback__", traceback)
                     print(f"DEBUGGED {traceback.tb_frame.f_locals.get('x') or frame}")
             """,
             "debugger.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -227,7 +228,7 @@ def _assert_strict(project: Project) -> None:
         raise AssertionError(f"{token} is no JSON")
 
     (database,) = (project.path / "sweep_results").glob("*/run.db")
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         tables: dict[str, tuple[str, ...]] = {"trial": ("config", "metrics", "resources"), "report": ("metrics",)}
         for table, columns in tables.items():
             for column in columns:
