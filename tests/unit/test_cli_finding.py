@@ -224,7 +224,7 @@ class TestEnds:
     @pytest.mark.parametrize("arguments", [["show", "--json"], ["show", "--limit", "0"], ["export"]])
     def test_a_broken_pipe(self, tmp_path: Path, arguments: list[str]) -> None:
         """Where the reader ends early, as head does, the command ends silently."""
-        make_run(tmp_path, [0.5] * 3000)
+        make_run(tmp_path, [0.5] * 1000)  # More than a pipe holds.
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest_sweep.cli", *arguments, "--dir", str(tmp_path)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,

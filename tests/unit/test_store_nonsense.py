@@ -335,7 +335,7 @@ def copied(sound: Path, scratch: Path) -> Path:
     return shutil.copytree(sound, scratch / "results" / sound.name)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(changes=st.lists(st.tuples(columns, values), min_size=1, max_size=3))
 def test_any_value_in_any_column(sound: Path, scratch: Path, changes: list[tuple[tuple[str, str], Any]]) -> None:
     """Whatever the columns hold, readers return results or raise StoreError."""
@@ -346,7 +346,7 @@ def test_any_value_in_any_column(sound: Path, scratch: Path, changes: list[tuple
     read_all(folder)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_any_bytes(sound: Path, scratch: Path, data: st.DataObject) -> None:
     """Whatever is changed in the bytes of a database, readers return results or raise StoreError."""
