@@ -274,7 +274,8 @@ def test_hooks_and_gates_see_what_was_repaired(project: Project, start: Callable
                 file.write(f"{results['train'].num_terminated}\\n")
     """, "conftest.py")  # fmt: skip
     session = start("--sweep-executor=inline", "-v")
-    wait_for(lambda: "train[n=1]" in session.finished(), "the first trial")
+    seen = project.path / "seen"
+    wait_for(lambda: seen.exists() and "train[n=1]" in seen.read_text(), "the hook of the first trial")
     (log,) = project.path.glob("sweep_results/*/run.db-wal")
     size = log.stat().st_size
     if kind == "garbage":

@@ -206,7 +206,7 @@ def test_a_lock_of_another_kind(project: Project, precious: Path, what: str) -> 
 
 
 def test_runs_that_name_each_other(project: Project) -> None:
-    """Two runs that say that they have taken a result from each other are looked into once each."""
+    """Two runs that say that they have taken a result from each other are not looked into for ever."""
     project.sweep()
     project.sweep()
     one, two = project.runs()
@@ -214,7 +214,8 @@ def test_runs_that_name_each_other(project: Project) -> None:
         with closing(sqlite3.connect(folder / "run.db")) as connection, connection:
             connection.execute("UPDATE trial SET state = 'CACHED', taken_from = ?", (other.name,))
     key = project.only().key
-    assert made_in(one, [key])[key] == one
+    for folder in (one, two):
+        assert made_in(folder, [key])[key] in (one, two)
 
 
 @pytest.mark.parametrize("where", ["{}", "../../other", ".."])

@@ -123,7 +123,10 @@ def written(project: Project, *arguments: str, width: int, terminal: bool = Fals
             content += part
     os.close(end)
     process.wait(60)
-    return content.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
+    text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    return re.sub(r"\x1b\]9;4;[\d;]*\x1b\\", "", text).split(
+        "\n"
+    )  # By which pytest 9.0.0 tells terminals how far it is.
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
@@ -131,10 +134,10 @@ def written(project: Project, *arguments: str, width: int, terminal: bool = Fals
     ("executor", "width", "terminal", "options"),
     [
         ("inline", 80, False, ()),
-        ("inline", 200, False, ("-v",)),
+        ("inline", 200, False, ("-v", "--sweep-status-interval=600")),
         ("inline", 80, True, ("--tb=no", "--sweep-status-interval=0.05")),
         ("processes", 80, False, ("-rA", "--sweep-status-interval=0.05")),
-        ("processes", 200, True, ("-v", "-rA")),
+        ("processes", 200, True, ("-v", "-rA", "--sweep-status-interval=600")),
     ],
     ids=str,
 )
@@ -223,6 +226,8 @@ def check_frame(project: Project) -> None:
     """The frame has the texts as they are, and with all values quoted a strict parser reads them back from a CSV file."""
     frame = project.grid("values").get_dataframe()
     assert list(frame["config/value"]) == TEXTS
+    if sys.hexversion < 0x030B0000:  # csv of Python 3.10 takes no NUL.
+        return
     path = project.path / "results.csv"
     frame.to_csv(path, index=False, errors="surrogatepass", quoting=csv.QUOTE_ALL)
     csv.field_size_limit(10_000_000)

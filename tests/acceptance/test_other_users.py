@@ -203,7 +203,9 @@ def test_what_the_umask_lets_them_read(running: Running) -> None:
     run, folder = shlex.quote(str(running.run)), shlex.quote(str(running.folder))
     assert as_stranger(f"test -r {run}/run.db").returncode == 0
     made = " ".join(shlex.quote(str(path)) for path in running.made())
-    assert as_stranger(f"grep -rlF hunter2-hunter2 {folder} {made} 2>/dev/null").stdout == ""
+    # But for what Python compiles of the test file, which has the secret in it.
+    search = "grep -rlF --exclude-dir=__pycache__ hunter2-hunter2"
+    assert as_stranger(f"{search} {folder} {made} 2>/dev/null").stdout == ""
     assert "hunter2-hunter2" not in as_stranger("cat /proc/[0-9]*/cmdline 2>/dev/null").stdout
 
 
