@@ -136,7 +136,7 @@ def written(project: Project, *arguments: str, width: int, terminal: bool = Fals
         ("inline", 80, False, ()),
         ("inline", 200, False, ("-v", "--sweep-status-interval=600")),
         ("inline", 80, True, ("--tb=no", "--sweep-status-interval=0.05")),
-        ("processes", 80, False, ("-rA", "--sweep-status-interval=0.05")),
+        pytest.param("processes", 80, False, ("-rA", "--sweep-status-interval=0.05"), marks=pytest.mark.slow),
         ("processes", 200, True, ("-v", "-rA", "--sweep-status-interval=600")),
     ],
     ids=str,

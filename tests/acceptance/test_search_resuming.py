@@ -110,6 +110,7 @@ def test_killed_at_a_decision(kind: str, tmp_path: Path, undisturbed: list[tuple
     assert decided(folder) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("executor", "when"), [("inline", {}), ("processes", {"BEFORE": "1"})])
 def test_killed_again_and_again(
     executor: str, when: dict[str, str], tmp_path: Path, undisturbed: list[tuple[Any, ...]]
