@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,9 +98,11 @@ class TrialCheckpoints:
             SweepError: the location cannot be read.
         """
         if is_lent and known is not None:
-            lent, known = _lent(scratch, known), None
+            lent = _lent(scratch, known)
             if lent is not None:
                 return lent
+            self._damaged[known] = "another trial lends it, and it is not there any more"
+            known = None
         try:
             self._place.delete_incomplete(self._attempt)
             names = sorted(filter(None, map(Name.parse, self._place.names())), reverse=True)
@@ -177,16 +180,26 @@ def _before(attempt: int, place: Place, known: Name) -> list[tuple[Place, Name]]
 
 
 def _lent(scratch: Path, address: str) -> Restored | None:
-    """Return another trial's checkpoint; None where it is not good, or not there any more. Nothing is deleted there."""
+    """Return a copy of another trial's checkpoint, or of its newest one that is there; None where none is good. Nothing is deleted there.
+
+    Its owner goes on, and may delete it at any time: its manifest first, so that a copy is whole if that is there afterwards.
+    """
     elsewhere = _elsewhere(address)
     if elsewhere is None:
         return None
-    place, name = elsewhere
-    try:
-        manifest = Manifest.decode(place.read_manifest(str(name)))
-        return Restored(place.fetch(manifest, scratch), address, manifest, {})
-    except Exception:  # Whatever it is, and the packages behind fsspec raise what they like: the trial has its own.
-        return None
+    place, known = elsewhere
+    with contextlib.suppress(Exception):  # The packages behind fsspec raise what they like.
+        others = set(filter(None, map(Name.parse, place.names())))
+        for name in (known, *sorted(others - {known}, reverse=True)):
+            with contextlib.suppress(Exception):  # It is damaged, or was deleted meanwhile: the next one.
+                manifest = Manifest.decode(place.read_manifest(str(name)))
+                path, copy = place.fetch(manifest, scratch), scratch / str(name)
+                if path != copy:
+                    shutil.rmtree(copy, ignore_errors=True)
+                    shutil.copytree(path, copy)
+                    place.read_manifest(str(name))
+                return Restored(copy, place.address(str(name)), manifest, {})
+    return None
 
 
 def _elsewhere(address: str) -> tuple[Place, Name] | None:

@@ -146,7 +146,7 @@ class Controller:
     # What comes from the driver
 
     def _on_trials_added(self, event: events.TrialsAdded) -> None:
-        self.studies.begin(event.decisions)
+        self.studies.begin(event.decisions, event.time)
         self._ledger.add(event.trials, event.attempts, self._workers.now, event.metrics)
         self._acceptance.progressed = self._workers.now
         self._dispatch()

@@ -21,7 +21,8 @@ class Course:
         pause_at: the iteration at which the attempt pauses if it reports a checkpoint.
         judged: the last milestone that was judged; 0 before the first.
         verdict: what was decided there.
-        donor: the trial whose checkpoint the next attempt starts from; "" is its own.
+        donor: the trial whose checkpoint it goes on from after its last pause; "" is its own.
+        paused_in: the attempt that has paused last; 0 before the first.
         is_paused: whether the scheduler has paused it and not let it go on.
         is_parked: whether no worker has it any more, where it is paused.
         is_over: whether it has ended.
@@ -37,6 +38,7 @@ class Course:
     judged: int = 0
     verdict: Verdict = GO_ON
     donor: str = ""
+    paused_in: int = 0
     is_paused: bool = False
     is_parked: bool = False
     is_over: bool = False
@@ -56,8 +58,9 @@ class Course:
 
     @property
     def leg(self) -> Leg:
-        """What the next attempt is told."""
-        return Leg(self.milestones, self.pause_at, self.donor)
+        """What the next attempt is told; a trial that has ended in an earlier run, and is run again, is judged no more."""
+        milestones, pause_at = (None, None) if self.is_over else (self.milestones, self.pause_at)
+        return Leg(milestones, pause_at, self.donor, self.paused_in)
 
     def passed(self, iteration: int) -> list[int]:
         """Return the milestones up to `iteration` that were not judged; of regular ones only the last."""

@@ -178,6 +178,8 @@ class StudyRun:
         elif decision.verdict is not None and scheduler is not None:
             again = scheduler.judge(seen, can_pause=decision.can_pause)
             self._note(course, seen.iteration, decision.verdict, can_pause=decision.can_pause)
+            if decision.verdict.kind is VerdictKind.PAUSE:
+                course.paused_in = decision.attempt
             # One that cannot pause goes on, and so it was stored.
             return again.kind is decision.verdict.kind or again.kind is VerdictKind.PAUSE
         return True

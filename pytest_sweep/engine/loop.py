@@ -126,7 +126,7 @@ class Loop:
         """
         nodes = events.NodesChanged(tuple(self._executor.nodes()))
         self._arrived.extend(
-            [nodes, events.TrialsAdded(tuple(trials), attempts or {}, tuple(decisions), metrics or {})]
+            [nodes, events.TrialsAdded(tuple(trials), attempts or {}, tuple(decisions), metrics or {}, clock.wall())]
         )
         self._handle()
         while not self._controller.done:

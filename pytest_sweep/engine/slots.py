@@ -93,7 +93,7 @@ class Slots:
             self._ledger.call_back(study.study.id)
 
     def end(self, event: ProposalsEnded, time: float) -> None:
-        """Let the slots of a study that have no configuration be: they are not needed. It is `time`, in seconds since the epoch."""
+        """End the slots of a study that have no configuration, as SKIPPED, at `time` since the epoch: they are not needed."""
         self._forget(event.study)
         study = self._ledger.studies.get(event.study)
         if study is None:

@@ -48,8 +48,14 @@ class Studies:
         self._number = 0
         self._time = 0.0
 
-    def begin(self, decisions: Iterable[Decision]) -> None:
-        """Get the state back that the decisions of an earlier run have led to; called before the trials are added."""
+    def begin(self, decisions: Iterable[Decision], time: float) -> None:
+        """Get the state back that the decisions of an earlier run have led to; called before the trials are added.
+
+        Args:
+            decisions: the decisions, in order.
+            time: when that is, in seconds since the epoch.
+        """
+        self._time = time
         for study in self._ledger.studies.values():
             for key in study.study.keys:
                 study.course(key)
@@ -82,15 +88,17 @@ class Studies:
     def reported(self, entry: Entry, course: Course, event: events.TrialReported) -> None:
         """Judge a trial that has reported, where it has passed a milestone."""
         iteration = event.metrics["training_iteration"]
-        if event.checkpoint is not None:
-            course.donor = ""
         if iteration < course.next:
             if iteration <= course.judged:
                 self._tell(entry, course, iteration, GO_ON)  # An attempt before it was cut off.
+            elif course.is_stopped and not course.is_over:
+                self._tell(entry, course, iteration, course.verdict)  # It has not heard of it.
             return
         run, verdict, has_checkpoint = self._ledger.studies[entry.trial.study], None, event.checkpoint is not None
         is_pause = iteration == course.pause_at
         for seen, verdict, can_pause in run.report(course, event.metrics, has_checkpoint=has_checkpoint):
+            if verdict.kind is VerdictKind.PAUSE:
+                course.paused_in = entry.attempt
             self._decide(TrialJudged(self._next(), entry.attempt, seen, verdict, can_pause, run.study.id))
             self._inform(run, seen)
         if verdict is None:
@@ -102,9 +110,11 @@ class Studies:
 
     def paused(self, entry: Entry, course: Course, event: events.TrialFinished) -> events.TrialFinished | None:
         """Take an attempt that has paused; return the trial's end where its scheduler has stopped it."""
-        self._time = event.time
+        self._time = max(self._time, event.time)
         if course.is_stopped:
             return replace(event, state=TrialState.STOPPED)
+        if (event.metrics or {}).get("training_iteration") == course.pause_at:
+            course.pause_at = None  # It has paused there: the next attempt would do so at once, again and again.
         self._ledger.pause(entry, event)
         return None
 

@@ -57,8 +57,10 @@ class Leg:
         milestones: at which iterations it is judged; None where it never is.
         pause_at: the iteration at which it pauses if it reports a checkpoint; None where it does not.
         donor: the trial whose newest checkpoint it starts from; "" is its own.
+        paused_in: the attempt that has paused last: a checkpoint of a later one is newer than what the donor lends.
     """
 
     milestones: Milestones | None = None
     pause_at: int | None = None
     donor: str = ""
+    paused_in: int = 0

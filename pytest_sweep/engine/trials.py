@@ -117,7 +117,7 @@ class Ledger:
     def pause(self, entry: Entry, finished: events.TrialFinished) -> None:
         """Record that an attempt has paused; the next one waits at once where its scheduler has let the trial go on.
 
-        One that was not to pause goes on behind others, so that a population keeps step.
+        One that was not to pause waits behind the others, so that no member of a population runs ahead.
         """
         self.record(completed(finished, entry))
         entry.attempt += 1
@@ -140,10 +140,8 @@ class Ledger:
         """Let the deferred slots of a study wait for workers again: behind trials that are let go on, before all others."""
         for entry in [entry for entry in self.deferred() if entry.trial.study == study]:
             del self._deferred[entry.trial.key]
-            queue = self.queues.setdefault(entry.shape, deque())
-            ahead = takewhile(lambda key: self._entries[key].course is not None, queue)
-            queue.insert(sum(1 for _ in ahead), entry.trial.key)
-            self.grown[entry.shape] = None
+            ahead = takewhile(lambda key: self._entries[key].course is not None, self.queues.get(entry.shape, ()))
+            self._queue(entry, sum(1 for _ in ahead))
 
     def retry(self, entry: Entry, failed: events.TrialFinished, now: float = 0.0, wait: float = 0.0) -> None:
         """Record a failed attempt and let the trial wait for the next one: `wait` seconds from `now`, at least."""
@@ -197,7 +195,7 @@ class Ledger:
         if change is Change.READY:
             held, self._held_back = self._held_back, {}
             for entry in held.values():
-                if entry.state is TrialState.PENDING:
+                if entry.state is TrialState.PENDING and entry.trial.key not in self._deferred:
                     self._queue(entry)
         elif change is Change.LOST:
             keys = [key for queue in self.queues.values() for key in queue]
@@ -284,14 +282,14 @@ class Ledger:
             entry.state = TrialState.PAUSED
             self.studies[entry.trial.study].park(entry.course)
         else:
-            self._queue(entry, first=first)
+            self._queue(entry, 0 if first else None)
 
-    def _queue(self, entry: Entry, *, first: bool = False) -> None:
+    def _queue(self, entry: Entry, place: int | None = None) -> None:
         if self.shared.missing(entry.trial.shared) is not None:
             self._held_back[entry.trial.key] = entry
             return
         queue = self.queues.setdefault(entry.shape, deque())
-        (queue.appendleft if first else queue.append)(entry.trial.key)
+        queue.insert(len(queue) if place is None else place, entry.trial.key)
         self.grown[entry.shape] = None
 
     def _leave_worker(self, entry: Entry) -> None:

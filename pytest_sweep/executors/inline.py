@@ -201,8 +201,9 @@ class InlineExecutor:
 
     def arrived(self) -> Sequence[Event]:
         """Return what the trial has said that has run last, or so far."""
-        happened = list(self._happened)
-        self._happened.clear()
+        happened: list[Event] = []
+        while self._happened:  # One by one: other threads of a trial that waits for a verdict go on reporting.
+            happened.append(self._happened.popleft())
         return happened
 
     def cut_off(self) -> Sequence[Event]:

@@ -146,12 +146,14 @@ class TrialsAdded:
         attempts: with which attempt those go on that were begun in an earlier run, by key.
         decisions: what the searchers and schedulers of that run have decided, in order.
         metrics: what paused ones of that run have last reported, by key.
+        time: when, in seconds since the epoch.
     """
 
     trials: tuple[Trial, ...]
     attempts: Mapping[str, int] = field(default_factory=dict, hash=False)
     decisions: tuple[Decision, ...] = ()
     metrics: Mapping[str, dict[str, Any]] = field(default_factory=dict, hash=False)
+    time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the driver's main thread is to do for what processes have said, each process in turn. Thread-safe."""
+"""Functions that the driver's main thread is to call, one for each message of a process; processes take turns. Thread-safe."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
+from pytest_sweep.checkpoints import Name
 from pytest_sweep.engine.study import Leg
 from pytest_sweep.model import Run
 from pytest_sweep.model.search_events import Proposed
@@ -40,7 +41,6 @@ class TaskMaker:
         self._trials = {trial.key: trial for trial in trials}
         self._storage = storage
         self._keep_checkpoints = keep_checkpoints
-        self._lends = False
 
     def make(self, key: str, attempt: int, lease: int = 0, leg: Leg | None = None) -> Task:
         """Return the task of an attempt of the trial `key`, which a worker is handed under `lease`; `leg` says what its study wants."""
@@ -60,16 +60,19 @@ class TaskMaker:
         )
         if leg is not None:
             task = replace(task, milestones=leg.milestones, pause_at=leg.pause_at)
-            lent = self.checkpoints.get(leg.donor, (None, 0)) if leg.donor else (None, 0)
-            if lent[0] is not None:
-                task = replace(task, checkpoint=lent[0], iteration=lent[1], is_lent=True)
-                self._lends = True
-            if self._lends and task.keep_checkpoints is not None:
-                # One that is lent is read when the other's worker begins: until then its owner may have saved another one.
-                task = replace(task, keep_checkpoints=task.keep_checkpoints + 1)
+            lent, at = self._lent(leg, checkpoint)
+            if lent is not None:
+                task = replace(task, checkpoint=lent, iteration=at, is_lent=True)
         if self.remembers:
             self.remembered[key] = task
         return task
+
+    def _lent(self, leg: Leg, checkpoint: str | None) -> tuple[str | None, int]:
+        """Return the checkpoint that another trial lends, and its iteration; None where its own is newer."""
+        own = None if checkpoint is None else Name.parse(checkpoint.rpartition("/")[2])
+        if not leg.donor or (own is not None and own.attempt > leg.paused_in):
+            return None, 0
+        return self.checkpoints.get(leg.donor, (None, 0))
 
     def configure(self, proposed: Proposed) -> None:
         """Take note of the configuration that was chosen for a slot."""
