@@ -21,7 +21,7 @@ _TAKEN, _CONTINUED = 1, 0
 # The temporary table `chosen` has the keys, and whether a trial is taken; `moved` makes a path complete.
 _TRIALS = """
 UPDATE trial SET
-  ({columns}, state, metrics, error, reason, finished, duration, folder, source, taken_from) =
+  ({columns}, state, metrics, error, reason, finished, duration, folder, source, taken_from, config, point_key) =
   (SELECT {earlier},
     CASE WHEN chosen.taken AND old.state = 'ERROR' THEN 'ERROR' WHEN chosen.taken THEN 'CACHED' ELSE 'PENDING' END,
     CASE WHEN chosen.taken AND old.state != 'SKIPPED' THEN old.metrics END,
@@ -31,7 +31,10 @@ UPDATE trial SET
     CASE WHEN chosen.taken THEN old.duration END,
     CASE WHEN chosen.taken THEN moved(old.folder) ELSE trial.folder END,
     CASE WHEN chosen.taken OR old.checkpoint IS NOT NULL THEN {source} END,
-    :run
+    :run,
+    -- Of a slot that has none yet; where decisions were lost, nothing else knows it.
+    CASE WHEN trial.slot IS NOT NULL AND trial.point_key IS NULL THEN old.config ELSE trial.config END,
+    COALESCE(trial.point_key, old.point_key)
   FROM earlier.trial AS old JOIN chosen USING (key) WHERE old.key = trial.key)
 WHERE key IN (SELECT key FROM chosen)
 """

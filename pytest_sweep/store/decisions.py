@@ -35,30 +35,26 @@ def row_of(decision: Decision) -> Row:
     }
 
 
-def decision_of(row: Mapping[str, Any], config: Any) -> Decision:
+def decision_of(row: Mapping[str, Any]) -> Decision:
     """Return the decision of a row.
-
-    Args:
-        row: the row.
-        config: the stored configuration of its trial, or None where that is not known.
 
     Raises:
         ValueError: this version knows no such decision, or it is damaged.
     """
     try:
-        return _decision(row, config)
-    except (KeyError, AttributeError) as error:
-        raise ValueError(f"decision {row['number']} lacks something: {error}") from error
+        return _decision(row)
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"decision {row['number']} of trial {row['trial_key']} is damaged: {error}") from error
 
 
-def _decision(row: Mapping[str, Any], config: Any) -> Decision:
+def _decision(row: Mapping[str, Any]) -> Decision:
     number, study, key, content = row["number"], row["study"], row["trial_key"], row["content"]
     if row["kind"] == CONFIGURED:
-        its, values = restored(config), restored(content["values"])
-        proposed = Proposed(key, its or {}, content["label"], content["point_key"], values, slot=content["slot"])
+        its, values = restored(content["config"]), restored(content["values"])
+        proposed = Proposed(key, its, content["label"], content["point_key"], values, slot=content["slot"])
         return TrialConfigured(number, proposed, study, content["asked_after"])
     if row["kind"] == JUDGED:
-        values, constraints = tuple(content["values"]), tuple(content["constraints"])
+        values, constraints = (tuple(map(float, content[name])) for name in ("values", "constraints"))
         seen = Observation(key, row["iteration"], values, Outcome(content["outcome"]), constraints)
         verdict = content["verdict"] and Verdict(VerdictKind(content["verdict"]), content["reason"])
         return TrialJudged(number, row["attempt"], seen, verdict, content["can_pause"], study)
@@ -75,6 +71,7 @@ def _configured(proposed: Proposed) -> Row:
         "slot": proposed.slot,
         "label": proposed.label,
         "point_key": proposed.point_key,
+        "config": stored(dict(proposed.config)),
         "values": stored(dict(proposed.values)),
     }
 

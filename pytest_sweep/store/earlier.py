@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -214,7 +215,10 @@ def made_in(folder: Path, keys: Collection[str]) -> dict[str, Path]:
         earlier = folder.parent / run
         # A database may come from anyone, and name any path: only runs beside it are asked. A run goes on from an older one, so this ends.
         is_older = _is_name(run) and has_database(earlier, DATABASE) and started(earlier) < started(folder)
-        found |= made_in(earlier, theirs) if is_older else dict.fromkeys(theirs, earlier)
+        found |= dict.fromkeys(theirs, earlier)
+        if is_older:
+            with suppress(StoreError):  # What it had taken itself is not known, then.
+                found |= made_in(earlier, theirs)
     return found
 
 

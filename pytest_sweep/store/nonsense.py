@@ -27,6 +27,7 @@ _LABELS = {
     "trial": ("name", "key"),
     "attempt": ("number", "trial_key"),
     "report": ("id", "trial_key"),
+    "decision": ("number", "trial_key"),
 }
 """The columns that name a row, for people."""
 
@@ -91,7 +92,7 @@ def _problems(path: Path, keys: Collection[str] | None) -> Iterator[tuple[str | 
     with reporting_errors(path, "read"), closing(reading_connection(path)) as connection:
         # What is no text becomes halves of surrogate pairs, instead of an error.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-        for name in ("run", "code", "sweep"):
+        for name in ("run", "code", "sweep", "decision"):
             for row, problem in _of_table(connection, schema.tables.tables[name]):
                 yield None, _label(name, row), problem
         yield from _of_sweeps(connection, keys)

@@ -60,14 +60,6 @@ def started(folder: Path) -> float:
     return found if isinstance(found, float) and abs(found) < 1e11 else _written(folder)
 
 
-def is_run(folder: Path) -> bool:
-    """Say whether there is a run in `folder`; not where that is no path at all, or one that this user may not enter."""
-    try:
-        return (folder / DATABASE).is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def run_folder(results_dir: Path, run: str) -> Path:
     """Return the folder of a run, by its name in `results_dir` or by its path.
 

@@ -111,17 +111,15 @@ class RunReader:
             found = [_left_open(trial) if is_open(trial.state) else trial for trial in self._read_trials(query)]
         return self._with_last_reports(found)
 
-    def decisions(self, trial_key: str | None = None) -> list[Decision]:
-        """Return what searchers and schedulers have decided, in order: all of it, or on one trial.
-
-        The configuration of a slot is there where its trial is in this run.
-        """
-        table, its = schema.decision, schema.trial.c
-        query = select(table, its.config).outerjoin(schema.trial, table.c.trial_key == its.key).order_by(table.c.number)
-        if trial_key is not None:
-            query = query.where(table.c.trial_key == trial_key)
+    def decisions(self) -> list[Decision]:
+        """Return what searchers and schedulers have decided, in order; also on trials that are not in this run."""
+        table = schema.decision
+        names, query = table.columns.keys(), select(table).order_by(table.c.number)
         with self.reading() as connection:
-            return [decision_of(row._asdict(), row.config) for row in connection.execute(query)]
+            return [
+                decision_of(dict(zip(names, row, strict=True)))
+                for row in self.checked(connection, query, list(table.columns))
+            ]
 
     def attempts(self, trial_key: str) -> list[StoredAttempt]:
         """Return the attempts of a trial, the first one first."""

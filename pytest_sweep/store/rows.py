@@ -62,6 +62,8 @@ _TESTS: Mapping[str, Test] = {
     "attempts": _between(0, MOST_ATTEMPTS),
     "number": _between(1, MOST_ATTEMPTS),
     "attempt": _between(1, MOST_ATTEMPTS),
+    "decision.attempt": _between(0, MOST_ATTEMPTS),
+    "decision.number": _between(1, 2**53),
     "replicate": _between(0, 2**53),
     "ordinal": _between(0, 2**53),
     "slot": _between(0, 2**53),

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from pytest_sweep.model import TrialState
+from pytest_sweep.model import TrialState, study
 from pytest_sweep.store import schema
+from pytest_sweep.store.decisions import JUDGED
 from pytest_sweep.store.earlier import Outcome, outcomes
 from pytest_sweep.store.reader import RunReader, listed
 
@@ -45,15 +46,25 @@ def tried_points(folder: Path, sweeps: Collection[str]) -> list[tuple[str, Tried
     """
     its = schema.trial.c
     ended = (TrialState.TERMINATED, TrialState.CACHED, TrialState.STOPPED)
-    query = select(its.key, its.sweep_id, its.metrics).where(
+    decided = schema.decision.c
+    # One that was taken from another run is CACHED without a reason: its end is among the decisions.
+    stopped = select(decided.trial_key).where(
+        decided.kind == JUDGED,
+        func.json_extract(decided.content, "$.outcome") == study.Outcome.STOPPED.value,
+        func.json_extract(decided.content, "$.verdict").is_not(None),
+    )
+    columns = [its.key, its.sweep_id, its.metrics]
+    query = select(*columns).where(
         its.sweep_id.in_(listed(sweeps)),
         its.state.in_(ended),
         its.reason.is_(None),
         its.replicate == 0,
         its.metrics.is_not(None),
+        its.key.not_in(stopped),
     )
-    with RunReader(folder).reading() as connection:
-        found = {key: (sweep, metrics) for key, sweep, metrics in connection.execute(query)}
+    reader = RunReader(folder)
+    with reader.reading() as connection:
+        found = {key: (sweep, metrics) for key, sweep, metrics in reader.checked(connection, query, columns)}
     return [
         (found[its.key][0], TriedPoint(its, its.point_key or its.key, found[its.key][1]))
         for its in outcomes(folder, found)

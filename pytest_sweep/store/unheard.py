@@ -6,6 +6,7 @@ kernel's page cache when `UnheardFile.write` returns. A file may come from anyon
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +79,8 @@ class UnheardFile:
         """Delete the file: nothing runs any more, and all that was said is stored."""
         if self._path is not None and os.getpid() == self._pid:
             os.close(self._file)
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Nobody may write there any more, or somebody has deleted it.
+                self._path.unlink()
             self._path, self._file = None, -1
 
     def _stored(self, event: TrialReported) -> tuple[str | None, list[str] | None]:

@@ -35,12 +35,14 @@ class RunStore:
     Attributes:
         run: the run, as hooks and the terminal see it.
         path: its folder.
+        points: the names of the runs that have tried configurations of slots before, by the keys of their points.
     """
 
     def __init__(self, run: Run, database: RunDatabase, lock: RunLock) -> None:
         self.run = run
         self._lock = lock
         self.path = Path(run.path)
+        self.points: Mapping[str, str] = {}
         self._database = database
         self._trials = 0
         self._sources: dict[str, Source] = {}
@@ -191,7 +193,7 @@ class RunStore:
             StoreError: the disk is full, the database is locked, damaged or deleted beyond repair, or an event names a trial that was not
                 added.
         """
-        batch = Batch(partial(path_in_run, self.path), self._source)
+        batch = Batch(partial(path_in_run, self.path), self._source, self.points)
         for event in events:
             batch.add(event)
         statements = list(batch.statements())

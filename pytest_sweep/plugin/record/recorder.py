@@ -15,7 +15,7 @@ from pytest_sweep.engine.port import Executor
 from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.private import add_suite_property
-from pytest_sweep.model import Run, Trial, TrialState
+from pytest_sweep.model import Run, TrialState
 from pytest_sweep.model.events import Accepted
 from pytest_sweep.plugin.collect.sweeps import TRIAL
 from pytest_sweep.plugin.guests.others import Guests
@@ -82,7 +82,7 @@ class Recorder:
         self._run = run = tasks.run
         self._config, self._plan, self._hooks = config, plan, hooks
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
-        self._make_store = partial(_made_store, config, run, trials, plan)
+        self._make_store = partial(_made_store, config, run, items, plan)
         store = self._make_store(lock)
         plan.tidy(trial for trial in trials if trial.key not in plan.taken)
         self._taken, stored = ends(store.path, plan.taken), starts(store.path, plan.continued)
@@ -99,7 +99,7 @@ class Recorder:
         self._replayer = Replayer(
             config, items, self._retrying, hooks, self._progress, tasks, _debugger(config, keeper, tasks)
         )
-        self._replayer.points = {point: its.outcome.folder.name for point, its in plan.known_points.items()}
+        self._replayer.points = plan.known_from
         self._replayer.go_on(begun)
         self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine)
         # Not there where trials run in this session.
@@ -193,7 +193,10 @@ class Recorder:
         self._retrying.finish(status)
         if self._retrying.is_damaged:
             self._salvaged = salvage(
-                Path(self._run.path), self._make_store, known_events(self._progress, self._tasks), status()
+                Path(self._run.path),
+                self._make_store,
+                known_events(self._progress, self._tasks, self._plan.taken),
+                status(),
             )
         if self._backup is not None:
             self._backup.finish()
@@ -211,7 +214,7 @@ class Recorder:
 
 
 def _made_store(
-    config: pytest.Config, run: Run, trials: Sequence[Trial], plan: Plan, lock: RunLock | None = None
+    config: pytest.Config, run: Run, items: Mapping[str, pytest.Item], plan: Plan, lock: RunLock | None = None
 ) -> RunStore:
     """Return the store of the run, with its trials and what is taken of earlier runs."""
     store = RunStore.of(
@@ -222,7 +225,8 @@ def _made_store(
         resumed_from=plan.resumed_from,
         lock=lock,
     )
-    store.add_trials(trials, plan.sources)
+    store.add_trials([item.stash[TRIAL] for item in items.values()], plan.sources)  # Slots as they are now.
+    store.points = plan.known_from
     plan.copy_into(store)
     return store
 

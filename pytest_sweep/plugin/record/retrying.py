@@ -115,7 +115,9 @@ class RetryingStore:
         """Return what is to be said at the end: nothing, if everything was stored at once."""
         lines = list(self._store.repairs)
         if self.trouble is not None and self.is_behind:
-            lines.append(f"{self.trouble}: what happened since then is not stored, and is shown here only")
+            # Of a database that is damaged it is said beside this what was written to a new one.
+            rest = "" if self.is_damaged else ": what happened since then is not stored, and is shown here only"
+            lines.append(f"{self.trouble}{rest}")
         elif self.trouble is not None:
             lines.append(f"{self.trouble}, for a while: everything is stored now")
         return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from pytest_sweep import clock
@@ -38,22 +38,27 @@ def salvage(folder: Path, make_store: Callable[[], RunStore], known: Iterable[Ac
     kept = "" if damaged is None else f" What is left of the damaged database is {damaged.name}."
     return (
         f"What this session still knows was written to a new {path.name}: the states of all trials, their final metrics, errors and "
-        f"newest checkpoints. Reports before the last one, and output, are lost.{kept}"
+        f"newest checkpoints. Reports before the last one, output, and what searchers and schedulers decided are lost.{kept}"
     )
 
 
-def known_events(progress: Progress, tasks: TaskMaker) -> Iterator[Accepted]:
-    """Yield events that make of new trials what is known of them; for one that was taken from an earlier run there are none."""
+def known_events(progress: Progress, tasks: TaskMaker, taken: Collection[str]) -> Iterator[Accepted]:
+    """Yield events that make of new trials what is known of them; for those with the keys `taken`, of an earlier run, there are none."""
     for entry in progress:
         key, attempt, metrics = entry.trial.key, entry.attempt, entry.metrics
+        if key in taken:
+            continue
+        never_began = entry.started is None and entry.state in (TrialState.SKIPPED, TrialState.CACHED)
         checkpoint, iteration = tasks.checkpoints.get(key, (None, 0))
         if checkpoint is not None:
             yield TrialReported(key, attempt, {"training_iteration": iteration}, checkpoint)
-        if metrics is not None and metrics.get("training_iteration") != iteration:
+        if metrics is not None and not never_began and metrics.get("training_iteration") != iteration:
             yield TrialReported(key, attempt, {"training_iteration": 0, **metrics})
-        if entry.state.is_finished and entry.started is not None:
+        if entry.state.is_finished:
             duration = entry.total_time or 0.0
-            yield TrialFinished(key, attempt, entry.state, metrics, entry.error, duration, entry.started + duration)
+            ended = clock.wall() if entry.started is None else entry.started + duration
+            error, attempt = (entry.reason, 0) if never_began else (entry.error, attempt)
+            yield TrialFinished(key, attempt, entry.state, metrics, error, duration, ended)
         elif entry.state is TrialState.INTERRUPTED:
             yield TrialInterrupted(
                 key, attempt, entry.reason or "", metrics, duration=entry.total_time or 0.0, time=clock.wall()

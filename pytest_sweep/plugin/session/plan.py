@@ -57,6 +57,11 @@ class Plan:
         """The final metrics of configurations that were tried already, by the keys of their points."""
         return {point: its.metrics for point, its in self.known_points.items()}
 
+    @property
+    def known_from(self) -> dict[str, str]:
+        """The names of the runs that have tried them, likewise."""
+        return {point: its.outcome.folder.name for point, its in self.known_points.items()}
+
     def copy_into(self, store: RunStore) -> None:
         """Copy all that it is about into the store of the new run, whose trials are there.
 
