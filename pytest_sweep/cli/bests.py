@@ -72,4 +72,5 @@ def best_judged(judged: Sequence[Judged], goal: Goal, *, whole: bool) -> Best | 
         return None
     group = of_group[place]
     first = goal.best([one.value for one in group]) or 0
-    return Best(float(value), group[first].ordinal, len(group))
+    # A mean is more than a float; an integer may be more than a float holds.
+    return Best(float(value) if isinstance(value, float) else value, group[first].ordinal, len(group))

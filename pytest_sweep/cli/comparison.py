@@ -75,7 +75,10 @@ class Pair:
     @property
     def percent(self) -> float | None:
         """The change in percent of the value then; None where there is none, and where that was 0."""
-        return None if self.change is None or not self.before else 100 * self.change / abs(self.before)
+        try:
+            return None if self.change is None or not self.before else 100 * self.change / abs(self.before)
+        except OverflowError:  # Integers may be more than floats hold.
+            return None
 
     def columns(self) -> Sequence[str]:
         """Return its own columns, then those of the trial."""
@@ -175,11 +178,18 @@ def compare_sweeps(base: RunScan, run: RunScan, metric: str | None, mode: str | 
         )  # fmt: skip
 
 
+def _are_close(one: float, two: float) -> bool:
+    try:
+        return abs(two - one) <= _SAME * max(abs(one), abs(two))
+    except OverflowError:  # Integers may be more than floats hold.
+        return False
+
+
 def direction(before: float, value: float, goal: Goal) -> str:
     """Return whether a value is ``better`` than another, ``worse`` or the ``same``; what is not finite is worse than what is."""
     if before == value or (before != before and value != value):  # noqa: PLR0124 - NaN
         return "same"
-    if is_finite(before) and is_finite(value) and abs(value - before) <= _SAME * max(abs(before), abs(value)):
+    if is_finite(before) and is_finite(value) and _are_close(before, value):
         return "same"
     if is_finite(before) is not is_finite(value):
         return "better" if is_finite(value) else "worse"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Context:
             UsageError: ``--dir`` names no folder.
             NoSuchRunError: there is none.
         """
-        if self._given is not None and not Path(self._given).is_dir():
+        if self._given is not None and not os.path.isdir(self._given):  # noqa: PTH112 - Path.is_dir() raises for what is no path
             raise UsageError(f"--dir {self._given}: there is no such folder")
         try:
             return results_folder(self._given)

@@ -25,8 +25,6 @@ from pytest_sweep.store.running import is_running
 _LAST = re.compile(r"last(?:~(\d+))?")
 _MOST_NAMES = 5
 
-HELP = "a run: its name or a part of it that no other has, last, last~2, running, a tag, or the path of its folder"
-
 
 def find_run(word: str, results_dir: Path) -> Path:
     """Return the folder of the run that is meant by `word`.
@@ -76,7 +74,9 @@ def _last(back: int, results_dir: Path) -> Path:
         raise _none(results_dir)
     if len(found) <= back:
         raise NoSuchRunError(
-            f"last~{back}: there are {len(found)} runs in {results_dir}, so that last~{len(found) - 1} is the first"
+            f"last~{back}: there is only one run in {results_dir}"
+            if len(found) == 1
+            else f"last~{back}: there are {len(found)} runs in {results_dir}, and the oldest is last~{len(found) - 1}"
         )
     return found[back]
 

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from pytest_sweep.cli.strict_json import NAN, json_line, strict
 from pytest_sweep.errors import MissingExtraError
+from pytest_sweep.model.exact_json import MOST_BITS
 from pytest_sweep.model.metrics import free_name
 
 Row = Mapping[str, Any]
@@ -84,6 +85,8 @@ def _csv_cell(value: Any, raw: bool) -> str:
         return ""
     if isinstance(value, str):
         return value if raw or not value.startswith(_FORMULA) else f"'{value}"
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return hex(value)  # Python writes no more than 4,300 digits.
     if isinstance(value, (bool, int, float)):
         return repr(value)
     return _json(value)

@@ -16,7 +16,7 @@ from typing import TextIO
 
 from pytest_sweep.cli.context import Context
 from pytest_sweep.cli.errors import CommandError, Status
-from pytest_sweep.cli.output import Output, printable
+from pytest_sweep.cli.output import Output, spaced
 from pytest_sweep.errors import StoreError, SweepError
 
 COMMANDS: Mapping[str, str] = {
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str], out: TextIO | None = None, err: TextIO | None
         return Status.INTERRUPTED
     except SystemExit as error:  # argparse: --help, or a wrong command line.
         return error.code if isinstance(error.code, int) else Status.USAGE
-    except SweepError as error:
+    except (SweepError, OSError) as error:
         return _told(error, err)
     except Exception:
         err.write(traceback.format_exc())
@@ -127,9 +127,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _told(error: SweepError, err: TextIO) -> int:
+def _told(error: SweepError | OSError, err: TextIO) -> int:
+    if isinstance(error, OSError):
+        what = error.filename or "the output"
+        error = CommandError(f"{what} cannot be read or written: {error.strerror or error}")
     with contextlib.suppress(OSError):
-        err.write(f"{_PROGRAM}: {printable(str(error))}\n")
+        err.write(f"{_PROGRAM}: {spaced(str(error))}\n")
     if isinstance(error, CommandError):
         return error.status
     return Status.NO_RUN if isinstance(error, StoreError) else Status.USAGE

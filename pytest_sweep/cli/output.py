@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from pytest_sweep.cli.strict_json import write_json
 from pytest_sweep.reporting.table import Cells, fitted_table
 from pytest_sweep.reporting.text import cut_end
+from pytest_sweep.space import printable
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -67,7 +68,7 @@ class Output:
             style: its colour.
             cut: whether its end is cut off where a terminal is too narrow, instead of going on in the next line.
         """
-        shown = printable(text)
+        shown = spaced(text)
         self.out.write(f"{self.styled(cut_end(shown, self.width) if cut else shown, style)}\n")
 
     def lines(self, texts: Iterable[str], *, cut: bool = False) -> None:
@@ -76,13 +77,13 @@ class Output:
             self.line(text, cut=cut)
 
     def block(self, text: str) -> None:
-        """Write text of several lines as it is but for what would move the cursor; it is not cut."""
+        """Write text of several lines as it is but for what would move the cursor or be a command to CI; it is not cut."""
         self.out.writelines(f"{printable(line)}\n" for line in text.splitlines())
 
     def note(self, text: str) -> None:
         """Write a message to stderr, where it is not among the results."""
         self.out.flush()
-        self._err.write(f"{printable(text)}\n")
+        self._err.write(f"{spaced(text)}\n")
         self._err.flush()
 
     def table(self, columns: Sequence[Cells]) -> None:
@@ -103,6 +104,6 @@ class Output:
         return self.styled(cell, WORDS.get(cell.strip()))
 
 
-def printable(text: str) -> str:
+def spaced(text: str) -> str:
     """Return `text` with a space in place of each character that is not printable, such as an escape."""
     return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)

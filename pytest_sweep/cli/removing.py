@@ -14,7 +14,10 @@ from pytest_sweep.cli.errors import CommandError
 from pytest_sweep.store import who_runs
 
 _DELETED = ".deleted"
-"""The folder in a folder for results that holds what is being deleted; what an interrupted deletion has left there goes with the next."""
+"""The folder, in a folder for results or in a run's, that holds what is being deleted.
+
+What an interrupted deletion has left there goes with the next one.
+"""
 
 
 def remove_run(folder: Path) -> None:
@@ -41,6 +44,7 @@ def remove_checkpoints(folder: Path, checkpoints: Sequence[Path]) -> None:
     """
     if who_runs(folder) is not None:
         raise CommandError(f"the run {folder.name} goes on: its checkpoints were not deleted")
+    sweep_out(folder)
     for checkpoint in checkpoints:
         if not is_real(str(folder), str(checkpoint.relative_to(folder))):
             raise CommandError(f"{checkpoint} is behind a link: it was not deleted")
@@ -51,9 +55,9 @@ def remove_checkpoints(folder: Path, checkpoints: Sequence[Path]) -> None:
             raise CommandError(f"{checkpoint} cannot be deleted: {error.strerror or error}") from error
 
 
-def sweep_out(results_dir: Path) -> None:
-    """Delete what an earlier deletion has left half done."""
-    left = results_dir / _DELETED
+def sweep_out(folder: Path) -> None:
+    """Delete what an earlier deletion in `folder` has left half done."""
+    left = folder / _DELETED
     if left.is_symlink() or not left.is_dir():
         return
     with contextlib.suppress(OSError):

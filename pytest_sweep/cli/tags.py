@@ -51,7 +51,7 @@ class Tags:
                 raise ValueError("it has tags that are no names of runs")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CommandError(
                 f"the tags in {self._file} cannot be read: {error}; repair the file, or delete it"
             ) from error

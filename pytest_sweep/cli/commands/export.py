@@ -88,6 +88,8 @@ def _columns(options: argparse.Namespace, rows: Rows, chosen: Callable[[], Itera
     if options.columns is None:
         return list(rows.columns)
     names = [name.strip() for name in options.columns.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--columns names no column")
     found = list(islice(chosen(), 1000))
     return list(dict.fromkeys(name if name in rows.columns else canonical(found, name, "--columns") for name in names))
 
@@ -112,7 +114,14 @@ def _target(options: argparse.Namespace, context: Context) -> Iterator[tuple[Tex
     if options.output in (None, "-"):
         yield context.output.out, Path()
         return
-    target = Path(options.output)
+    target = Path(os.path.realpath(options.output))
+    if target.exists() and not target.is_file():  # A pipe or a device: nothing can be put in its place.
+        try:
+            with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                yield stream, target
+        except OSError as error:
+            raise CommandError(f"{target} cannot be written: {error.strerror or error}") from error
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from pytest_sweep.cli.arguments import add_run
 from pytest_sweep.cli.context import Context
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         with RunScan(folder) as scan:
             row = find_trial(scan, options.trial)
         path = folder / row.folder
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - a database may name what is no path
             raise NoSuchRunError(f"{row.name} of the run {folder.name} has no folder: it has written no file")
     if options.json:
         context.output.json({"command": "path", "path": str(path)})
