@@ -31,6 +31,11 @@ def goal_of(sweep: Sweep) -> Goal | None:
     return None if sweep.metric is None else Goal(sweep.metric, sweep.mode)
 
 
+def feasible_text(sweep: Sweep) -> str:
+    """Return what a candidate for the best must do besides, as the end of a sentence; empty for a sweep without conditions."""
+    return f" that meets feasible={list(sweep.feasible)}" if sweep.feasible else ""
+
+
 def judged_value(entry: TrialProgress) -> float | None:
     """Return the value that a trial that ended well is judged by; None if it has none that is finite, or is not feasible."""
     goal = goal_of(entry.trial.sweep)

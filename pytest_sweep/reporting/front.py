@@ -8,7 +8,7 @@ from pytest_sweep.model import Sweep
 from pytest_sweep.model.judging import pareto_front
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import is_finite, judged_number
-from pytest_sweep.reporting.best import judged_value
+from pytest_sweep.reporting.best import feasible_text, judged_value
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.replicates import complete, configurations
@@ -56,7 +56,7 @@ def front_line(progress: Progress, sweep: Sweep, front: Sequence[TrialProgress])
     name = progress.sweep_label(sweep)
     goals = " and ".join(f"{goal.metric} ({goal.mode})" for goal in sweep.goals)
     if not front:
-        return f"Best trials of {name}: none, because no trial ended well with a finite value of {goals}"
+        return f"Best trials of {name}: none, because no trial{feasible_text(sweep)} ended well with a finite value of {goals}"
     shown = []
     for entry in front[:_MOST_NAMES]:
         values = zip(sweep.goals, objective_values(entry) or (), strict=False)

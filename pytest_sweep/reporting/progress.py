@@ -50,7 +50,7 @@ class Progress:
         self.asks_for_more = False
         self._entries: dict[str, TrialProgress] = {}
         self._by_state: dict[TrialState, dict[str, TrialProgress]] = {state: {} for state in TrialState}
-        self._sweeps: dict[str, tuple[Sweep, TrialProgress]] = {}
+        self._sweeps: dict[str, Sweep] = {}
         self._sweep_names: dict[str, set[str]] = {}
         self._tallies: dict[str, Tally] = {}
         self._by_digits: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Progress:
             self._entries[trial.key] = self._by_state[TrialState.PENDING][trial.key] = entry
             self.asks_for_more |= trial.resources.gpu > 0 or trial.resources.cpu != 1
             if trial.sweep.id not in self._sweeps:
-                self._sweeps[trial.sweep.id] = (trial.sweep, entry)
+                self._sweeps[trial.sweep.id] = trial.sweep
                 self._tallies[trial.sweep.id] = Tally()
                 self._sweep_names.setdefault(trial.sweep.name, set()).add(trial.sweep.id)
             tally = self._tallies[trial.sweep.id]
@@ -175,7 +175,7 @@ class Progress:
 
     def sweeps(self) -> list[Sweep]:
         """Return the sweeps of the run, in collection order."""
-        return [sweep for sweep, _ in self._sweeps.values()]
+        return list(self._sweeps.values())
 
     def counts_by_sweep(self) -> list[tuple[Sweep, dict[TrialState, int]]]:
         """Return how many trials of each sweep are in each state, without the states that none is in."""
@@ -184,10 +184,6 @@ class Progress:
     def tally_of(self, sweep: Sweep) -> Tally:
         """Return what is known of the trials of a sweep together."""
         return self._tallies[sweep.id]
-
-    def example_of(self, sweep: Sweep) -> TrialProgress:
-        """Return the first trial of a sweep."""
-        return self._sweeps[sweep.id][1]
 
     def metric_names(self, most: int, sweeps: Sequence[Sweep] | None = None) -> list[str]:
         """Return the names of up to `most` metrics that fit into a cell: those the sweeps are judged by, then the first reported.

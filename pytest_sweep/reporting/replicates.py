@@ -41,6 +41,11 @@ class ConfigurationProgress(TrialProgress):
         """Whether any of the trials finished well."""
         return any(entry.ended_well for entry in self.replicates)
 
+    @property
+    def is_feasible(self) -> bool:
+        """True: a trial that does not meet the conditions has no part in `judged`."""
+        return True
+
     @classmethod
     def of(cls, replicates: Sequence[TrialProgress], *, with_metrics: bool = True) -> ConfigurationProgress:
         """Return what is known of `replicates`, of which there is at least one.
@@ -67,7 +72,7 @@ class ConfigurationProgress(TrialProgress):
             threads=_same(entry.threads for entry in replicates),
             started=min((entry.started for entry in replicates if entry.started is not None), default=None),
             judged=mean_value(
-                (entry.judged if entry.ended_well else None for entry in replicates),
+                (entry.judged if entry.ended_well and entry.is_feasible else None for entry in replicates),
                 whole=bool(first.trial.sweep.average_over),
             ),
             replicates=tuple(replicates),

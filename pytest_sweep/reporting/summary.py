@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
-from pytest_sweep.reporting.best import best_entries, judged_value, missing_metrics
+from pytest_sweep.reporting.best import best_entries, feasible_text, judged_value, missing_metrics
 from pytest_sweep.reporting.columns import varying_params
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.front import front_line, fronts
@@ -175,7 +175,8 @@ def _hint(progress: Progress, entries: Sequence[TrialProgress], drawn: str) -> s
 def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
     name = progress.sweep_label(sweep)
     if entry is None:
-        return f"Best trial of {name}: none, because no trial ended well with a finite {name_text(sweep.metric)}"
+        which = f"no trial{feasible_text(sweep)}"
+        return f"Best trial of {name}: none, because {which} ended well with a finite {name_text(sweep.metric)}"
     value = cell_text(judged_value(entry))
     line = f"Best trial of {name}: {progress.label(entry.trial)} with {name_text(sweep.metric)}={value} ({sweep.mode})"
     if entry.iteration is not None:
@@ -186,7 +187,13 @@ def _best_trial(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -
 def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress | None) -> str:
     name = progress.sweep_label(sweep)
     if entry is None:
-        which = "all its trials" if sweep.average_over else "its trials that ended well"
+        which = (
+            "all its trials"
+            if sweep.average_over
+            else f"its trials{feasible_text(sweep)} and ended well"
+            if sweep.feasible
+            else "its trials that ended well"
+        )
         mean = f"finite mean of {name_text(sweep.metric)} over {which}"
         return f"Best configuration of {name}: none, because no configuration has a {mean}"
     value, total = judged_value(entry), len(entry.states)

@@ -185,7 +185,8 @@ class ResultGrid(Sequence[Result]):
         front = front_of(self._results, self.objectives, self.average_over, self.feasible)
         if not front:
             goals = [Goal(*objective, feasible=self.feasible) for objective in self.objectives]
-            raise NoResultsError(no_best_text(self._results, goals[0], self.sweep, self.average_over))
+            missing = (goal for goal in goals if best_of(self._results, goal, self.average_over) is None)
+            raise NoResultsError(no_best_text(self._results, next(missing, goals[0]), self.sweep, self.average_over))
         return front
 
     @property

@@ -158,7 +158,8 @@ def test_no_front() -> None:
     (one,) = slots(1, SEVERAL)
     progress = progress_of([one], configured(one, 1.0), started(one), ended(one, loss=1.0, memory=1))
     assert best_lines(progress) == [
-        "Best trials of train: none, because no trial ended well with a finite value of loss (min) and speed (max)"
+        "Best trials of train: none, because no trial that meets feasible=['memory < 9'] ended well with a finite value of loss (min) and "
+        "speed (max)"
     ]
 
 
