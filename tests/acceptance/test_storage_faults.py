@@ -60,7 +60,7 @@ def test_a_deleted_run_folder(project: Project, start: Callable[..., Session]) -
     assert session.wait() == 6
     assert len(session.finished()) == 4
     assert "run.db was deleted" in session.output
-    assert "what happened since then is not stored, and is shown here only" in session.output
+    assert "What this session knows is not stored, and is shown here only" in session.output
     assert "INTERNALERROR" not in session.output
 
 

@@ -157,10 +157,11 @@ def test_no_front() -> None:
     """Where no trial has all metrics, the line says so."""
     (one,) = slots(1, SEVERAL)
     progress = progress_of([one], configured(one, 1.0), started(one), ended(one, loss=1.0, memory=1))
-    assert best_lines(progress) == [
+    expected = (
         "Best trials of train: none, because no trial that meets feasible=['memory < 9'] ended well with a finite value of loss (min) and "
         "speed (max)"
-    ]
+    )
+    assert best_lines(progress) == [expected]
 
 
 def test_an_infeasible_trial_is_not_the_best() -> None:

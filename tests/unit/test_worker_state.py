@@ -83,6 +83,8 @@ CHANGES: dict[str, Callable[[], object]] = {
 def test_undone(change: Callable[[], object], tmp_path: Path) -> None:
     """The next trial starts with what this one started with."""
     os.chdir(tmp_path)
+    random.seed(2)  # Not what a change sets, whatever ran before in this process.
+    np.random.seed(2)
     state = ProcessState()
     state.begin(keeps_filters=True)
     before = seen()

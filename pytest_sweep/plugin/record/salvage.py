@@ -34,7 +34,7 @@ def salvage(folder: Path, make_store: Callable[[], RunStore], known: Iterable[Ac
         store.finish(status)
         store.close()
     except (StoreError, OSError) as error:
-        return f"What this session still knows could not be written again: {error}"
+        return f"What this session knows is not stored, and is shown here only: {path.name} could not be written again. {error}"
     kept = "" if damaged is None else f" What is left of the damaged database is {damaged.name}."
     return (
         f"What this session still knows was written to a new {path.name}: the states of all trials, their final metrics, errors and "
