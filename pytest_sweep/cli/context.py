@@ -6,12 +6,13 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from pytest_sweep.cli.errors import CommandError, NoSuchRunError, UsageError
-from pytest_sweep.cli.finding import find_run, is_path
+from pytest_sweep.cli.errors import NoSuchRunError, UsageError
 from pytest_sweep.cli.output import Output
-from pytest_sweep.cli.tags import Tags
 from pytest_sweep.errors import NoResultsError
+from pytest_sweep.results.errors import TagsError
+from pytest_sweep.results.finding import find_run, is_path
 from pytest_sweep.results.project import results_folder
+from pytest_sweep.results.tags import Tags
 
 
 class Context:
@@ -53,7 +54,7 @@ class Context:
         """Return the folder of the run that is meant by a word.
 
         Raises:
-            NoSuchRunError, UsageError: as for `find_run`.
+            NoResultsError, QueryError: as for `find_run`.
         """
         return find_run(word, Path() if is_path(word) else self.results_dir)
 
@@ -61,5 +62,5 @@ class Context:
         """Return the tags of the run in `folder`; a run elsewhere has none here."""
         try:
             return Tags(folder.parent).of(folder.name)
-        except CommandError:  # What is wrong with the file of tags hides no run.
+        except TagsError:  # What is wrong with the file of tags hides no run.
             return []

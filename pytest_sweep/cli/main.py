@@ -18,6 +18,7 @@ from pytest_sweep.cli.context import Context
 from pytest_sweep.cli.errors import CommandError, Status
 from pytest_sweep.cli.output import Output, spaced
 from pytest_sweep.errors import StoreError, SweepError
+from pytest_sweep.results.errors import TagsError
 
 COMMANDS: Mapping[str, str] = {
     "ls": "list runs",
@@ -135,6 +136,8 @@ def _told(error: SweepError | OSError, err: TextIO) -> int:
         err.write(f"{_PROGRAM}: {spaced(str(error))}\n")
     if isinstance(error, CommandError):
         return error.status
+    if isinstance(error, TagsError):
+        return Status.FAILED
     return Status.NO_RUN if isinstance(error, StoreError) else Status.USAGE
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_sweep.checkpoints import Name, is_real
 from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.errors import StoreError
-from pytest_sweep.store import DATABASE, NotBegunError, has_stored_nothing, references
+from pytest_sweep.store import DATABASE, NotBegunError, references
 from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.network import on_network
 from pytest_sweep.store.opening import any_connection
@@ -143,10 +143,7 @@ def _needs(row: RunRow, older: Sequence[RunRow], runs: Mapping[str, str]) -> dic
 
 def _is_empty(row: RunRow) -> bool:
     """Return whether a run was killed as it began, before it had anything to lose."""
-    try:
-        return isinstance(row.problem, NotBegunError) and row.losses is None and has_stored_nothing(row.folder)
-    except StoreError:
-        return False
+    return isinstance(row.problem, NotBegunError)
 
 
 def _written(folder: Path) -> float:

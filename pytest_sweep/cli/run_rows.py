@@ -20,7 +20,6 @@ from pytest_sweep.reporting.text import duration_text
 from pytest_sweep.sizes import size_words
 from pytest_sweep.store import (
     DATABASE,
-    NotBegunError,
     RunScan,
     is_running,
     peek,
@@ -92,10 +91,7 @@ class RunRow:
     @cached_property
     def losses(self) -> str | None:
         """What has been lost of it since it was killed, or None."""
-        can_tell = self.problem is None or isinstance(
-            self.problem, NotBegunError
-        )  # Where all is lost, it seems not to have begun.
-        was_killed = can_tell and self.row.get("finished") is None and not self.is_running
+        was_killed = self.problem is None and self.row.get("finished") is None and not self.is_running
         return said_of_losses(self.folder) if was_killed and self.row.get("driver") != this_driver() else None
 
     @property

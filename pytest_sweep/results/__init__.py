@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_sweep.results.errors import QueryError
     from pytest_sweep.results.grid import ResultGrid
     from pytest_sweep.results.loading import load_results, newest_results
     from pytest_sweep.results.project import results_folder
-    from pytest_sweep.results.result import QueryError, Result, path_or_url
+    from pytest_sweep.results.result import Result, path_or_url
     from pytest_sweep.results.runs import list_runs
     from pytest_sweep.results.sweeps import SessionResults, SweepResults, UnknownSweepError
 
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "QueryError": "result",
+    "QueryError": "errors",
     "Result": "result",
     "ResultGrid": "grid",
     "SessionResults": "sweeps",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pytest_sweep.results.best import metrics_there_are
-from pytest_sweep.results.result import QueryError
+from pytest_sweep.results.errors import QueryError
 
 if TYPE_CHECKING:
     from pytest_sweep.results.grid import ResultGrid

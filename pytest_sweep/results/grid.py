@@ -13,8 +13,9 @@ from pytest_sweep.model.judging import SCOPES, Goal
 from pytest_sweep.results.aggregate import aggregated
 from pytest_sweep.results.asking import By, Mode, Scope, asked_goal, check_by, either
 from pytest_sweep.results.best import Best, best_of, configuration_results, front_of, no_best_text
+from pytest_sweep.results.errors import QueryError
 from pytest_sweep.results.frame import best_report_rows, configuration_rows, report_rows, trial_rows
-from pytest_sweep.results.result import QueryError, Result
+from pytest_sweep.results.result import Result
 from pytest_sweep.space import escaped
 
 __tracebackhide__ = True  # What a user reported or asked wrongly is shown at the line that did so.

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import Run, Trial
+from pytest_sweep.results.finding import LAST, find_run
 from pytest_sweep.results.grid import ResultGrid
 from pytest_sweep.results.project import results_folder
 from pytest_sweep.results.result import Result
@@ -22,14 +23,9 @@ from pytest_sweep.store import (
     StoredTrial,
     UnsoundError,
     has_database,
-    has_stored_nothing,
-    lost_database,
     newest_runs,
-    no_runs,
-    run_folder,
     started,
     who_runs,
-    without_database,
 )
 
 RunName: TypeAlias = str | os.PathLike[str] | Run
@@ -45,10 +41,10 @@ def load_results(
     A run that still goes on can be read too: its trials are what they are at this moment, ``RUNNING`` and ``PENDING`` among them.
 
     Args:
-        run: the name of a run (``2026-11-23_19-01-19_k3f9``), the path of its folder, or a `Run`; default the run that began
-            last. A sequence of them is merged: of each trial, by its key, there is the newest result, which is that of the run that
-            began last among those in which the trial ended; where it ended in none, what the last run has of it. `list_runs`
-            returns all runs.
+        run: the name of a run (``2026-11-23_19-01-19_k3f9``) or a part of it, ``"last"`` or ``"last~2"``, ``"running"``, a tag, the path of
+            its folder, or a `Run`; default the run that began last. A sequence of them is merged: of each trial, by its key, there is the
+            newest result, which is that of the run that began last among those in which the trial ended; where it ended in none, what the
+            last run has of it. `list_runs` returns all runs.
         dir: the folder in which runs are; default that of the project: what the nearest pytest.ini, pyproject.toml, tox.ini or
             setup.cfg, here or in a folder above, has as ``sweep_dir``, or else the nearest folder ``sweep_results``.
 
@@ -58,6 +54,7 @@ def load_results(
 
     Raises:
         NoResultsError: there is no such folder, no run in it, or none of that name; the text says what there is.
+        QueryError: several runs have this part in their names.
         SchemaError: a version of pytest-sweep wrote the run that this one cannot read.
         StoreError: the run's database cannot be read.
 
@@ -194,14 +191,5 @@ def _run_folder(run: RunName | None, given: str | os.PathLike[str] | None) -> Pa
         return Path(run.path)
     if run is not None and has_database(Path(run), DATABASE):
         return Path(run).resolve()
-    results_dir = results_folder(given)
-    if run is not None:
-        return run_folder(results_dir, os.fspath(run))
-    newest = next(newest_runs(results_dir), None)
-    for folder in without_database(results_dir, newest):
-        # An older run is not what was asked for.
-        if not has_stored_nothing(folder):
-            raise lost_database(folder)
-    if newest is None:
-        raise no_runs(results_dir)
-    return newest
+    # This process may be a session that drives a run.
+    return find_run(LAST if run is None else os.fspath(run), results_folder(given), may_drive=True)

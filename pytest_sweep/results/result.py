@@ -8,23 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_sweep.errors import MissingExtraError, NoResultsError, SweepError
+from pytest_sweep.errors import MissingExtraError, NoResultsError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import ended_well
 from pytest_sweep.model.metrics import flattened, metric_value
 from pytest_sweep.model.spread import is_nan, judged_number
 from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.results.curves import completed, plain_copy
+from pytest_sweep.results.errors import QueryError
 from pytest_sweep.space import restored
 from pytest_sweep.space.display import safe_repr
 from pytest_sweep.store import RunReader, StoredAttempt, StoredTrial
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class QueryError(SweepError, ValueError):
-    """A question to results that is not complete or misspelt; the text says what there is to choose from."""
 
 
 @dataclass(frozen=True, eq=False)

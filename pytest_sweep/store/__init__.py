@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_sweep.store.changes import Changes, TrialChanges
     from pytest_sweep.store.earlier import (
-        LastRun,
         Outcome,
         Start,
         ends,
-        last_run,
         made_in,
         origins,
         outcomes,
@@ -21,16 +19,15 @@ if TYPE_CHECKING:
     from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
     from pytest_sweep.store.losses import lost_commits, lost_database, said_of_losses
+    from pytest_sweep.store.newest import LastRun, last_run, lost_runs
     from pytest_sweep.store.nonsense import UnsoundError, stored_run, unsound
     from pytest_sweep.store.opening import NotBegunError, peek, row_of_run, snapshot
     from pytest_sweep.store.order import (
         found_runs,
         newest_runs,
         no_runs,
-        run_folder,
         run_folders,
         started,
-        without_database,
     )
     from pytest_sweep.store.provenance import git_state, package_versions, version_changes
     from pytest_sweep.store.reader import RunReader
@@ -77,6 +74,7 @@ __all__ = [
     "last_run",
     "lost_commits",
     "lost_database",
+    "lost_runs",
     "made_in",
     "newest_runs",
     "no_runs",
@@ -86,7 +84,6 @@ __all__ = [
     "peek",
     "references",
     "row_of_run",
-    "run_folder",
     "run_folders",
     "said_of_losses",
     "set_aside",
@@ -99,7 +96,6 @@ __all__ = [
     "unsound",
     "version_changes",
     "who_runs",
-    "without_database",
 ]
 
 _HOMES = {
@@ -107,7 +103,7 @@ _HOMES = {
     "SCHEMA_VERSION": "version",
     "Changes": "changes",
     "Judged": "scanning",
-    "LastRun": "earlier",
+    "LastRun": "newest",
     "NotBegunError": "opening",
     "Outcome": "earlier",
     "References": "referring",
@@ -133,9 +129,10 @@ _HOMES = {
     "has_database": "files",
     "has_stored_nothing": "running",
     "is_running": "running",
-    "last_run": "earlier",
+    "last_run": "newest",
     "lost_commits": "losses",
     "lost_database": "losses",
+    "lost_runs": "newest",
     "made_in": "earlier",
     "newest_runs": "order",
     "no_runs": "order",
@@ -145,7 +142,6 @@ _HOMES = {
     "peek": "opening",
     "references": "referring",
     "row_of_run": "opening",
-    "run_folder": "order",
     "run_folders": "order",
     "said_of_losses": "losses",
     "set_aside": "files",
@@ -158,7 +154,6 @@ _HOMES = {
     "unsound": "nonsense",
     "version_changes": "provenance",
     "who_runs": "running",
-    "without_database": "order",
 }
 
 

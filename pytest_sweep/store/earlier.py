@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -19,12 +19,9 @@ from pytest_sweep.model.source import Source
 from pytest_sweep.store import schema
 from pytest_sweep.store.files import has_database
 from pytest_sweep.store.folders import DATABASE
-from pytest_sweep.store.losses import lost_commits, lost_database
-from pytest_sweep.store.opening import NotBegunError
-from pytest_sweep.store.order import newest_runs, started, without_database
+from pytest_sweep.store.order import started
 from pytest_sweep.store.reader import RunReader, listed
 from pytest_sweep.store.records import StoredRun
-from pytest_sweep.store.running import has_stored_nothing, who_runs
 
 _UNKNOWN = Source(None, None)
 
@@ -81,53 +78,6 @@ class Start:
     reported: tuple[int, int] = (0, 0)
     errors: tuple[str, ...] = field(default=())
     metrics: dict[str, Any] | None = field(default=None, hash=False)
-
-
-class LastRun(NamedTuple):
-    """The run that began last.
-
-    Attributes:
-        folder: its folder; None if there is none.
-        passed_over: the folders of newer ones, which were killed before they had stored anything.
-    """
-
-    folder: Path | None
-    passed_over: tuple[Path, ...] = ()
-
-
-def last_run(results_dir: Path) -> LastRun:
-    """Return the newest run in `results_dir`; one that was killed before it had anything to lose is passed over.
-
-    One that has just begun is not: its driver lives, and has not written anything yet. Nor is one whose database was deleted: an older one
-    is never taken for it.
-
-    Raises:
-        SchemaError, StoreError: its database cannot be read, or is gone.
-    """
-    passed_over: list[Path] = []
-    newest: Path | None = None
-    for folder in newest_runs(results_dir):
-        try:
-            RunReader(folder).run()
-        except NotBegunError:
-            # Its lock is there before its database.
-            if who_runs(folder) is None:
-                if lost_commits(folder) or not has_stored_nothing(folder):
-                    raise StoreError(
-                        f"the results database {folder / DATABASE} is damaged: nothing of what the run had stored can be read. Put it back,"
-                        f" delete {folder}, or name the run that is meant"
-                    ) from None
-                passed_over.append(folder)
-                continue
-        newest = folder
-        break
-    for folder in without_database(results_dir, newest):
-        if who_runs(folder) is not None:
-            return LastRun(folder)
-        if not has_stored_nothing(folder):
-            raise lost_database(folder)
-        passed_over.append(folder)
-    return LastRun(newest, tuple(passed_over))
 
 
 def origins(folder: Path, *, beside: bool = False) -> Iterator[tuple[Path, StoredRun]]:

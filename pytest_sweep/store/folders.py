@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import secrets
 import time
 from pathlib import Path
@@ -12,6 +14,9 @@ from pytest_sweep.model import Run
 
 RESULTS_DIR = "sweep_results"
 DATABASE = "run.db"
+NOTHING_STORED = "nothing_stored"
+"""A file that is in the folder of a run while it has no database: if its driver is killed then, nothing is lost."""
+
 SIGN = ".shared-"
 """How the names of files begin that executors leave here for a while, to ask other machines whether they see them."""
 
@@ -42,7 +47,8 @@ def begin_run(results_dir: Path, *, seed: int, command: str, executor: str, now:
 def make_run_folder(results_dir: Path, now: float) -> Path:
     """Make a folder for a run that begins at `now`, named ``2026-11-23_19-01-19_k3f9`` (in UTC), and return it.
 
-    `results_dir` is made where it is absent, and then ignores itself in git. Two runs that begin at once get two folders.
+    `results_dir` is made where it is absent, and then ignores itself in git. Two runs that begin at once get two folders. The folder has
+    the file `NOTHING_STORED` from the moment that it is there: a folder with neither this file nor a database has lost its database.
 
     Raises:
         StoreError: the folder cannot be made; the text names it, the reason and ``--sweep-dir``.
@@ -54,11 +60,8 @@ def make_run_folder(results_dir: Path, now: float) -> Path:
             (results_dir / ".gitignore").write_text("*\n", encoding="utf-8")
         while True:
             folder = results_dir / _new_name(results_dir, now)
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                continue  # Another run was quicker; the next name comes after its.
-            return folder
+            if _make_folder(folder):
+                return folder
     except OSError as error:
         raise StoreError(
             f"results cannot be written to {results_dir}: {error.strerror or error}; choose another folder with --sweep-dir"
@@ -94,6 +97,28 @@ def find_results_dir(start: Path) -> Path:
         f"there is no folder {RESULTS_DIR!r} in {start} or in a folder above it: make one with pytest --sweep, or say where"
         " the results are with dir=..."
     )
+
+
+def _make_folder(folder: Path) -> bool:
+    """Make a folder that has the file `NOTHING_STORED`, both at once; return whether no other run was quicker."""
+    unfinished = folder.with_name(f".{folder.name}")
+    try:
+        unfinished.mkdir()
+    except FileExistsError:
+        return False
+    marker = unfinished / NOTHING_STORED
+    try:
+        marker.touch()
+        if not folder.exists():  # An empty one would be replaced.
+            unfinished.rename(folder)
+            return True
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+    with contextlib.suppress(OSError):
+        marker.unlink()
+        unfinished.rmdir()
+    return False
 
 
 def _new_name(results_dir: Path, now: float) -> str:

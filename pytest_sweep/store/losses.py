@@ -20,6 +20,11 @@ def lost_commits(folder: Path) -> int:
 
 def lost_database(folder: Path) -> StoreError:
     """Return the error for a run that had a database which is gone."""
+    if folder.is_symlink() and not folder.exists():
+        return StoreError(
+            f"the run {folder.name} is a link to {folder.readlink()}, which is not there. Put the folder back, delete the link {folder}, "
+            "or name the run that is meant"
+        )
     return StoreError(
         f"the run {folder.name} has no database any more: {folder / DATABASE} was deleted. Put it back, delete {folder}, or name the run "
         "that is meant"

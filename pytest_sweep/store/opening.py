@@ -17,6 +17,7 @@ from pytest_sweep import clock
 from pytest_sweep.errors import SchemaError, StoreError
 from pytest_sweep.store.files import check_files, connect, reporting_errors, uri_of
 from pytest_sweep.store.migrations import OLDEST, migrate
+from pytest_sweep.store.running import commits, has_stored_nothing
 from pytest_sweep.store.unheard import read_unheard
 from pytest_sweep.store.version import SCHEMA_VERSION
 
@@ -42,13 +43,36 @@ class NotBegunError(StoreError):
 
     Args:
         path: the database.
-        problem: what is wrong with it: ``"holds no run"``.
     """
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} {problem} yet: its run has just begun, or was killed as it began, and then delete {path.parent}"
+            f"the run {path.parent.name} has stored nothing yet: it has just begun, or was killed as it began. If it was killed, delete "
+            f"{path.parent}"
         )
+
+
+def nothing_in(path: Path) -> StoreError:
+    """Return the error for a database without a run: `NotBegunError`, or where its run had stored something one that says it is lost."""
+    folder = path.parent
+    try:
+        if has_stored_nothing(folder) or _has_run(path):
+            return NotBegunError(path)
+    except StoreError as error:
+        return error
+    lost = commits(folder)
+    how = f" ({lost} transactions are lost: its write-ahead log was damaged or deleted)" if lost else ""
+    return StoreError(
+        f"the results database {path} is damaged: nothing of what the run had stored can be read{how}. Put it back, delete {folder}, or "
+        "name the run that is meant"
+    )
+
+
+def _has_run(path: Path) -> bool:
+    """Say whether a database has a run by now: its driver may have stored it since the reader has looked."""
+    with suppress(sqlite3.Error), closing(connect(path, "mode=ro")) as connection:
+        return connection.execute("SELECT 1 FROM run").fetchone() is not None
+    return False
 
 
 def snapshot(path: Path, target: Path) -> None:
@@ -151,7 +175,7 @@ def row_of_run(path: Path, *, any_version: bool = False) -> dict[str, Any]:
         found = connection.execute("SELECT * FROM run")
         row = found.fetchone()
         if row is None:
-            raise NotBegunError(path, "holds no run")
+            raise nothing_in(path)
         return dict(zip([name for name, *_ in found.description], row, strict=True))
 
 
@@ -216,7 +240,7 @@ def _checked(path: Path, how: str, any_version: bool = False) -> sqlite3.Connect
     try:
         version = version_of(connection)
         if version == 0:
-            raise NotBegunError(path, "is not a results database")
+            raise nothing_in(path)
         if not any_version and not OLDEST <= version <= SCHEMA_VERSION:
             raise SchemaError(_other_version(path, version))
         limit_time(connection, path)

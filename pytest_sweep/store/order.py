@@ -8,7 +8,6 @@ import heapq
 import re
 import time
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from pytest_sweep.errors import NoResultsError, StoreError
@@ -16,7 +15,9 @@ from pytest_sweep.store.files import has_database
 from pytest_sweep.store.folders import DATABASE
 from pytest_sweep.store.opening import peek
 
-_NAME = re.compile(r"\d{4}-[01]\d-[0-3]\d_[0-2]\d-[0-5]\d-[0-5]\d_[0-9a-z]{4}")
+RUN_NAME = re.compile(r"\d{4}-[01]\d-[0-3]\d_[0-2]\d-[0-5]\d-[0-5]\d_[0-9a-z]{4}")
+"""What the folders of runs are called, unless somebody renames them."""
+
 _SLACK_SECONDS = 60.0
 """How much the clock of a file server may be behind."""
 
@@ -60,28 +61,18 @@ def started(folder: Path) -> float:
     return found if isinstance(found, float) and abs(found) < 1e11 else _written(folder)
 
 
-def run_folder(results_dir: Path, run: str) -> Path:
-    """Return the folder of a run, by its name in `results_dir` or by its path.
-
-    Raises:
-        NoResultsError: there is no such run; the text says what there is.
-    """
-    if has_database(Path(run), DATABASE):
-        return Path(run).resolve()
-    if Path(run).name == run and has_database(results_dir / run, DATABASE):
-        return results_dir / run
-    names = [folder.name for folder in islice(newest_runs(results_dir), 6)]
-    if not names:
-        raise no_runs(results_dir)
-    newest = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    raise NoResultsError(f"there is no run {run!r} in {results_dir}: the newest are {newest}")
-
-
 def without_database(results_dir: Path, newest: Path | None) -> Iterator[Path]:
-    """Yield the folders of runs that have no database, and that were made after the run in `newest` began; None is before all."""
+    """Yield the folders of runs that have no database, and that were made after the run in `newest` began; None is before all.
+
+    A link that leads nowhere is one, too.
+    """
     since = (0.0, "") if newest is None else (float(int(started(newest))), newest.name)
     for folder in _entries(results_dir):
-        if _NAME.fullmatch(folder.name) and not has_database(folder, DATABASE) and folder.is_dir():
+        if (
+            RUN_NAME.fullmatch(folder.name)
+            and not has_database(folder, DATABASE)
+            and (folder.is_dir() or folder.is_symlink())
+        ):
             with contextlib.suppress(ValueError):  # There is no 31st of February.
                 if (_made(folder), folder.name) > since:
                     yield folder

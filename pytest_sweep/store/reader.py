@@ -21,7 +21,7 @@ from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.folders import DATABASE
 from pytest_sweep.store.history import Reported, history_of
 from pytest_sweep.store.nonsense import unsound_error
-from pytest_sweep.store.opening import NotBegunError, reading_engine
+from pytest_sweep.store.opening import nothing_in, reading_engine
 from pytest_sweep.store.records import (
     KILLED,
     StoredAttempt,
@@ -68,7 +68,7 @@ class RunReader:
             if len(rows) > 1:
                 raise NonsenseError("there is more than one run")
         if not rows:
-            raise NotBegunError(self._database, "holds no run")
+            raise nothing_in(self._database)
         return StoredRun(*rows[0])
 
     def sweeps(self) -> list[StoredSweep]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pytest_sweep.errors import StoreError
-from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.folders import DATABASE, NOTHING_STORED
 
 if sys.platform != "win32":
     import fcntl
@@ -25,9 +25,6 @@ LONGEST = 1000
 """How many bytes of the file are read."""
 
 _COMMITS = re.compile(rb"\n *([0-9]{1,12}) transactions\n")
-
-NOTHING_STORED = "nothing_stored"
-"""A file that is there while the run has no database: if its driver is killed then, nothing is lost."""
 
 
 class RunLock:
@@ -133,10 +130,12 @@ def has_stored_nothing(folder: Path) -> bool:
     try:
         names = {entry.name for entry in folder.iterdir() if entry.name != DATABASE or entry.stat().st_size}
     except OSError as error:
+        if folder.is_symlink() and not folder.exists():
+            return False  # What the link leads to is gone.
         raise StoreError(f"the folder {folder} cannot be read: {error.strerror or error}") from error
-    if NOTHING_STORED in names or not names:  # Without any it was killed at once.
+    if NOTHING_STORED in names:
         return True
-    # An older version has no such file, and does not count what it stores.
+    # An older version has no such file, and does not count what it stores. A folder with nothing in it has lost its database.
     return (
         FILE in names and commits(folder) is None and not names - {FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
     )

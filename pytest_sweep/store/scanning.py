@@ -22,7 +22,7 @@ from pytest_sweep.model.spread import is_finite, judged_number
 from pytest_sweep.space.feasibility import feasibility
 from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.folders import DATABASE
-from pytest_sweep.store.opening import NotBegunError, reading_connection
+from pytest_sweep.store.opening import nothing_in, reading_connection
 from pytest_sweep.store.records import KILLED, StoredSweep, left_open_as
 from pytest_sweep.store.running import is_running
 from pytest_sweep.store.trial_row import COLUMNS, OPEN, TrialRow, decoded, state_of
@@ -96,7 +96,7 @@ class RunScan:
             found = self._connection.execute("SELECT * FROM run")
             row = found.fetchone()
         if row is None:
-            raise NotBegunError(self._database, "holds no run")
+            raise nothing_in(self._database)
         return dict(zip([name for name, *_ in found.description], row, strict=True))
 
     @cached_property

@@ -79,7 +79,8 @@ class TestNothingToResume:
         assert "2 taken" in output(result)
 
     @pytest.mark.parametrize(
-        "left", [(), ("nothing_stored",), ("nothing_stored", "running", "train-1/checkpoints/x"), ("run.db",)]
+        "left",
+        [("nothing_stored",), ("nothing_stored", "running", "train-1/checkpoints/x"), ("nothing_stored", "run.db")],
     )
     def test_killed_before_its_database(self, project: Project, left: tuple[str, ...]) -> None:
         """A run that had stored nothing is passed over, and said; the one before it is resumed, or a new one begins."""
@@ -99,11 +100,12 @@ class TestNothingToResume:
             assert f"sweep: passed over: the run {folder.name} was killed before it had stored anything" in text
             assert ("a new run begins" if begun == "new" else "2 taken") in text
 
-    @pytest.mark.parametrize("left", [("running",), ("train-1/checkpoints/x",), ("run.db-wal",)])
+    @pytest.mark.parametrize("left", [(), ("running",), ("train-1/checkpoints/x",), ("run.db-wal",)])
     def test_a_lost_database(self, project: Project, left: tuple[str, ...]) -> None:
         """A run whose database was deleted is an error: an older run is not taken for it, and nothing begins anew."""
         project.sweep()
         folder = project.path / "sweep_results" / "9999-01-01_00-00-00_0000"
+        folder.mkdir()
         for name in left:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(

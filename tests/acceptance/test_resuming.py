@@ -527,6 +527,7 @@ class TestGoingOn:
         unborn = project.path / "sweep_results" / "9999-01-01_00-00-00_0000"
         unborn.mkdir()
         (unborn / "run.db").touch()
+        (unborn / "nothing_stored").touch()
         project.sweep("--sweep-resume", "-k", "n=1").stdout.fnmatch_lines(["*1 trial: 1 taken"])
 
 

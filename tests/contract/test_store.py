@@ -20,6 +20,7 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import TrialInterrupted, TrialNotRun, TrialRetried
 from pytest_sweep.store import (
     SCHEMA_VERSION,
+    NotBegunError,
     RunReader,
     RunStore,
     database,
@@ -301,7 +302,9 @@ def test_an_older_schema_is_no_error_of_sqlite(tmp_path: Path) -> None:
     assert (store.path / "run.db").read_bytes() == before
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"", "not a results database"), (b"x" * 4096, "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "nothing of what the run had stored can be read"), (b"x" * 4096, "cannot be read")]
+)
 def test_a_damaged_database(tmp_path: Path, content: bytes, said: str) -> None:
     """A file that is no database, or an empty one, is an error that names it."""
     (tmp_path / "run.db").write_bytes(content)
@@ -320,7 +323,8 @@ def test_an_absent_database_is_not_made(tmp_path: Path) -> None:
 def test_a_run_that_was_killed_as_it_began(tmp_path: Path) -> None:
     """A database whose run was not stored yet says so."""
     database.create_database(tmp_path / "run.db").close()
-    with pytest.raises(StoreError, match="holds no run"):
+    (tmp_path / folders.NOTHING_STORED).touch()
+    with pytest.raises(NotBegunError, match="has stored nothing yet"):
         RunReader(tmp_path).run()
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_sweep import load_results
 from pytest_sweep.cli.main import COMMANDS, main
-from pytest_sweep.cli.tags import Tags
-from pytest_sweep.store import DATABASE
+from pytest_sweep.errors import StoreError
+from pytest_sweep.results.tags import Tags
+from pytest_sweep.store import DATABASE, RunReader, last_run
 from tests.support.runs import BEGAN, begin_run, command, make_run
 
 OLD = Path(__file__).parents[1] / "store_0_1_0" / "2026-11-26_06-12-04_5gnt"
@@ -46,14 +48,49 @@ class TestRuns:
             assert command("path", word, results=tmp_path) == (0, f"{folder}\n", ""), word
 
     def test_a_lost_database(self, tmp_path: Path, three: list[Path]) -> None:
-        """An older run is never taken for the last one, whose database was deleted; one that never had any is passed over."""
-        (three[0] / DATABASE).unlink()
-        assert command("path", results=tmp_path).out == f"{three[1]}\n"
-        (three[0] / "train-1").mkdir()
-        done = command("path", results=tmp_path)
-        assert (done.status, done.out) == (3, "")
-        assert f"the run {three[0].name} has no database any more" in done.err
-        assert command("path", three[1].name, results=tmp_path).status == 0
+        """No older run is ever taken for one whose database was deleted; one that was killed before it had any is passed over."""
+        begun = tmp_path / "9999-01-01_00-00-00_0000"
+        begun.mkdir()
+        (begun / "nothing_stored").touch()
+        assert command("path", results=tmp_path).out == f"{three[0]}\n"
+        (three[1] / DATABASE).unlink()
+        assert command("path", results=tmp_path).out == f"{three[0]}\n"
+        for word in ("last~1", three[1].name, three[1].name[-4:]):
+            done = command("path", word, results=tmp_path)
+            assert (done.status, done.out) == (3, ""), word
+            assert f"the run {three[1].name} has no database any more" in done.err
+        assert command("path", three[2].name, results=tmp_path).status == 0
+        assert f"the run {three[1].name} has no database any more" in command("ls", results=tmp_path).err
+
+    @pytest.mark.parametrize("how", ["deleted", "emptied", "link"])
+    @pytest.mark.parametrize("take", ["command", "load_results", "resume"])
+    def test_nothing_is_left_of_the_last_run(self, tmp_path: Path, three: list[Path], how: str, take: str) -> None:
+        """A finished run of which nothing is left is an error that names it, for the command, `load_results` and a resume alike."""
+        newest, database = three[0], three[0] / DATABASE
+        if how == "deleted":
+            database.unlink()
+        elif how == "emptied":
+            database.write_bytes(b"")
+        else:
+            shutil.rmtree(newest)
+            newest.symlink_to(tmp_path / "gone")
+        said = "" if take != "command" else command("show", results=tmp_path).err
+        if take == "load_results":
+            with pytest.raises(StoreError) as caught:
+                load_results(dir=tmp_path)
+            said = str(caught.value)
+        elif take == "resume":
+            with pytest.raises(StoreError) as caught:
+                RunReader(last_run(tmp_path).folder or tmp_path).run()
+            said = str(caught.value)
+        assert newest.name in said
+        texts = {
+            "deleted": "has no database any more",
+            "emptied": "nothing of what the run had stored can be read",
+            "link": "is a link to",
+        }
+        assert texts[how] in said
+        assert "name the run that is meant" in said
 
     def test_without_a_word_it_is_the_last(self, tmp_path: Path, three: list[Path]) -> None:
         """The newest run is the default."""

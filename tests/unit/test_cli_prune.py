@@ -72,6 +72,7 @@ class TestWhich:
         empty = tmp_path / "2026-01-01_00-00-00_aaaa"
         empty.mkdir()
         (empty / DATABASE).write_bytes(b"")
+        (empty / "nothing_stored").touch()
         assert empty.name in pruned(tmp_path, "--failed")
 
 

@@ -287,12 +287,14 @@ class TestRuns:
         without_row.close()
         with closing(sqlite3.connect(without_row.path / "run.db")) as connection, connection:
             connection.execute("DELETE FROM run")
+        assert last_run(tmp_path) == LastRun(without_row.path)  # It is not passed over: whoever reads it is told.
         with pytest.raises(StoreError, match="nothing of what the run had stored can be read"):
-            last_run(tmp_path)
+            RunReader(without_row.path).run()
         (without_row.path / NOTHING_STORED).touch()  # As before its row is stored.
         without_tables = tmp_path / "9999-01-01_00-00-00_0000"
         without_tables.mkdir()
         (without_tables / "run.db").touch()
+        (without_tables / NOTHING_STORED).touch()
         assert last_run(tmp_path) == LastRun(store.path, (without_tables, without_row.path))
 
     def test_a_run_that_begins(self, tmp_path: Path) -> None:
@@ -324,8 +326,9 @@ class TestRuns:
         store.close()
         with closing(sqlite3.connect(store.path / "run.db")) as connection:
             connection.execute("PRAGMA user_version=999")
+        assert last_run(tmp_path) == LastRun(store.path)
         with pytest.raises(SchemaError, match="newer"):
-            last_run(tmp_path)
+            RunReader(store.path).run()
 
     def test_origins_end(self, tmp_path: Path) -> None:
         """The way back ends where a run is gone, and does not go round in circles."""

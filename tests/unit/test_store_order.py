@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep.errors import NoResultsError
-from pytest_sweep.store import LastRun, RunStore, last_run, newest_runs, opening, order, run_folder, run_folders
+from pytest_sweep.results.finding import find_run
+from pytest_sweep.store import LastRun, RunStore, last_run, newest_runs, opening, order, run_folders
 from pytest_sweep.store.folders import make_run_folder
 
 
@@ -105,8 +106,8 @@ class TestCost:
     def test_a_run_by_its_name(self, tmp_path: Path, opened: list[Path]) -> None:
         """To find a run by its name, none is opened; to say which there are, as many as are named."""
         made = [make_run(tmp_path, 1e9 + 1000 * number) for number in range(20)]
-        assert run_folder(tmp_path, made[3].name) == made[3]
+        assert find_run(made[3].name, tmp_path) == made[3]
         assert opened == []
         with pytest.raises(NoResultsError, match=f"the newest are {made[-1].name}, .*, {made[-5].name}, ...$"):
-            run_folder(tmp_path, "nope")
+            find_run("nope", tmp_path)
         assert len(opened) == 6

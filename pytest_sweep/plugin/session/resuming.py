@@ -20,6 +20,8 @@ from pytest_sweep.plugin.record.backup import fetch_run
 from pytest_sweep.plugin.session.comparing import CacheComparison, OtherCode, future_text, partly_known
 from pytest_sweep.plugin.session.plan import Plan
 from pytest_sweep.plugin.session.points import take_points
+from pytest_sweep.results.finding import find_run
+from pytest_sweep.results.tags import Tags
 from pytest_sweep.store import (
     DATABASE,
     LastRun,
@@ -32,7 +34,6 @@ from pytest_sweep.store import (
     newest_runs,
     origins,
     outcomes,
-    run_folder,
     started,
     unsound,
     who_runs,
@@ -260,9 +261,10 @@ def _folder(options: SweepOptions) -> tuple[Path | None, list[str]]:
     """Return the folder of the run that is resumed, None if there is none, and what is to be said of that."""
     results_dir = options.results_dir.absolute()
     if options.storage is not None:  # The run may have been another machine's.
-        fetch_run(options.storage, results_dir, None if options.resume == LAST else str(options.resume))
-    last = last_run(results_dir) if options.resume == LAST else LastRun(run_folder(results_dir, str(options.resume)))
-    folder = last.folder
+        word = str(options.resume)
+        fetch_run(options.storage, results_dir, None if word == LAST else Tags(results_dir).read().get(word, word))
+    last = last_run(results_dir) if options.resume == LAST else LastRun(find_run(str(options.resume), results_dir))
+    folder = last.begun or last.folder
     notes = [
         f"sweep: passed over: the run {its.name} was killed before it had stored anything" for its in last.passed_over
     ]

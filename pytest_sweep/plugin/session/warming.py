@@ -14,7 +14,6 @@ from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.spread import judged_number
 from pytest_sweep.model.study import Milestones, Observation, Outcome
 from pytest_sweep.model.trials import Trial, TrialState
-from pytest_sweep.plugin.option_table import LAST
 
 if TYPE_CHECKING:  # Imports the database, which only a session that is warmed needs that early.
     from pytest_sweep.engine.study import Study
@@ -43,12 +42,10 @@ class WarmStart:
 
     def __init__(self, run: str, results_dir: Path) -> None:
         from pytest_sweep.results import load_results
-        from pytest_sweep.store import last_run, no_runs, run_folder
+        from pytest_sweep.results.finding import find_run
 
         try:
-            folder = last_run(results_dir).folder if run == LAST else run_folder(results_dir, run)
-            if folder is None:
-                raise no_runs(results_dir)
+            folder = find_run(run, results_dir)
             self._results: SweepResults = load_results(folder)
         except SweepError as error:
             raise pytest.UsageError(f"--sweep-warm: {error}") from error

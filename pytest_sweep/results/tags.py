@@ -12,13 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_sweep.cli.errors import CommandError, UsageError
-from pytest_sweep.cli.strict_json import SCHEMA
+from pytest_sweep.results.errors import QueryError, TagsError
+from pytest_sweep.store.order import RUN_NAME
 
 if sys.platform != "win32":
     import fcntl
 
 FILE = "tags.json"
+_SCHEMA = 1
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 _RESERVED = re.compile(r"last(~\d+)?|running", re.IGNORECASE)
 _LARGEST = 10_000_000
@@ -39,7 +40,7 @@ class Tags:
         """Return the names of runs by their tags; nothing where there are none.
 
         Raises:
-            CommandError: the file cannot be read; the text says what to do.
+            TagsError: the file cannot be read; the text says what to do.
         """
         try:
             status = self._file.stat()
@@ -52,7 +53,7 @@ class Tags:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CommandError(
+            raise TagsError(
                 f"the tags in {self._file} cannot be read: {error}; repair the file, or delete it"
             ) from error
         return dict(tags)
@@ -72,12 +73,16 @@ class Tags:
         """Give a tag to a run, and return the name of the run that had it before, or None.
 
         Raises:
-            UsageError: it is no name for a tag.
-            CommandError: the file cannot be read or written.
+            QueryError: it is no name for a tag.
+            TagsError: the file cannot be read or written.
         """
         if not _NAME.fullmatch(tag) or _RESERVED.fullmatch(tag):
-            raise UsageError(
+            raise QueryError(
                 f"{tag!r} cannot be a tag: write letters, digits and `_.+-`, up to 100 of them, and neither `last` nor `running`"
+            )
+        if RUN_NAME.fullmatch(tag) or os.path.lexists(self._folder / tag):
+            raise QueryError(
+                f"{tag!r} cannot be a tag: it is the name of a run, or of something else in {self._folder}"
             )
         with self._changing() as tags:
             before = tags.get(tag)
@@ -88,7 +93,7 @@ class Tags:
         """Take a tag away, and return the name of the run that had it, or None.
 
         Raises:
-            CommandError: the file cannot be read or written.
+            TagsError: the file cannot be read or written.
         """
         with self._changing() as tags:
             return tags.pop(tag, None)
@@ -101,14 +106,14 @@ class Tags:
                 yield tags
                 self._write(tags)
         except OSError as error:
-            raise CommandError(f"the tags in {self._file} cannot be written: {error.strerror or error}") from error
+            raise TagsError(f"the tags in {self._file} cannot be written: {error.strerror or error}") from error
 
     def _write(self, tags: dict[str, str]) -> None:
         # In the place of what is there, so that a reader sees all of the old or all of the new; a link is replaced, not followed.
         handle, name = tempfile.mkstemp(prefix=f".{FILE}-", dir=self._folder)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"schema": SCHEMA, "tags": dict(sorted(tags.items()))}, file, indent=1)
+                json.dump({"schema": _SCHEMA, "tags": dict(sorted(tags.items()))}, file, indent=1)
                 file.write("\n")
             Path(name).chmod(0o644)
             Path(name).replace(self._file)
