@@ -74,7 +74,7 @@ def without_database(results_dir: Path, newest: Path | None) -> Iterator[Path]:
             and (folder.is_dir() or folder.is_symlink())
         ):
             with contextlib.suppress(ValueError):  # There is no 31st of February.
-                if (_made(folder), folder.name) > since:
+                if (named_start(folder), folder.name) > since:
                     yield folder
 
 
@@ -96,7 +96,12 @@ def _entries(results_dir: Path) -> Iterator[Path]:
         raise StoreError(f"the folder for results {results_dir} cannot be read: {error.strerror or error}") from error
 
 
-def _made(folder: Path) -> float:
+def named_start(folder: Path) -> float:
+    """Return when the run in a folder with a name of ours began, in whole seconds since the epoch, as the name says it.
+
+    Raises:
+        ValueError: it is no such name, or no such time.
+    """
     return float(calendar.timegm(time.strptime(folder.name[:19], "%Y-%m-%d_%H-%M-%S")))
 
 

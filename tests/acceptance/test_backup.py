@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from pytest_sweep import TrialState
-from pytest_sweep.plugin.record.backup import Backup
+from pytest_sweep.plugin.record.backup import Backup, fetch_run
+from pytest_sweep.store import run_folders
+from tests.support.runs import BEGAN, make_run
 
 from .project import Project, output
 
@@ -75,6 +78,21 @@ def test_what_was_brought_is_brought_anew(project: Project) -> None:
     (project.path / "bucket" / here.name / "run.db").write_bytes(b"of somebody else")
     project.sweep(storage, f"--sweep-resume={here.name}", "-k", "n=1")
     assert project.only().state is TrialState.CACHED
+
+
+def test_the_newest_copy_is_the_one_that_began_last(tmp_path: Path) -> None:
+    """Which copy is brought is decided by when the runs began, also where somebody has renamed one; a part of a name will do."""
+    bucket, here = tmp_path / "bucket", tmp_path / "here"
+    old, new = make_run(bucket, now=BEGAN), make_run(bucket, now=BEGAN + 9000)
+    renamed = old.rename(bucket / "zzz-baseline")
+    fetch_run(str(bucket), here, None)
+    assert [folder.name for folder in run_folders(here)] == [new.name]
+    fetch_run(str(bucket), here, "zzz")
+    assert {folder.name for folder in run_folders(here)} == {new.name, renamed.name}
+    latest = make_run(bucket, now=BEGAN + 20000).rename(bucket / "aaa")
+    local = make_run(here, now=BEGAN + 10000).rename(here / "zzzz")
+    fetch_run(str(bucket), here, None)
+    assert [folder.name for folder in run_folders(here)][:2] == [latest.name, local.name]
 
 
 def test_a_storage_that_cannot_be_written(project: Project) -> None:

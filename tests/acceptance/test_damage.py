@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sweep import TrialState
+from pytest_sweep.results.tags import Tags
 from tests.support.damage import CASES, TRIALS, WHEN, Case, killed_run, run_case
 from tests.support.sessions import Session, wait_for
 
@@ -119,6 +120,17 @@ class TestNothingToResume:
         (project.path / "sweep_results" / "notes").mkdir(parents=True)
         (project.path / "sweep_results" / "notes" / "a").touch()
         assert "passed over" not in output(project.sweep("--sweep-resume"))
+
+    def test_the_words_of_the_command(self, project: Project) -> None:
+        """--sweep-resume finds a run by a part of its name, its age, a tag and a path, as the command does."""
+        project.sweep("-k", "n=1")
+        (first,) = project.runs()
+        Tags(first.parent).add("nightly", first.name)
+        for word in (first.name[-6:], "nightly", "last~2"):
+            assert f"sweep: resuming {first.name}, 2 trials: 1 taken" in output(
+                project.sweep(f"--sweep-resume={word}")
+            ), word
+        assert_says(project.sweep("--sweep-resume=20"), "--sweep-resume: 4 runs have '20' in their name")
 
     def test_an_unknown_name(self, project: Project) -> None:
         """A name that no run has stays an error."""

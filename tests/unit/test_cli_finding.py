@@ -165,6 +165,16 @@ class TestTags:
         assert command("tag", "--delete", "best", results=tmp_path).status == 3
         assert command("path", "best", results=tmp_path).status == 3
 
+    def test_a_tag_like_a_name(self, tmp_path: Path, three: list[Path]) -> None:
+        """The name of a run cannot be a tag; a tag that is a part of another name goes before that, which is said."""
+        for name in (three[1].name, "2026-01-01_00-00-00_aaaa"):
+            assert command("tag", "last", name, results=tmp_path).status == 2
+        part = three[1].name[-4:]
+        assert (
+            f"{part} is also a part of the name {three[1].name}" in command("tag", "last", part, results=tmp_path).err
+        )
+        assert command("path", part, results=tmp_path).out == f"{three[0]}\n"
+
     @pytest.mark.parametrize(
         "tag", ["last", "last~1", "running", "RUNNING", "a/b", "..", "a b", "\x1b", "", "-x", "a" * 101, "ä"]
     )

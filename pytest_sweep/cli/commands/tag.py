@@ -8,7 +8,7 @@ from pytest_sweep.cli.arguments import add_run
 from pytest_sweep.cli.context import Context
 from pytest_sweep.cli.errors import NoSuchRunError, Status, UsageError
 from pytest_sweep.reporting.table import Cells
-from pytest_sweep.store import DATABASE, has_database
+from pytest_sweep.store import DATABASE, found_runs, has_database
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +61,9 @@ def _add(word: str, tag: str, context: Context) -> None:
     before = context.tags.add(tag, folder.name)
     moved = f", and {before} is not any more" if before not in (None, folder.name) else ""
     context.output.note(f"{folder.name} is tagged {tag}{moved}")
+    others = [run.name for run in found_runs(context.results_dir) if tag in run.name and run != folder]
+    if others:
+        context.output.note(f"{tag} is also a part of the name {min(others)}: the tag goes before it")
 
 
 def _listed(context: Context) -> str:

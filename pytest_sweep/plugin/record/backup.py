@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Set
 from pathlib import Path
 
 from pytest_sweep import clock
 from pytest_sweep.checkpoints import folders_with, get_file, put_file
 from pytest_sweep.errors import SweepError
-from pytest_sweep.store import DATABASE, NotBegunError, RunReader, has_database, snapshot
+from pytest_sweep.store import DATABASE, NotBegunError, RunReader, has_database, newest_runs, snapshot, started
+from pytest_sweep.store.order import RUN_NAME, named_start
 
 EVERY_SECONDS = 60.0
 FETCHED = "fetched"
@@ -79,18 +80,13 @@ def fetch_run(location: str, results_dir: Path, name: str | None) -> None:
     Args:
         location: where the copies are: a path or a URL.
         results_dir: this machine's folder for results.
-        name: the run; None is the newest, if it is newer than those here.
+        name: the run, or a part of its name that no other run there has; None is the one that began last, if no run here began later.
 
     Raises:
         SweepError: the copies cannot be read.
     """
     stored = set(folders_with(location, DATABASE))
-    wanted = name if name is not None else max(stored, default=None)
-    # Names begin with the time: where a later one is here, the newest is.
-    if name is None and (wanted or "") < max(
-        (path.parent.name for path in results_dir.glob(f"*/{DATABASE}")), default=""
-    ):
-        return
+    wanted = _newest_there(location, results_dir, stored) if name is None else _named(name, stored)
     while wanted in stored:
         stored.remove(wanted)
         folder = results_dir / wanted
@@ -98,6 +94,28 @@ def fetch_run(location: str, results_dir: Path, name: str | None) -> None:
             get_file(location, f"{wanted}/{DATABASE}", folder / DATABASE)
             (folder / FETCHED).write_text(f"from {location}\n", encoding="utf-8")
         wanted = _origin(folder)
+
+
+def _named(name: str, stored: Collection[str]) -> str | None:
+    if name in stored:
+        return name
+    found = [one for one in stored if name and name in one]
+    return found[0] if len(found) == 1 else None
+
+
+def _newest_there(location: str, results_dir: Path, stored: Set[str]) -> str | None:
+    """Return the run that began last of those whose copies are `stored`; None if one here began later.
+
+    The name of a run says when it began. Of a copy that somebody has renamed, the database is brought to be asked.
+    """
+    began = {name: named_start(Path(name)) for name in stored if RUN_NAME.fullmatch(name)}
+    with tempfile.TemporaryDirectory(prefix="pytest-sweep-") as scratch:
+        for name in stored - began.keys():
+            get_file(location, f"{name}/{DATABASE}", Path(scratch, name, DATABASE))
+            began[name] = started(Path(scratch, name))
+    newest = max(stored, key=lambda name: (int(began[name]), name), default=None)
+    here = next(newest_runs(results_dir), None)
+    return None if newest is None or (here is not None and int(started(here)) > int(began[newest])) else newest
 
 
 def _origin(folder: Path) -> str | None:
