@@ -59,6 +59,17 @@ _MADE_BY = (
     .where(trial.c.key == bindparam("of"))
     .values(source=func.coalesce(trial.c.source, bindparam("made_by", type_=Text)))
 )
+# Of a trial that has paused: its last leg is one attempt, those before it are others. Attempts that failed are none of them.
+_LEGS = (attempt.c.state == TrialState.PAUSED.value) | (attempt.c.number == bindparam("last"))
+_SUM_LEGS = (
+    update(trial)
+    .where(trial.c.key == bindparam("of"))
+    .values(
+        duration=select(func.sum(attempt.c.duration))
+        .where(attempt.c.trial_key == bindparam("of"), _LEGS)
+        .scalar_subquery()
+    )
+)
 _TAKE_NEWEST = update(trial).where(trial.c.key == bindparam("of")).values(checkpoint=_NEWEST)
 
 
@@ -85,6 +96,7 @@ class Batch:
     _made_by: list[Row] = field(default_factory=list)
     _decisions: list[Row] = field(default_factory=list)
     _stopped: set[str] = field(default_factory=set)
+    _legs: dict[str, Row] = field(default_factory=dict)
 
     def add(self, event: Accepted) -> None:
         """Take in one event; what concerns no trial is not stored."""
@@ -117,6 +129,8 @@ class Batch:
             yield _FORGET_DELETED, list(self._kept.values())
         for _, rows in _by_columns(self._trials.values()):
             yield _UPDATE_TRIAL, rows
+        if self._legs:
+            yield _SUM_LEGS, list(self._legs.values())
         if self._decisions:
             yield _INSERT_DECISION, self._decisions
         if self._made_by:
@@ -159,6 +173,7 @@ class Batch:
     def _finished(self, event: TrialFinished) -> None:
         if event.attempt:  # A slot that is not needed was never begun.
             self._ended_attempt(event)
+            self._note_legs(event.key, event.attempt, was_paused=_was_paused(event))
         self._trial(
             event.key,
             state=event.state,
@@ -199,9 +214,19 @@ class Batch:
         self._trial(event.key, state=state, reason=event.reason)
         if event.metrics is not None:
             self._trial(event.key, metrics=event.metrics)
+        if event.attempt:
+            self._note_legs(event.key, event.attempt, was_paused=event.duration is None)
         self._cut_off.append({"of": event.key})
 
+    def _note_legs(self, key: str, last: int, *, was_paused: bool) -> None:
+        """Have the duration of a trial be that of all its legs, which only one with several attempts or a pause has."""
+        if last > 1 or was_paused:
+            self._legs[key] = {"of": key, "last": last}
+
     def _ended_attempt(self, event: TrialFinished) -> None:
+        if _was_paused(event):  # What the attempt has said, and how long it took, is known since it has paused.
+            self._attempt(event.key, event.attempt, state=event.state.value, error=event.error)
+            return
         row = self._attempt(
             event.key,
             event.attempt,
@@ -221,6 +246,11 @@ class Batch:
 
     def _trial(self, key: str, **values: Any) -> None:
         self._trials.setdefault(key, {"of": key}).update(values)
+
+
+def _was_paused(event: TrialFinished) -> bool:
+    """Return whether a trial was stopped while no worker had it: nothing has run, and nothing has reported."""
+    return event.state is TrialState.STOPPED and not event.reports and not event.duration
 
 
 def _captured(reports: Sequence[Mapping[str, Any]]) -> str | None:

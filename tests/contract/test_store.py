@@ -17,7 +17,7 @@ import pytest
 
 from pytest_sweep.errors import NoResultsError, SchemaError, StoreError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.events import TrialInterrupted, TrialNotRun, TrialRetried
+from pytest_sweep.model.events import Accepted, TrialFinished, TrialInterrupted, TrialNotRun, TrialRetried, TrialStarted
 from pytest_sweep.store import (
     SCHEMA_VERSION,
     NotBegunError,
@@ -448,3 +448,28 @@ def test_git_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Without git there is no state, and no error."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_state(tmp_path) is None
+
+
+def test_the_duration_of_a_trial_that_paused(tmp_path: Path) -> None:
+    """It is that of all legs together, also where the scheduler ends the trial while it is paused; failed attempts do not count."""
+
+    def leg(key: str, number: int, state: TrialState, seconds: float) -> list[Accepted]:
+        ended = TrialFinished(key, number, state, None, None, seconds, 100.0, ({"sections": [("out", "said")]},))
+        start: Accepted = TrialStarted(key, number, 90.0, "host:1")
+        return [start, TrialRetried(ended) if state is TrialState.ERROR else ended]
+
+    store = create(tmp_path / "results")
+    trials = [make_trial(number) for number in range(4)]
+    store.add_trials(trials)
+    stopped, went_on, cut_off, failed = (trial.key for trial in trials)
+    paused, done = TrialState.PAUSED, TrialState.TERMINATED
+    store.record([*leg(stopped, 1, paused, 2.0), *leg(stopped, 2, paused, 3.0)])
+    store.record([TrialFinished(stopped, 2, TrialState.STOPPED, None, "median", 0.0, 200.0)])
+    store.record([*leg(went_on, 1, paused, 2.0), *leg(went_on, 2, done, 4.0)])
+    store.record([*leg(cut_off, 1, paused, 2.0), TrialInterrupted(cut_off, 1, "the budget is spent")])
+    store.record([*leg(failed, 1, TrialState.ERROR, 2.0), *leg(failed, 2, done, 4.0)])
+    reader = RunReader(store.path)
+    assert [trial.duration for trial in reader.trials()] == [5.0, 6.0, 2.0, 4.0]
+    (_, last) = reader.attempts(stopped)
+    assert (last.state, last.duration, last.finished, last.output) == ("STOPPED", 3.0, 100.0, "--- out ---\nsaid")
+    store.close()
