@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pytest_sweep.model import Sweep
-from pytest_sweep.model.judging import Goal
-from pytest_sweep.model.metrics import AUTO_METRICS, flattened
+from pytest_sweep.model.judging import Goal, no_number_text
+from pytest_sweep.model.metrics import AUTO_METRICS, flattened, metric_value
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.replicates import ConfigurationProgress, configurations
@@ -60,38 +60,61 @@ def best_entries(progress: Progress) -> list[Best]:
 
 
 class Missing(NamedTuple):
-    """A sweep of which no trial has reported its metric as a number.
+    """A metric of a sweep that no trial has reported as a number.
 
     Attributes:
         sweep: the sweep.
+        metric: the metric.
         names: the metrics that were reported, without Tune's automatic ones.
-        kinds: what its metric was reported as instead of a number: ``a list``; empty where nobody reported it.
+        kinds: what it was reported as instead of a number: ``a list``; empty where nobody reported it.
     """
 
     sweep: Sweep
+    metric: str
     names: list[str]
     kinds: list[str]
 
 
 def missing_metrics(progress: Progress) -> list[Missing]:
-    """Return each sweep whose metric no trial has reported as a number, although some has ended well. NaN is a number."""
-    kinds: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps()}
-    names: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps() if sweep.metric is not None}
+    """Return each metric of a sweep that no trial has reported as a number, although some has ended well. NaN is a number."""
+    kinds: dict[tuple[str, int], dict[str, None]] = {
+        (sweep.id, place): {} for sweep in progress.sweeps() for place in range(len(sweep.goals))
+    }
+    names: dict[str, dict[str, None]] = {sweep.id: {} for sweep in progress.sweeps() if sweep.goals}
     ended_well = set()
     for entry in progress:
         sweep = entry.trial.sweep
-        if sweep.id not in names:
-            continue
-        if entry.judged is not None:
-            del names[sweep.id]
+        missing = [place for place in range(len(sweep.goals)) if (sweep.id, place) in kinds]
+        if not missing:
             continue
         if entry.ended_well:
             ended_well.add(sweep.id)
-        if entry.no_number:
-            kinds[sweep.id][entry.no_number] = None
+        for place in missing:
+            value, kind = _reported(entry, place)
+            if value is not None:
+                del kinds[sweep.id, place]
+            elif kind:
+                kinds[sweep.id, place][kind] = None
         names[sweep.id] |= dict.fromkeys(flattened(entry.metrics or {}))
     return [
-        Missing(sweep, [name for name in names[sweep.id] if name not in AUTO_METRICS], list(kinds[sweep.id]))
+        Missing(
+            sweep,
+            goal.metric,
+            [name for name in names[sweep.id] if name not in AUTO_METRICS],
+            list(kinds[sweep.id, place]),
+        )
         for sweep in progress.sweeps()
-        if sweep.id in ended_well and sweep.id in names
+        for place, goal in enumerate(sweep.goals)
+        if sweep.id in ended_well and (sweep.id, place) in kinds
     ]
+
+
+def _reported(entry: TrialProgress, place: int) -> tuple[float | None, str]:
+    """Return what a trial is judged by, by one of the metrics of its sweep, and what it has reported instead of a number."""
+    if place == 0:
+        return entry.judged, entry.no_number
+    if entry.others and entry.others[place - 1] is not None:
+        return entry.others[place - 1], ""
+    metric = entry.trial.sweep.goals[place].metric
+    value = metric_value(entry.metrics, metric)
+    return None, no_number_text(value) if value is not None or metric in (entry.metrics or {}) else ""

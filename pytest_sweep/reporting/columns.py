@@ -154,6 +154,9 @@ def _metric(name: str) -> Callable[[TrialProgress], object]:
         # The last report may lack what the trial is judged by, and the table should show what the best one was chosen by.
         if name == entry.trial.sweep.metric and (entry.judged is not None or has_gaps(entry)):
             return entry.judged
+        for goal, value in zip(entry.trial.sweep.objectives[1:], entry.others, strict=False):
+            if goal.metric == name and value is not None:
+                return value
         return metric_value(entry.metrics, name)
 
     return value

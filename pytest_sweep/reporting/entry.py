@@ -33,8 +33,9 @@ class TrialProgress:
         gpus: the ``CUDA_VISIBLE_DEVICES`` that its worker has; "" where it has none, and before it starts.
         threads: its worker's ``OMP_NUM_THREADS``, likewise.
         judged: the value of its sweep's metric that it is judged by: the last finite one that it reported, else the last number; or None.
+        others: likewise the values of its sweep's further metrics; empty where the sweep has none, or nothing was reported yet.
         no_number: what it reported last as that metric that is no number: ``a list``; "" where it reported nothing like that.
-        kept: the ``training_iteration`` of its newest checkpoint, and `judged` at that time; None without a checkpoint.
+        kept: the ``training_iteration`` of its newest checkpoint, with `judged` and `others` at that time; None without a checkpoint.
         started: when this attempt began, in seconds since the epoch; None before it does.
         stopped_by: why its scheduler has stopped it: ``asha: 0.51 at iteration 3, needed 0.42 of 9``; "" where it has not.
     """
@@ -54,8 +55,9 @@ class TrialProgress:
     gpus: str = ""
     threads: str = ""
     judged: float | None = None
+    others: tuple[float | None, ...] = ()
     no_number: str = ""
-    kept: tuple[int, float | None] | None = None
+    kept: tuple[int, float | None, tuple[float | None, ...]] | None = None
     stopped_by: str = ""
 
     @property
@@ -70,8 +72,10 @@ class TrialProgress:
 
     @property
     def is_judged(self) -> bool:
-        """Whether it has a finite value that it is judged by."""
-        return self.judged is not None and is_finite(self.judged)
+        """Whether it has a finite value of all that it is judged by."""
+        return len(self.others) == max(len(self.trial.sweep.objectives) - 1, 0) and all(
+            value is not None and is_finite(value) for value in (self.judged, *self.others)
+        )
 
     @property
     def is_feasible(self) -> bool:
@@ -91,6 +95,16 @@ class TrialProgress:
             self.judged = last_value(self.judged, metric_value(metrics, metric))
             if self.judged is None:
                 self.note_no_number(metrics)
+        if self.trial.sweep.objectives[1:]:
+            self.others = self.others_after(self.others, metrics)
+
+    def others_after(self, before: tuple[float | None, ...], metrics: Mapping[str, Any]) -> tuple[float | None, ...]:
+        """Return what it is judged by by the further metrics when it has reported `metrics` after it was judged by `before`."""
+        goals = self.trial.sweep.objectives[1:]
+        values = before or (None,) * len(goals)
+        return tuple(
+            last_value(value, metric_value(metrics, goal.metric)) for value, goal in zip(values, goals, strict=True)
+        )
 
     def note_no_number(self, metrics: Mapping[str, Any]) -> None:
         """Take note of what its sweep's metric is in `metrics` if it is there and no number."""
@@ -103,6 +117,7 @@ class TrialProgress:
         iteration = report.metrics.get("training_iteration", 0)
         if self.iteration is None and self.kept is not None and iteration <= self.kept[0]:
             self.judged = self.kept = None
+            self.others = ()
         self.take_metrics(report.metrics)
         if report.checkpoint is not None:
-            self.kept = iteration, self.judged
+            self.kept = iteration, self.judged, self.others

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from pytest_sweep.model import Sweep
 from pytest_sweep.model.judging import pareto_front
-from pytest_sweep.model.metrics import metric_value
-from pytest_sweep.model.spread import is_finite, judged_number
+from pytest_sweep.model.spread import is_finite
 from pytest_sweep.reporting.best import feasible_text, judged_value
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
@@ -18,12 +17,10 @@ _MOST_NAMES = 5
 
 
 def objective_values(entry: TrialProgress) -> list[float] | None:
-    """Return the value of each of the metrics that a trial is judged by; None where one is missing or not finite."""
-    first = judged_value(entry)
-    others = (metric_value(entry.metrics, goal.metric) for goal in entry.trial.sweep.goals[1:])
-    values = [first, *map(judged_number, others)]
+    """Return the value of each of the metrics that a trial is judged by, as results judge it; None where one is missing or not finite."""
+    values = [judged_value(entry), *entry.others]
     found = [value for value in values if value is not None and is_finite(value)]
-    return found if len(found) == len(values) else None
+    return found if len(found) == len(entry.trial.sweep.goals) else None
 
 
 def fronts(progress: Progress, sweeps: Sequence[Sweep] | None = None) -> dict[str, list[TrialProgress]]:

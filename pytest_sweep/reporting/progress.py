@@ -93,14 +93,19 @@ class Progress:
             checkpoint: the ``training_iteration`` of the checkpoint that it continues from: only reports up to it count.
         """
         entry, judged = self._entries[key], None
+        others: tuple[float | None, ...] = ()
         for metrics in reports:
             if checkpoint is None or metrics.get("training_iteration", 0) <= checkpoint:
                 judged = last_value(judged, metric_value(metrics, entry.trial.sweep.metric or ""))
                 if judged is None:
                     entry.note_no_number(metrics)
+                others = entry.others_after(others, metrics)
         entry.judged = last_value(judged, entry.judged)
+        entry.others = (
+            tuple(map(last_value, others, entry.others)) if others and entry.others else others or entry.others
+        )
         if checkpoint is not None:
-            entry.kept = checkpoint, entry.judged
+            entry.kept = checkpoint, entry.judged, entry.others
 
     def note_skipped(self, key: str, run: str) -> None:
         """Take note that a trial whose result is taken from `run` was skipped there, or failed as expected: it did not end well."""
@@ -262,7 +267,7 @@ class Progress:
         # The next attempt shows its own numbers: beside those of a failed one, nobody could tell whose they are.
         entry.location = entry.iteration = entry.total_time = entry.metrics = entry.started = None
         entry.gpus = entry.threads = ""
-        entry.judged = None if entry.kept is None else entry.kept[1]
+        _, entry.judged, entry.others = entry.kept or (0, None, ())
         self._move(entry, TrialState.PENDING)
 
     def _move(self, entry: TrialProgress, state: TrialState) -> None:

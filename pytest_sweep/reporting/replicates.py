@@ -75,6 +75,7 @@ class ConfigurationProgress(TrialProgress):
                 (entry.judged if entry.ended_well and entry.is_feasible else None for entry in replicates),
                 whole=bool(first.trial.sweep.average_over),
             ),
+            others=_others(replicates),
             replicates=tuple(replicates),
         )
 
@@ -121,6 +122,15 @@ def _configuration(trial: Trial) -> Trial:
         return trial
     config = without(trial.config, over) if over else trial.config
     return replace(trial, key=trial.group_key, name=name, id=f"{trial.id[: -len(trial.name)]}{name}", config=config)
+
+
+def _others(replicates: Sequence[TrialProgress]) -> tuple[float | None, ...]:
+    sweep = replicates[0].trial.sweep
+    candidates = [entry.others if entry.ended_well and entry.is_feasible else () for entry in replicates]
+    return tuple(
+        mean_value((others[place] if others else None for others in candidates), whole=bool(sweep.average_over))
+        for place in range(len(sweep.objectives[1:]))
+    )
 
 
 def _same(texts: Iterable[str]) -> str:

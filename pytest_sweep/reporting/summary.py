@@ -53,7 +53,7 @@ def best_lines(progress: Progress) -> list[str]:
     Where a configuration of the sweep has replicates, it is the configuration whose mean is best. A sweep of which `missing_metric_lines`
     says what is wrong has no line.
     """
-    missing, several = {sweep.id for sweep, _, _ in missing_metrics(progress)}, fronts(progress)
+    missing, several = {its.sweep.id for its in missing_metrics(progress)}, fronts(progress)
     return [
         front_line(progress, sweep, several[sweep.id])
         if sweep.id in several
@@ -87,10 +87,10 @@ def gaps_lines(progress: Progress) -> list[str]:
 def missing_metric_lines(progress: Progress) -> list[str]:
     """Return a line for each sweep whose metric no trial has reported as a number, although some trial has ended well."""
     return [
-        f"{progress.sweep_label(sweep)}: no trial reported a number as '{name_text(sweep.metric)}': it was {' or '.join(kinds)}"
+        f"{progress.sweep_label(sweep)}: no trial reported a number as '{name_text(metric)}': it was {' or '.join(kinds)}"
         if kinds
-        else f"{progress.sweep_label(sweep)}: no trial reported '{name_text(sweep.metric)}'; reported: {_listed(names)}"
-        for sweep, names, kinds in missing_metrics(progress)
+        else f"{progress.sweep_label(sweep)}: no trial reported '{name_text(metric)}'; reported: {_listed(names)}"
+        for sweep, metric, names, kinds in missing_metrics(progress)
     ]
 
 

@@ -101,8 +101,14 @@ def front_of(
     found = []
     for index in front:
         group = groups[index]
-        single = len(group) == 1 and not average_over
-        found.append(group[0] if single else _as_one(group, average_over, first, values_of(group, first)))
+        if len(group) == 1 and not average_over:
+            found.append(group[0])
+            continue
+        one = _as_one(group, average_over, first, values_of(group, first))
+        metrics = one.metrics or {}
+        for (metric, _), means in zip(objectives, columns, strict=True):
+            metrics = _with_value(metrics, metric, _plain(means[index]))
+        found.append(one.changed(metrics=metrics))
     return found
 
 

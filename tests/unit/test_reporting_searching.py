@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 from pytest_sweep.model import Sweep, Trial, TrialState
-from pytest_sweep.model.events import Accepted, TrialConfigured, TrialFinished, TrialJudged, TrialResumed, TrialStarted
+from pytest_sweep.model.events import (
+    Accepted,
+    TrialConfigured,
+    TrialFinished,
+    TrialJudged,
+    TrialReported,
+    TrialResumed,
+    TrialRetried,
+    TrialStarted,
+)
 from pytest_sweep.model.search_events import Proposed
 from pytest_sweep.model.study import Objective, Observation, Resumption, Verdict, VerdictKind
+from pytest_sweep.plugin.session.verdict import exit_status
 from pytest_sweep.reporting import (
     Progress,
     best_lines,
@@ -16,8 +27,11 @@ from pytest_sweep.reporting import (
     final_table,
     flaky_line,
     junit_suite_properties,
+    missing_metric_lines,
+    missing_metrics,
     summary_line,
 )
+from pytest_sweep.reporting.front import fronts, objective_values
 
 SWEEP = Sweep("test_m.py::train", "train", metric="loss", mode="min", varying=("lr",), search="tpe", scheduler="asha")
 SEVERAL = replace(SWEEP, objectives=(Objective("loss", "min"), Objective("speed", "max")), feasible=("memory < 9",))
@@ -156,12 +170,43 @@ def test_the_front_is_marked_and_told() -> None:
 def test_no_front() -> None:
     """Where no trial has all metrics, the line says so."""
     (one,) = slots(1, SEVERAL)
-    progress = progress_of([one], configured(one, 1.0), started(one), ended(one, loss=1.0, memory=1))
+    progress = progress_of([one], configured(one, 1.0), started(one), ended(one, loss=1.0, speed=math.nan, memory=1))
     expected = (
         "Best trials of train: none, because no trial that meets feasible=['memory < 9'] ended well with a finite value of loss (min) and "
         "speed (max)"
     )
     assert best_lines(progress) == [expected]
+
+
+def test_all_metrics_are_judged_by_their_last_finite_values() -> None:
+    """A metric that the last report lacks, or has as NaN, is judged by the last finite value, as results judge it; for a retry, too."""
+    one, two = slots(2, replace(SEVERAL, feasible=()))
+    reports = [
+        TrialReported(one.key, 1, metrics)
+        for metrics in ({"loss": 2.0, "speed": 3.0}, {"loss": 1.0, "speed": math.nan})
+    ]
+    progress = progress_of([one, two], started(one), *reports, ended(one, loss=1.0))
+    assert [entry.trial.name for entry in fronts(progress)["test_m.py::train"]] == ["train[trial=0]"]
+    assert objective_values(progress.of(one.key)) == [1.0, 3.0]
+    failed = ended(two, TrialState.ERROR, "boom", loss=9.0, speed=9.0)
+    progress = progress_of(
+        [one, two], started(two), TrialReported(two.key, 1, {"loss": 9.0, "speed": 9.0}), TrialRetried(failed)
+    )
+    assert progress.of(two.key).others == ()
+    progress.recall(two.key, [{"loss": 1.0, "speed": 2.0}, {"loss": 3.0}])
+    assert (progress.of(two.key).judged, progress.of(two.key).others) == (3.0, (2.0,))
+
+
+def test_a_metric_that_nobody_reports() -> None:
+    """It is an error of the session, whichever of several metrics it is, and named."""
+    (one,) = slots(1, SEVERAL)
+    progress = progress_of([one], configured(one, 1.0), started(one), ended(one, loss=1.0, memory=1))
+    assert [its.metric for its in missing_metrics(progress)] == ["speed"]
+    assert missing_metric_lines(progress) == ["train: no trial reported 'speed'; reported: loss, memory"]
+    progress = progress_of([one], started(one), ended(one, loss=1.0, speed="fast"))
+    assert missing_metric_lines(progress) == ["train: no trial reported a number as 'speed': it was a string"]
+    assert best_lines(progress) == []
+    assert exit_status(0, 0, {}, progress, cut_short=False, unstored=False) == 1
 
 
 def test_an_infeasible_trial_is_not_the_best() -> None:
