@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_sweep.store.running import RunLock, has_stored_nothing, is_running, this_driver, who_runs
     from pytest_sweep.store.scanning import Judged, RunScan
     from pytest_sweep.store.trial_row import TrialRow
-    from pytest_sweep.store.tried import TriedPoint, tried_points
+    from pytest_sweep.store.tried import TriedPoint, made_as, tried_points
     from pytest_sweep.store.version import SCHEMA_VERSION
     from pytest_sweep.store.writer import RunStore
 
@@ -75,6 +75,7 @@ __all__ = [
     "lost_commits",
     "lost_database",
     "lost_runs",
+    "made_as",
     "made_in",
     "newest_runs",
     "no_runs",
@@ -133,6 +134,7 @@ _HOMES = {
     "lost_commits": "losses",
     "lost_database": "losses",
     "lost_runs": "newest",
+    "made_as": "tried",
     "made_in": "earlier",
     "newest_runs": "order",
     "no_runs": "order",

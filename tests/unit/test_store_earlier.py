@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -24,12 +25,13 @@ from pytest_sweep.store import (
     StoredTrial,
     ends,
     last_run,
+    made_as,
     made_in,
     origins,
     outcomes,
     starts,
 )
-from pytest_sweep.store.running import NOTHING_STORED
+from pytest_sweep.store.folders import NOTHING_STORED
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
 
 FIXTURE = {"data": FixtureSource("d", "conftest.py")}
@@ -277,6 +279,28 @@ def test_names_of_the_package() -> None:
     assert set(store.__all__) == set(store._HOMES)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         store.nothing  # noqa: B018
+
+
+def test_as_what_a_taken_trial_ended(tmp_path: Path) -> None:
+    """A result that was taken twice has the state in which the trial ended where it ran; without that run, what is decided tells it."""
+    well, stopped = make_trial(0), make_trial(1)
+    keys = [well.key, stopped.key]
+    first = make_store(tmp_path)
+    first.add_trials([well, stopped])
+    ended = finished(stopped, metrics={"loss": 1.0}, state=TrialState.STOPPED)
+    first.record([started(well), finished(well, metrics={"loss": 1.0}), started(stopped), ended])
+    first.close()
+    runs = [first]
+    for _ in range(2):
+        store = make_store(tmp_path, resumed_from=runs[-1].path)
+        store.add_trials([well, stopped])
+        store.copy_trials(runs[-1].path, keys, [])
+        store.close()
+        runs.append(store)
+    assert of(runs[-1], stopped).state is TrialState.CACHED
+    assert made_as(runs[-1].path, keys) == {well.key: TrialState.TERMINATED, stopped.key: TrialState.STOPPED}
+    shutil.rmtree(first.path)
+    assert made_as(runs[-1].path, keys) == {}
 
 
 class TestRuns:

@@ -73,6 +73,7 @@ class WarmStart:
         except SweepError as error:
             raise pytest.UsageError(f"--sweep-warm: the run {self._run}: {error}") from error
         told = left_out = 0
+        made_as = self._made_as(results)
         for result in results:
             if result.stored_params != dict(trial.params) or result.state not in _OUTCOMES:
                 continue
@@ -81,15 +82,27 @@ class WarmStart:
             except SpaceError:  # The space was another one then.
                 left_out += 1
                 continue
-            for observation in _observations(result, study):
+            for observation in _observations(result, study, made_as.get(result.key, result.state)):
                 recall(values, observation)
             told += 1
         rest = f", without {left_out} whose values the space does not have" if left_out else ""
         return f"sweep: {study.name}: {trial.sweep.search} is told {told} {'trial' if told == 1 else 'trials'} of the run {self._run}{rest}"
 
+    def _made_as(self, results: Sequence[Result]) -> Mapping[str, TrialState]:
+        """Return as what those trials ended where they ran whose results the run has only taken."""
+        from pytest_sweep.store import made_as
 
-def _observations(result: Result, study: Study) -> Iterator[Observation]:
-    """Yield what the study would have observed of a trial: at each milestone, and at its end."""
+        cached = [result for result in results if result.state is TrialState.CACHED]
+        found = {result.key: TrialState.SKIPPED for result in cached if result.reason is not None}
+        for folder in {result.run_path for result in cached}:
+            found |= made_as(
+                folder, [result.key for result in cached if result.run_path == folder and result.reason is None]
+            )
+        return found
+
+
+def _observations(result: Result, study: Study, state: TrialState) -> Iterator[Observation]:
+    """Yield what the study would have observed of a trial that ended in a state: at each milestone, and at its end."""
     # Not the key of today's trial in the same slot, which is another one.
     key = f"{result.run_path.name}/{result.key}"
     reports = result.metrics_history
@@ -97,7 +110,7 @@ def _observations(result: Result, study: Study) -> Iterator[Observation]:
     for metrics in reports[:-1]:
         if milestones is not None and milestones.include(metrics.get("training_iteration", 0)):
             yield _observation(key, metrics, study, Outcome.REPORTED)
-    outcome = _OUTCOMES[result.state]
+    outcome = _OUTCOMES[state]
     last = reports[-1] if reports else {}
     is_whole = study.max_t is not None and last.get("training_iteration", 0) >= study.max_t
     yield _observation(key, last, study, Outcome.COMPLETED if outcome is Outcome.STOPPED and is_whole else outcome)
