@@ -21,8 +21,6 @@ _MINOR = 61
 """Columns with a lower priority go before the name gets its short form."""
 _MAJOR = 80
 """Columns with a lower priority go before headers are broken within words."""
-_JUDGED = 88
-"""Numbers of columns of this priority or a higher one are never cut: two that begin alike could not be told apart."""
 _NARROW_CELLS = (12, 5)
 """To what cells are cut, one after the other, before columns of a high priority go. ``TERM…`` still tells which state it is."""
 _NARROW_HEADER = 4
@@ -70,9 +68,15 @@ class _Texts:
         return "right" if self.numeric else "left"
 
     def cut(self, width: int) -> _Texts:
-        if self.numeric and self.column.priority >= _JUDGED:
+        if self.numeric:  # Two numbers that begin alike could not be told apart.
             return self
-        return replace(self, cells=tuple(cut_end(cell, width) for cell in self.cells))
+        numbers = self.column.values
+        shown = (
+            zip(self.cells, numbers, strict=False)
+            if len(numbers) == len(self.cells)
+            else ((cell, None) for cell in self.cells)
+        )
+        return replace(self, cells=tuple(cell if _is_number(value) else cut_end(cell, width) for cell, value in shown))
 
     def without_deviations(self) -> _Texts:
         if not self.numeric:
@@ -95,7 +99,7 @@ def trial_table(entries: Sequence[TrialProgress], columns: Sequence[Column], wid
 
     Where it is too wide, this is done until it fits: columns up to priority 60 go; headers take several lines; the name gets its short
     form; columns below 80 go; words of headers are broken; standard deviations go, cells are cut; the others go, those of a low priority
-    first. Numbers that a sweep is judged by are never cut.
+    first. Numbers are never cut.
     """
     return fitted_table([_cells(column, entries) for column in columns], width)
 
@@ -137,9 +141,13 @@ def _values(value: Callable[[TrialProgress], object], entries: Sequence[TrialPro
 
 def _texts(column: Cells, values: Sequence[object]) -> _Texts:
     filled = [value for value in values if value is not None]
-    numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled)
+    numeric = all(map(_is_number, filled))
     name = cut_middle(cell_text(column.name[: 10 * _WIDEST_NAME]), _WIDEST_NAME)
     return _Texts(column, name, (name,), tuple(map(cell_text, values)), numeric)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _value(value: Callable[[TrialProgress], object], entry: TrialProgress) -> object:
