@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 from pytest_sweep.cli.conditions import canonical
 from pytest_sweep.cli.errors import UsageError
@@ -61,8 +61,12 @@ def limit_of(options: argparse.Namespace) -> int | None:
     return options.limit or None
 
 
-def columns_of(options: argparse.Namespace, rows: Sequence[Row]) -> list[str] | None:
+def columns_of(options: argparse.Namespace, rows: Callable[[], Iterable[Row]]) -> list[str] | None:
     """Return the columns that ``--columns`` names; None where it is not given.
+
+    Args:
+        options: the options.
+        rows: returns all rows that there are, shown or not; asked only where ``--columns`` is given.
 
     Raises:
         UsageError: no row has one that is asked for.
@@ -72,4 +76,4 @@ def columns_of(options: argparse.Namespace, rows: Sequence[Row]) -> list[str] | 
     names = [name.strip() for name in options.columns.split(",") if name.strip()]
     if not names:
         raise UsageError("--columns: write the names of columns, separated by commas")
-    return list(dict.fromkeys(canonical(rows, name, "--columns") for name in names))
+    return list(dict.fromkeys(canonical(rows(), name, "--columns") for name in names))

@@ -20,11 +20,15 @@ class Best(NamedTuple):
 
 
 class SweepSummary(NamedTuple):
-    """What became of a sweep: how many trials are in each state, and the best of them."""
+    """What became of a sweep: how many trials are in each state, and the best of them.
+
+    `front` are the keys of the trials on the Pareto front; None where it was not looked for, or the sweep has a single metric.
+    """
 
     sweep: StoredSweep
     counts: Counter[TrialState]
     best: Best | None
+    front: Sequence[str] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a record of the JSON schema."""
@@ -35,12 +39,21 @@ class SweepSummary(NamedTuple):
             "mode": None if self.sweep.metric is None else self.sweep.mode,
             "trials": {state.value: count for state, count in self.counts.items() if count},
             "best": None if self.best is None else self.best.value,
+            "objectives": [{"metric": goal.metric, "mode": goal.mode} for goal in goals_of(self.sweep)],
+            "feasible": list(self.sweep.feasible),
+            "front": None if self.front is None else list(self.front),
         }
 
 
 def goal_of(sweep: StoredSweep) -> Goal | None:
     """Return what makes a trial of a sweep better than another; None if it has no metric."""
     return None if sweep.metric is None else Goal(sweep.metric, sweep.mode, feasible=sweep.feasible)
+
+
+def goals_of(sweep: StoredSweep) -> tuple[Goal, ...]:
+    """Return all metrics that the trials of a sweep are judged by; none without a metric."""
+    own = () if sweep.metric is None else ((sweep.metric, sweep.mode),)
+    return tuple(Goal(metric, mode, feasible=sweep.feasible) for metric, mode in sweep.objectives or own)
 
 
 def best_of(scan: RunScan, sweep: StoredSweep) -> Best | None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pytest_sweep.cli.bests import Best, best_judged, goal_of
+from pytest_sweep.cli.bests import Best, best_judged, goals_of
+from pytest_sweep.cli.errors import UsageError
+from pytest_sweep.cli.marks import NO_MARKS, Marks, marks_of
 from pytest_sweep.cli.trial_rows import TrialView, cell
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import Goal, ended_well
+from pytest_sweep.model.metrics import AUTO_METRICS, flattened, metric_value
 from pytest_sweep.model.spread import is_finite
+from pytest_sweep.space.expressions import unknown_name
 from pytest_sweep.store import Judged, RunScan, StoredSweep
+
+COMPARED = ("newly failed", "worse", "fixed", "better", "same")
+"""The statuses of trials that were compared."""
 
 _SAME = 1e-9
 """Up to which share of a value a change counts as none: sums of floats are not exact."""
@@ -141,15 +149,30 @@ class SweepComparison:
         sweep: the sweep, as the later run has it where it has it.
         goal: by what it is judged; None without a metric.
         pairs: its trials, in the order of the later run; those of the earlier one alone come last.
-        best_before: the best of the earlier run, or None.
-        best: the best of the later run, or None.
+        bests: for each metric that it is judged by the best of the earlier run and of the later one, or None.
+        marks: what is known of its trials together, in the earlier run and in the later one.
     """
 
     sweep: StoredSweep
     goal: Goal | None
     pairs: Sequence[Pair]
-    best_before: Best | None
-    best: Best | None
+    bests: Sequence[tuple[Goal, Best | None, Best | None]]
+    marks: tuple[Marks, Marks] = (NO_MARKS, NO_MARKS)
+
+    @property
+    def best_before(self) -> Best | None:
+        """The best of the earlier run by its first metric, or None."""
+        return self.bests[0][1] if self.bests else None
+
+    @property
+    def best(self) -> Best | None:
+        """The best of the later run by its first metric, or None."""
+        return self.bests[0][2] if self.bests else None
+
+    @property
+    def compared(self) -> int:
+        """How many of its trials were compared."""
+        return sum(pair.status in COMPARED for pair in self.pairs)
 
     def of_status(self, status: str) -> list[Pair]:
         """Return the pairs of a status."""
@@ -164,18 +187,49 @@ def compare_sweeps(base: RunScan, run: RunScan, metric: str | None, mode: str | 
         run: the later one.
         metric: a metric; None for that of each sweep.
         mode: ``"min"`` or ``"max"``, for `metric`.
+
+    Raises:
+        UsageError: no trial of either run has `metric`.
     """
     then, now = ({sweep.id: sweep for sweep in scan.sweeps} for scan in (base, run))
     for sweep_id in dict.fromkeys([*now, *then]):
         sweep = now.get(sweep_id) or then[sweep_id]
-        goal = _goal(sweep, metric, mode)
-        before, value = (
-            _judged(scan, sweep, goal) if sweep_id in its else [] for scan, its in ((base, then), (run, now))
+        goals = goals_of(sweep) if metric is None or mode is None else (Goal(metric, mode, feasible=sweep.feasible),)
+        judged = [
+            [scan.judged(sweep_id, goal) if sweep_id in its else [] for scan, its in ((base, then), (run, now))]
+            for goal in goals
+        ]
+        whole = bool(sweep.average_over)
+        bests = [
+            (goal, best_judged(before, goal, whole=whole), best_judged(value, goal, whole=whole))
+            for goal, (before, value) in zip(goals, judged, strict=True)
+        ]
+        marks = (
+            marks_of(base, then[sweep_id]) if sweep_id in then else NO_MARKS,
+            marks_of(run, now[sweep_id]) if sweep_id in now else NO_MARKS,
         )
-        yield SweepComparison(
-            sweep, goal, _pairs(base, run, sweep_id, goal, before, value),
-            *(None if goal is None else best_judged(judged, goal, whole=bool(sweep.average_over)) for judged in (before, value)),
-        )  # fmt: skip
+        before, value = judged[0] if judged else ([], [])
+        goal = goals[0] if goals else None
+        yield SweepComparison(sweep, goal, _pairs((base, run), sweep_id, goal, (before, value), marks), bests, marks)
+
+
+def check_metric(base: RunScan, run: RunScan, metric: str) -> None:
+    """Check that some trial of either run has a metric.
+
+    Raises:
+        UsageError: none has; the text says which metrics there are.
+    """
+    known: dict[str, None] = {}
+    has_trials = False
+    for row in itertools.chain(base.trials(), run.trials()):
+        has_trials = True
+        if metric_value(row.metrics, metric) is not None:
+            return
+        known |= dict.fromkeys(flattened(row.metrics or {}))
+    if has_trials:
+        names = [name for name in known if name not in AUTO_METRICS]
+        there_are = unknown_name(metric, names) if names else "no trial has metrics"
+        raise UsageError(f"--metric {metric}: no trial of either run has it: {there_are}")
 
 
 def _are_close(one: float, two: float) -> bool:
@@ -196,25 +250,18 @@ def direction(before: float, value: float, goal: Goal) -> str:
     return "better" if goal.rank(value) < goal.rank(before) else "worse"
 
 
-def _goal(sweep: StoredSweep, metric: str | None, mode: str | None) -> Goal | None:
-    if metric is None:
-        return goal_of(sweep)
-    return Goal(metric, mode or sweep.mode, feasible=sweep.feasible)
-
-
-def _judged(scan: RunScan, sweep: StoredSweep, goal: Goal | None) -> list[Judged]:
-    return [] if goal is None else scan.judged(sweep.id, goal)
-
-
 def _pairs(
-    base: RunScan, run: RunScan, sweep_id: str, goal: Goal | None, before: Sequence[Judged], value: Sequence[Judged]
+    scans: tuple[RunScan, RunScan],
+    sweep_id: str,
+    goal: Goal | None,
+    judged: tuple[Sequence[Judged], Sequence[Judged]],
+    marks: tuple[Marks, Marks],
 ) -> list[Pair]:
-    values_then = {one.ordinal: one.value for one in before}
-    values_now = {one.ordinal: one.value for one in value}
-    then = {row.key: TrialView(row) for row in base.trials(sweep_id)}
+    values_then, values_now = ({one.ordinal: one.value for one in its} for its in judged)
+    then = {row.key: TrialView(row, marks[0]) for row in scans[0].trials(sweep_id)}
     pairs = []
-    for row in run.trials(sweep_id):
+    for row in scans[1].trials(sweep_id):
         old = then.pop(row.key, None)
         earlier = None if old is None else values_then.get(old.row.ordinal)
-        pairs.append(Pair(old, TrialView(row), earlier, values_now.get(row.ordinal), goal))
+        pairs.append(Pair(old, TrialView(row, marks[1]), earlier, values_now.get(row.ordinal), goal))
     return [*pairs, *(Pair(old, None, values_then.get(old.row.ordinal), None, goal) for old in then.values())]

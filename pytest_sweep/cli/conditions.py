@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pytest_sweep.cli.errors import UsageError
@@ -17,6 +17,8 @@ RowT = TypeVar("RowT", bound=Row)
 
 _QUOTED = re.compile(r"`([^`]*)`")
 _PLACEHOLDER = "backquoted_{}_"
+_MOST_LOOKED_AT = 1000
+"""Of how many rows the names of columns are told where one is unknown."""
 
 
 class Where:
@@ -122,20 +124,21 @@ def sorted_rows(rows: Iterable[RowT], order: str) -> list[RowT]:
     return sorted(present, key=key, reverse=is_descending) + absent
 
 
-def canonical(rows: Sequence[Row], name: str, option: str) -> str:
+def canonical(rows: Iterable[Row], name: str, option: str) -> str:
     """Return the name of the column that is meant by `name`.
 
     Raises:
         UsageError: there are rows, and none has it.
     """
-    for row in rows:
+    known: dict[str, None] = {}
+    count = 0
+    for count, row in enumerate(rows, start=1):
         if (found := row.resolve(name)) is not None:
             return found
-    if not rows:
+        if count <= _MOST_LOOKED_AT:
+            known |= dict.fromkeys(row.columns())
+    if not count:
         return name
-    known: dict[str, None] = {}
-    for row in rows[:1000]:
-        known |= dict.fromkeys(row.columns())
     raise UsageError(f"{option} {name}: {unknown_name(name, known)}")
 
 

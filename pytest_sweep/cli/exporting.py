@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sweep.cli.trial_rows import OF_FRAME, OWN, TrialView
-from pytest_sweep.model.metrics import flattened, free_name
+from pytest_sweep.model.metrics import flattened, free_name, metric_columns
 from pytest_sweep.results.curves import completed
-from pytest_sweep.results.frame import metric_columns
 from pytest_sweep.space import displayable
 from pytest_sweep.store import RunReader
 
@@ -51,7 +50,7 @@ class Rows:
         for view, reported in self._reported():
             before = {name: value(view.row) for name, value in OF_FRAME.items()}
             after: Row = {name: _plain(view.parameters.get(name)) for name in self._parameters}
-            after |= {column: OWN[name](view.row) for name, column in self._own.items() if name in OWN}
+            after |= {column: OWN[name](view) for name, column in self._own.items() if name in OWN}
             after[self._own["run"]] = self._run
             for one in reported or [{}]:
                 metrics = flattened(one)

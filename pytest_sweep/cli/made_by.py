@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_sweep.cli.run_rows import seed_of
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import RunScan, outcomes, version_changes
 
@@ -59,7 +60,7 @@ def made_by(base: RunScan, run: RunScan, sweeps: Mapping[str, str]) -> MadeBy:
     return MadeBy(
         tuple(_code(base, run, sweeps)),
         tuple(version_changes(json.loads(then["versions"]), json.loads(now["versions"]))),
-        None if seeds[0] == seeds[1] else (_number(seeds[0]), _number(seeds[1])),
+        None if seeds[0] == seeds[1] else (seed_of(seeds[0]), seed_of(seeds[1])),
         None if commits[0] == commits[1] else commits,
     )
 
@@ -78,10 +79,6 @@ def _code(base: RunScan, run: RunScan, sweeps: Mapping[str, str]) -> Iterable[st
         compared.append((sweep, earlier, outcome.source))
         changes |= dict.fromkeys(outcome.source.changes_since(earlier, sweep))
     return changes
-
-
-def _number(seed: Any) -> Any:
-    return int(seed, 0) if isinstance(seed, str) else seed
 
 
 def _short(commit: str | None) -> str:

@@ -212,9 +212,9 @@ def _is_sound(name: str, value: object) -> bool:
     return not (name in ("started", "finished") and value is not None) or abs(value) < _LATEST  # type: ignore[arg-type]
 
 
-def _seed(row: RunRow) -> int | None:
-    found = row.row.get("seed")
-    return int(found, 0) if isinstance(found, str) else found
+def seed_of(stored: int | str | None) -> int | None:
+    """Return a seed, of what is stored of it: hexadecimal digits where SQLite has no integer so large."""
+    return int(stored, 0) if isinstance(stored, str) else stored
 
 
 def _best(row: RunRow) -> float | None:
@@ -242,7 +242,7 @@ _COLUMNS: Mapping[str, Callable[[RunRow], Any]] = {
     "command": lambda row: row.row.get("command"),
     "commit": lambda row: row.row.get("git_commit"),
     "dirty": _dirty,
-    "seed": _seed,
+    "seed": lambda row: seed_of(row.row.get("seed")),
     "executor": lambda row: row.row.get("executor"),
     "exit_status": lambda row: row.row.get("exit_status"),
     "resumed_from": lambda row: row.row.get("resumed_from"),

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from pytest_sweep.cli.bests import Best
+from pytest_sweep.cli.bests import Best, goals_of
+from pytest_sweep.cli.marks import Marks
 from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.cli.times import time_text
 from pytest_sweep.cli.trial_rows import OF_FRAME, TrialView, cell
@@ -15,12 +16,13 @@ from pytest_sweep.model.metrics import AUTO_METRICS
 from pytest_sweep.reporting.failures import reason_of
 from pytest_sweep.reporting.rows import COUNT_ORDER, counts_text
 from pytest_sweep.reporting.table import Cells
-from pytest_sweep.reporting.text import cell_text, counted, duration_text
+from pytest_sweep.reporting.text import cell_text, counted, duration_text, text_width
 from pytest_sweep.store import RunScan, StoredSweep
 
 _DIGITS = 8
 _MOST_METRICS = 4
 _MOST_REASONS = 5
+_MOST_BEST = 5
 _ITERATION, _TOTAL_TIME = "training_iteration", "time_total_s"
 
 
@@ -47,12 +49,36 @@ def sweep_line(sweep: StoredSweep, counts: Counter[TrialState]) -> str:
     return f"{sweep.id}: {counted(counts.total(), 'trial')} ({counts_text(counts, COUNT_ORDER)})"
 
 
-def best_line(scan: RunScan, sweep: StoredSweep, best: Best) -> str:
-    """Return the line that says which trial or configuration of a sweep is best."""
-    (row,) = scan.trials_at([best.ordinal])
-    view = TrialView(row)
-    name = row.name if best.trials == 1 else f"{view.value('configuration')}, the mean of {best.trials} trials"
-    return f"Best: {sweep.metric}={cell_text(best.value)} ({sweep.mode}): {name}"
+def best_lines(scan: RunScan, sweep: StoredSweep, best: Best | None, marks: Marks) -> Iterator[str]:
+    """Yield the lines that say which trials or configurations of a sweep are best."""
+    condition = f" and meets {' and '.join(sweep.feasible)}" if sweep.feasible else ""
+    if marks.front is not None:
+        goals = " and ".join(f"{goal.metric} ({goal.mode})" for goal in marks.goals)
+        yield f"Best: {counted(len(marks.front), 'trial')} that none beats in {goals}{_that_meet(sweep)}"
+        for row in scan.trials_at([group[0] for group in marks.front[:_MOST_BEST]]):
+            view = TrialView(row)
+            values = ", ".join(f"{goal.metric}={cell_text(view.value(goal.metric))}" for goal in marks.goals)
+            yield f"  {values}: {row.name}"
+        if len(marks.front) > _MOST_BEST:
+            yield f"  ... and {len(marks.front) - _MOST_BEST} more"
+    elif best is not None:
+        (row,) = scan.trials_at([best.ordinal])
+        view = TrialView(row)
+        name = row.name if best.trials == 1 else f"{view.value('configuration')}, the mean of {best.trials} trials"
+        yield f"Best: {sweep.metric}={cell_text(best.value)} ({sweep.mode}{_that_meet(sweep)}): {name}"
+    elif sweep.metric is not None and sweep.feasible:
+        yield f"Best: none; no trial that ended well has a value of {sweep.metric}{condition}"
+
+
+def front_keys(scan: RunScan, marks: Marks) -> list[str] | None:
+    """Return the keys of the trials on the Pareto front; None where there is none."""
+    if marks.front is None:
+        return None
+    return [row.key for row in scan.trials_at([ordinal for group in marks.front for ordinal in group])]
+
+
+def _that_meet(sweep: StoredSweep) -> str:
+    return f", of those with {' and '.join(sweep.feasible)}" if sweep.feasible else ""
 
 
 def default_columns(views: Sequence[TrialView], sweep: StoredSweep, *, all_columns: bool) -> list[str]:
@@ -66,7 +92,17 @@ def default_columns(views: Sequence[TrialView], sweep: StoredSweep, *, all_colum
         named = {*OF_FRAME, *metrics, *parameters}
         others = dict.fromkeys(column for view in views for column in view.columns() if column not in named)
         return [*OF_FRAME, *metrics, *parameters, *others]
-    return ["name", *_varying(views, sweep), "state", *_metrics(views, sweep), _ITERATION, _TOTAL_TIME, "error"]
+    marked = [name for name in ("best", "feasible") if any(view.value(name) is not None for view in views[:1])]
+    return [
+        "name",
+        *marked,
+        *_varying(views, sweep),
+        "state",
+        *_metrics(views, sweep),
+        _ITERATION,
+        _TOTAL_TIME,
+        "error",
+    ]
 
 
 def trial_cells(views: Sequence[TrialView], columns: Sequence[str], sweep: StoredSweep, least: int) -> list[Cells]:
@@ -80,8 +116,14 @@ def trial_cells(views: Sequence[TrialView], columns: Sequence[str], sweep: Store
     return cells
 
 
-def failure_lines(scan: RunScan, sweeps: set[str]) -> Iterator[str]:
-    """Yield why trials failed: a line for each of the most frequent reasons, with a trial that failed for it."""
+def failure_lines(scan: RunScan, sweeps: set[str], width: int | None = None) -> Iterator[str]:
+    """Yield why trials failed: a line for each of the most frequent reasons, with a trial that failed for it.
+
+    Args:
+        scan: reads the run.
+        sweeps: the ids of the sweeps that are shown.
+        width: of the terminal; a name that would leave no room for the reason is replaced by the first digits of the trial's key.
+    """
     if not any(counts[TrialState.ERROR] for sweep, counts in scan.counts().items() if sweep in sweeps):
         return
     found: dict[str, list[int]] = {}
@@ -93,8 +135,11 @@ def failure_lines(scan: RunScan, sweeps: set[str]) -> Iterator[str]:
     yield ""
     for reason, ordinals in most:
         more = f" and {len(ordinals) - 1} more" if len(ordinals) > 1 else ""
-        name = rows[ordinals[0]].name if ordinals[0] in rows else "a trial"
-        yield f"ERROR {name}{more}: {reason}"
+        row = rows.get(ordinals[0])
+        line = f"ERROR {'a trial' if row is None else row.name}{more}: {reason}"
+        if row is not None and width is not None and text_width(line) > width and len(row.name) > _DIGITS:
+            line = f"ERROR {row.key[:_DIGITS]}{more}: {reason}"
+        yield line
     if len(found) > len(most):
         yield f"... and {counted(len(found) - len(most), 'other reason')}; --failed shows all failed trials"
 
@@ -115,16 +160,19 @@ def _metrics(views: Sequence[TrialView], sweep: StoredSweep) -> list[str]:
         for column in view.metric_columns:
             if column not in AUTO_METRICS and isinstance(view.value(column), (bool, int, float, str)):
                 names[column] = None
-    judged = [name for name in names if name == sweep.metric]
+    goals = {goal.metric for goal in goals_of(sweep)}
+    judged = [name for name in names if name in goals]
     return [*judged, *(name for name in names if name not in judged)][:_MOST_METRICS]
 
 
 def _priority(column: str, sweep: StoredSweep, varying: set[str]) -> int:
     if column in varying:
         return 85
-    if column == sweep.metric:
+    if column in {goal.metric for goal in goals_of(sweep)}:
         return 88
-    return {"name": 100, "state": 90, _ITERATION: 70, _TOTAL_TIME: 60, "error": 25}.get(column, 30)
+    return {"name": 100, "state": 90, "best": 89, "feasible": 86, _ITERATION: 70, _TOTAL_TIME: 60, "error": 25}.get(
+        column, 30
+    )
 
 
 def _keys(views: Sequence[TrialView]) -> list[str]:

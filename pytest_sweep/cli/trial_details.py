@@ -9,24 +9,24 @@ from pytest_sweep.cli.times import time_text
 from pytest_sweep.cli.trial_rows import OF_FRAME, OWN, TrialView
 from pytest_sweep.reporting.table import Cells
 from pytest_sweep.reporting.text import cell_text
-from pytest_sweep.store import RunReader, RunScan, StoredAttempt, TrialRow
+from pytest_sweep.store import RunReader, RunScan, StoredAttempt
 
 _LONG = ("error",)
 _TIMES = ("started", "finished")
 
 
-def trial_lines(output: Output, scan: RunScan, row: TrialRow, *, log: bool) -> None:
+def trial_lines(output: Output, scan: RunScan, view: TrialView, *, log: bool) -> None:
     """Write what is known of a trial.
 
     Args:
         output: where to.
         scan: reads its run.
-        row: the trial.
+        view: the trial.
         log: whether what it has printed is written, too.
     """
-    view = TrialView(row)
+    row = view.row
     for name in ("name", *(name for name in (*OF_FRAME, *OWN) if name not in ("name", *_LONG))):
-        value = view.value(name) if name in OF_FRAME else OWN[name](row)
+        value = view.value(name) if name in OF_FRAME else OWN[name](view)
         if value is not None:
             output.line(f"{name}: {time_text(value) if name in _TIMES else cell_text(value)}")
     output.line(f"run: {scan.folder.name}")
@@ -55,13 +55,13 @@ def trial_lines(output: Output, scan: RunScan, row: TrialRow, *, log: bool) -> N
             output.block(attempt.output or "(nothing was captured)")
 
 
-def trial_document(scan: RunScan, row: TrialRow) -> dict[str, Any]:
+def trial_document(scan: RunScan, view: TrialView) -> dict[str, Any]:
     """Return what is known of a trial, for JSON: the trial, its attempts and its history."""
     reader = RunReader(scan.folder)
     return {
-        "trial": TrialView(row).as_json(),
-        "attempts": [_attempt(attempt) for attempt in reader.attempts(row.key)],
-        "history": iter(reader.history(row.key)),
+        "trial": view.as_json(),
+        "attempts": [_attempt(attempt) for attempt in reader.attempts(view.row.key)],
+        "history": iter(reader.history(view.row.key)),
     }
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from pytest_sweep.cli.marks import NO_MARKS, Marks
 from pytest_sweep.cli.times import time_text
-from pytest_sweep.model.metrics import METRIC_PREFIX, flattened, free_name, metric_value
+from pytest_sweep.model.metrics import flattened, metric_columns, metric_value
 from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.reporting.failures import reason_of
 from pytest_sweep.space import displayable, restored
@@ -26,22 +27,24 @@ OF_FRAME: Mapping[str, Callable[[TrialRow], Any]] = {
 }
 """The columns that the data frame has before the metrics."""
 
-OWN: Mapping[str, Callable[[TrialRow], Any]] = {
-    "sweep": lambda row: row.sweep_id,
-    "key": lambda row: row.key,
-    "group": lambda row: row.group_key,
-    "configuration": lambda row: row.configuration or name_without_replicate(row.name, row.replicate),
-    "attempts": lambda row: row.attempts,
-    "started": lambda row: row.started,
-    "finished": lambda row: row.finished,
-    "duration": lambda row: row.duration,
-    "location": lambda row: row.location,
-    "reason": lambda row: row.reason,
-    "error": lambda row: row.error,
-    "checkpoint": lambda row: row.checkpoint,
-    "taken_from": lambda row: row.taken_from,
+OWN: Mapping[str, Callable[[TrialView], Any]] = {
+    "sweep": lambda view: view.row.sweep_id,
+    "key": lambda view: view.row.key,
+    "group": lambda view: view.row.group_key,
+    "configuration": lambda view: view.row.configuration or name_without_replicate(view.row.name, view.row.replicate),
+    "attempts": lambda view: view.row.attempts,
+    "started": lambda view: view.row.started,
+    "finished": lambda view: view.row.finished,
+    "duration": lambda view: view.row.duration,
+    "location": lambda view: view.row.location,
+    "reason": lambda view: view.row.reason,
+    "error": lambda view: view.row.error,
+    "checkpoint": lambda view: view.row.checkpoint,
+    "taken_from": lambda view: view.row.taken_from,
+    "best": lambda view: view.marks.is_best(view.row.ordinal),
+    "feasible": lambda view: view.marks.is_feasible(view.row.metrics),
 }
-"""The columns that come after those of the data frame: the attributes of `Result`."""
+"""The columns that come after those of the data frame: the attributes of `Result`, and what a trial is beside the others of its sweep."""
 
 _JUNIT = {"sweep.key": "key", "sweep.state": "state", "sweep.attempts": "attempts"}
 """How a junit file calls them."""
@@ -52,10 +55,15 @@ class TrialView:
 
     Attributes:
         row: what is stored of it.
+        marks: what is known of the trials of its sweep together.
     """
 
-    def __init__(self, row: TrialRow) -> None:
+    row: TrialRow
+    marks: Marks
+
+    def __init__(self, row: TrialRow, marks: Marks = NO_MARKS) -> None:
         self.row = row
+        self.marks = marks
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -77,11 +85,8 @@ class TrialView:
     @cached_property
     def metric_columns(self) -> dict[str, str]:
         """The names of the metrics by their columns; one that has the name of another column gets ``metrics/`` before it."""
-        names = flattened(self.metrics)
-        others = {*OF_FRAME, *self.parameters}
-        return {
-            (name if name not in others else free_name(name, {*others, *names}, METRIC_PREFIX)): name for name in names
-        }
+        found = metric_columns({*OF_FRAME, *self.parameters}, flattened(self.metrics))
+        return {column: name for name, column in found.items()}
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -101,7 +106,7 @@ class TrialView:
         if (found := self._metric(column)) is not _ABSENT:
             return found
         own = OWN.get(column.removeprefix(_OWN_PREFIX))
-        return None if own is None else own(self.row)
+        return None if own is None else own(self)
 
     def resolve(self, name: str) -> str | None:
         """Return the column that is meant by a name: ``lr`` is ``config/lr``, ``metric.loss`` is ``loss``."""
@@ -132,21 +137,22 @@ class TrialView:
         return self._seldom(name, default)
 
     def _seldom(self, name: str, default: Any) -> Any:
-        if (read := OWN.get(name)) is not None:
-            return read(self.row)
+        if (own := OWN.get(name)) is not None:
+            return own(self)
         if name in ("config", "params"):
             return self.config if name == "config" else self.params
         if name in ("metric", "metrics"):
             return self.metrics
         if name == "trial":
-            return {own: value(self.row) for own, value in OWN.items()}
+            return {own: value(self) for own, value in OWN.items()}
         column = _JUNIT.get(name, name if "/" in name else None)
         return default if column is None or self.resolve(column) != column else self.value(column)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a record of the JSON schema."""
         return {
-            **{name: value(self.row) for name, value in {**OF_FRAME, **OWN}.items()},
+            **{name: value(self.row) for name, value in OF_FRAME.items()},
+            **{name: value(self) for name, value in OWN.items()},
             "metrics": None if self.row.metrics is None else self.row.metrics,
             "config": displayable(self.config),
             "params": displayable(self.params),

@@ -10,6 +10,7 @@ from itertools import islice
 from pytest_sweep.cli.bests import goal_of
 from pytest_sweep.cli.conditions import Where, sorted_rows
 from pytest_sweep.cli.errors import NoSuchRunError, UsageError
+from pytest_sweep.cli.marks import NO_MARKS, Marks
 from pytest_sweep.cli.trial_rows import TrialView
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import Goal
@@ -51,18 +52,39 @@ def find_sweeps(scan: RunScan, wanted: Sequence[str] | None) -> list[StoredSweep
     return [sweep for sweep in scan.sweeps if sweep.id in wanted or sweep.name in wanted]
 
 
-def views(rows: Iterable[TrialRow], where: Where | None, failed: bool) -> Iterator[TrialView]:
-    """Yield the trials that meet a condition, and of those that failed, where only these are wanted."""
-    chosen = (TrialView(row) for row in rows if not failed or row.state is TrialState.ERROR)
+def views(
+    rows: Iterable[TrialRow], where: Where | None, failed: bool, marks: Mapping[str, Marks] | None = None
+) -> Iterator[TrialView]:
+    """Yield the trials that meet a condition, and of those that failed, where only these are wanted.
+
+    Args:
+        rows: all trials.
+        where: the condition, or None.
+        failed: whether only those that failed are wanted.
+        marks: what is known of the trials of each sweep together, by the id of the sweep.
+    """
+    known = marks or {}
+    chosen = (
+        TrialView(row, known.get(row.sweep_id, NO_MARKS)) for row in rows if not failed or row.state is TrialState.ERROR
+    )
     return where.select(chosen) if where is not None else chosen
 
 
-def best_first(judged: Sequence[Judged], goal: Goal, limit: int | None = None) -> list[int]:
-    """Return the ordinals of a sweep's trials, up to a limit: the best first, those without a value last and failed ones before others."""
+def best_first(
+    judged: Sequence[Judged], goal: Goal, limit: int | None = None, *, front: frozenset[int] = frozenset()
+) -> list[int]:
+    """Return the ordinals of a sweep's trials, up to a limit: the best first, those without a value last and failed ones before others.
+
+    Args:
+        judged: the trials.
+        goal: what makes one better than another.
+        limit: how many are wanted; None for all.
+        front: the ordinals of those that come before all others: the Pareto front of a sweep with several metrics.
+    """
 
     def order(one: Judged) -> tuple[int, float, int]:
         if one.value is not None and goal.accepts(one.value):
-            return 0, goal.rank(one.value)[1], one.ordinal
+            return -(one.ordinal in front), goal.rank(one.value)[1], one.ordinal
         return (1 if one.state is TrialState.ERROR else 2), 0.0, one.ordinal
 
     few = sorted(judged, key=order) if limit is None else heapq.nsmallest(limit, judged, order)
@@ -74,12 +96,14 @@ class Selection:
     """Which trials are wanted, and in which order.
 
     Attributes:
+        marks: what is known of the trials of each sweep together, by the id of the sweep.
         condition: a condition that they meet, or None.
         order: the column that they are sorted by, as for `sorted_rows`; None for the best of each sweep first.
         failed: whether only those that failed are wanted.
         limit: how many of each sweep are wanted; None for all.
     """
 
+    marks: Mapping[str, Marks]
     condition: str | None = None
     order: str | None = None
     failed: bool = False
@@ -110,10 +134,10 @@ def select(
         UsageError: the condition or the column names what no trial has.
     """
     if chosen.condition is None and chosen.order is None and not chosen.failed:
-        return [_best(scan, sweep, judged.get(sweep.id), chosen.limit) for sweep in sweeps]
+        return [_best(scan, sweep, judged.get(sweep.id), chosen) for sweep in sweeps]
     where = None if chosen.condition is None else Where(chosen.condition)
     ids = {sweep.id for sweep in sweeps}
-    found = list(views((row for row in scan.trials() if row.sweep_id in ids), where, chosen.failed))
+    found = list(views((row for row in scan.trials() if row.sweep_id in ids), where, chosen.failed, chosen.marks))
     if chosen.order is not None:
         found = sorted_rows(found, chosen.order)
     of_sweep: dict[str, list[TrialView]] = {sweep.id: [] for sweep in sweeps}
@@ -121,17 +145,21 @@ def select(
         of_sweep[view.row.sweep_id].append(view)
     for sweep in sweeps if chosen.order is None else ():
         if sweep.id in judged and (goal := goal_of(sweep)) is not None:
-            places = {ordinal: place for place, ordinal in enumerate(best_first(judged[sweep.id], goal))}
+            ordered = best_first(judged[sweep.id], goal, front=_front(chosen.marks[sweep.id]))
+            places = {ordinal: place for place, ordinal in enumerate(ordered)}
             of_sweep[sweep.id].sort(key=lambda view, places=places: places.get(view.row.ordinal, len(places)))  # type: ignore[misc]
     return [Selected(sweep, of_sweep[sweep.id][: chosen.limit], len(of_sweep[sweep.id])) for sweep in sweeps]
 
 
-def _best(scan: RunScan, sweep: StoredSweep, judged: Sequence[Judged] | None, limit: int | None) -> Selected:
-    goal = goal_of(sweep)
+def _best(scan: RunScan, sweep: StoredSweep, judged: Sequence[Judged] | None, chosen: Selection) -> Selected:
+    goal, marks = goal_of(sweep), chosen.marks[sweep.id]
     if judged is None or goal is None:
-        return Selected(
-            sweep, [TrialView(row) for row in islice(scan.trials(sweep.id), limit)], scan.counts()[sweep.id].total()
-        )
+        rows = islice(scan.trials(sweep.id), chosen.limit)
+        return Selected(sweep, [TrialView(row, marks) for row in rows], scan.counts()[sweep.id].total())
     # Only those that are shown are read as a whole.
-    ordinals = best_first(judged, goal, limit)
-    return Selected(sweep, [TrialView(row) for row in scan.trials_at(ordinals)], len(judged))
+    ordinals = best_first(judged, goal, chosen.limit, front=_front(marks))
+    return Selected(sweep, [TrialView(row, marks) for row in scan.trials_at(ordinals)], len(judged))
+
+
+def _front(marks: Marks) -> frozenset[int]:
+    return frozenset(ordinal for group in marks.front or () for ordinal in group)

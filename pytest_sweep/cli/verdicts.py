@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_sweep.cli.bests import Best
 from pytest_sweep.cli.comparison import SweepComparison, direction
+from pytest_sweep.model.judging import Goal
 from pytest_sweep.reporting.text import cell_text, counted
 
-BASIS = (
-    "Judged by trials that failed newly and by the best value of each sweep; how far values scatter is not considered."
-)
+BASE, RUN = "BASE", "RUN"
+BASIS = "Judged by trials that failed newly and by the best value of each metric of a sweep; how far values scatter is not considered."
 """What the verdict goes by, as it is said below it."""
 
 
@@ -19,40 +20,62 @@ class Verdict:
     """What came out of a comparison.
 
     Attributes:
-        word: ``worse``, ``better`` or ``same``.
-        reasons: why it is worse, a sentence each; empty otherwise.
+        word: ``worse``, ``better``, ``same``, or ``not compared`` where there was no trial that could be compared.
+        reasons: why it is worse, or why nothing was compared, a sentence each; empty otherwise.
+        compared: how many trials were compared.
+        trials: how many there are in either run.
     """
 
     word: str
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def is_worse(self) -> bool:
-        """Whether the later run is worse."""
-        return self.word == "worse"
+    reasons: tuple[str, ...]
+    compared: int
+    trials: int
 
 
 def judge(sweeps: Sequence[SweepComparison]) -> Verdict:
     """Return whether the later run is worse: a trial fails that did not, or the best value of a sweep is worse."""
-    reasons = [reason for sweep in sweeps for reason in _reasons(sweep)]
+    compared, trials = sum(its.compared for its in sweeps), sum(len(its.pairs) for its in sweeps)
+    reasons = [reason for its in sweeps for reason in _reasons(its)]
     if reasons:
-        return Verdict("worse", tuple(reasons))
-    return Verdict("better" if any(_of_best(sweep) == "better" for sweep in sweeps) else "same")
+        return Verdict("worse", tuple(reasons), compared, trials)
+    if not compared:
+        return Verdict("not compared", (_nothing(sweeps),), 0, trials)
+    is_better = any(_of_best(its, *bests) == "better" for its in sweeps for bests in its.bests)
+    return Verdict("better" if is_better else "same", (), compared, trials)
 
 
-def _reasons(its: SweepComparison) -> list[str]:
-    reasons = []
+def not_compared(its: SweepComparison) -> str | None:
+    """Return how many trials of a sweep were not compared, and why; None if all were."""
+    counts = {
+        f"only in {BASE}": len(its.of_status("lost")),
+        f"only in {RUN}": len(its.of_status("new")),
+        "failed in both, did not end in one of them, or have no value": len(its.of_status("not compared")),
+    }
+    if not any(counts.values()):
+        return None
+    why = "; ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f"Not compared: {sum(counts.values())} of {counted(len(its.pairs), 'trial')}: {why}"
+
+
+def _nothing(sweeps: Sequence[SweepComparison]) -> str:
+    if not any(its.pairs for its in sweeps):
+        return "neither run has trials"
+    if all(pair.now is None or pair.base is None for its in sweeps for pair in its.pairs):
+        return "no trial is in both runs"
+    return "no trial ended in both runs with something to compare"
+
+
+def _reasons(its: SweepComparison) -> Iterator[str]:
     if failed := its.of_status("newly failed"):
         verb = "fails" if len(failed) == 1 else "fail"
-        reasons.append(f"{its.sweep.name}: {counted(len(failed), 'trial')} {verb} that did not fail before")
-    if _of_best(its) == "worse" and its.goal is not None:
-        was = "none" if its.best_before is None else cell_text(its.best_before.value)
-        now = "none" if its.best is None else cell_text(its.best.value)
-        reasons.append(f"{its.sweep.name}: the best {its.goal.metric} was {was} and is {now} ({its.goal.mode})")
-    return reasons
+        yield f"{its.sweep.name}: {counted(len(failed), 'trial')} {verb} that did not fail before"
+    for goal, before, best in its.bests:
+        if before is not None and _of_best(its, goal, before, best) == "worse":
+            now = "none" if best is None else cell_text(best.value)
+            yield f"{its.sweep.name}: the best {goal.metric} was {cell_text(before.value)} and is {now} ({goal.mode})"
 
 
-def _of_best(its: SweepComparison) -> str:
-    if its.goal is None or its.best_before is None or all(pair.now is None for pair in its.pairs):
-        return "same"  # There was nothing to be worse than, or the sweep was not run.
-    return "worse" if its.best is None else direction(its.best_before.value, its.best.value, its.goal)
+def _of_best(its: SweepComparison, goal: Goal, before: Best | None, best: Best | None) -> str:
+    if before is None or not its.compared:
+        return "same"  # There was nothing to be worse than, or nothing that can be.
+    return "worse" if best is None else direction(before.value, best.value, goal)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pytest_sweep.errors import MetricsError
@@ -79,6 +80,24 @@ def free_name(name: str, taken: Container[str], prefix: str) -> str:
     while name in taken:
         name = f"{prefix}{name}"
     return name
+
+
+def metric_columns(taken: AbstractSet[str], names: Iterable[str]) -> dict[str, str]:
+    """Return the column of each metric: its name, with ``metrics/`` before it where another column is called like that.
+
+    Other metrics keep their names, also one that is called metrics/state.
+
+    Args:
+        taken: the names of the columns that hold no metrics.
+        names: the names of all metrics, in order.
+    """
+    columns = {name: name for name in names}
+    if not taken.isdisjoint(columns):
+        others = taken | columns.keys()
+        for name in taken & columns.keys():
+            columns[name] = free_name(name, others, METRIC_PREFIX)
+            others.add(columns[name])
+    return columns
 
 
 def _flat_pairs(values: Mapping[str, Any], prefix: str, level: int = 0) -> Iterator[tuple[str, Any, int]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pytest_sweep.model.judging import Goal
-from pytest_sweep.model.metrics import METRIC_PREFIX, flattened, free_name, metric_value
+from pytest_sweep.model.metrics import flattened, metric_columns, metric_value
 from pytest_sweep.results.result import Result, histories
 
 Row = dict[str, Any]
@@ -68,24 +67,6 @@ def _trial(result: Result) -> Row:
 
 def _parameters(result: Result) -> Row:
     return {**flattened(result.config, "config/"), **flattened(result.params, "params/")}
-
-
-def metric_columns(taken: AbstractSet[str], names: Iterable[str]) -> dict[str, str]:
-    """Return the column of each metric: its name, with ``metrics/`` before it where another column is called like that.
-
-    Other metrics keep their names, also one that is called metrics/state.
-
-    Args:
-        taken: the names of the columns that hold no metrics.
-        names: the names of all metrics, in order.
-    """
-    columns = {name: name for name in names}
-    if not taken.isdisjoint(columns):
-        others = taken | columns.keys()
-        for name in taken & columns.keys():
-            columns[name] = free_name(name, others, METRIC_PREFIX)
-            others.add(columns[name])
-    return columns
 
 
 def _rows(parts: Sequence[tuple[Row, Sequence[Row], Row]]) -> list[Row]:

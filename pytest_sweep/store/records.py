@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.model import TrialState
+
+NAME_MARK = "\0json:"
+"""What stands before a name that is stored as JSON, because it has half a surrogate pair in it."""
 
 KILLED = "the session was killed"
 """Why a trial was cut off, or not begun, if its driver could not say it."""
@@ -169,6 +173,15 @@ class StoredReport:
     iteration: int
     metrics: dict[str, Any]
     checkpoint: str | None
+
+
+def name_of(stored: str | None) -> str | None:
+    """Return the name of a metric, of what is stored of it; None for None.
+
+    Raises:
+        ValueError: it is marked as JSON, and is none.
+    """
+    return str(json.loads(stored[len(NAME_MARK) :])) if stored is not None and stored.startswith(NAME_MARK) else stored
 
 
 def is_open(state: TrialState) -> bool:

@@ -23,7 +23,7 @@ from pytest_sweep.space.feasibility import feasibility
 from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.folders import DATABASE
 from pytest_sweep.store.opening import nothing_in, reading_connection
-from pytest_sweep.store.records import KILLED, StoredSweep, left_open_as
+from pytest_sweep.store.records import KILLED, StoredSweep, left_open_as, name_of
 from pytest_sweep.store.running import is_running
 from pytest_sweep.store.trial_row import COLUMNS, OPEN, TrialRow, decoded, state_of
 
@@ -121,7 +121,7 @@ class RunScan:
             StoredSweep(
                 key,
                 name,
-                metric,
+                decoded(metric, name_of),
                 mode,
                 tuple(decoded(varying, json.loads)),
                 tuple(decoded(average, json.loads) or ()),

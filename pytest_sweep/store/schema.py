@@ -23,6 +23,7 @@ from sqlalchemy import (
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.exact_json import from_json, plain_json, to_json
 from pytest_sweep.space import stored
+from pytest_sweep.store.records import NAME_MARK, name_of
 
 INTERRUPTED = TrialState.INTERRUPTED.value
 """The state of an attempt that was cut off."""
@@ -109,18 +110,15 @@ class NameText(FreeText):
     """A name by which something is looked up in metrics: with half a surrogate pair in it, it is written as JSON after a mark."""
 
     cache_ok = True
-    _mark = "\0json:"
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Return the text that is stored."""
         shown = super().process_bind_param(value, dialect)
-        return value if value == shown and not str(value).startswith(self._mark) else self._mark + _ENCODE(value)
+        return value if value == shown and not str(value).startswith(NAME_MARK) else NAME_MARK + _ENCODE(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - as above
         """Return the name that was stored."""
-        return (
-            str(json.loads(value[len(self._mark) :])) if value is not None and value.startswith(self._mark) else value
-        )
+        return name_of(value)
 
 
 class StateText(TypeDecorator[TrialState]):

@@ -26,11 +26,11 @@ from pytest_sweep.model.placement import Placement
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.stop import StopRule
 from pytest_sweep.plugin.option_table import OPTIONS
+from pytest_sweep.results.finding import find_run
 from pytest_sweep.results.project import results_folder
 from pytest_sweep.sizes import parse_size, size_words
 from pytest_sweep.space import AbsentError, grid, parse_condition, parse_override, restored, stored
 from pytest_sweep.space.domains import Float, Integer
-from pytest_sweep.store.order import run_folder
 from pytest_sweep.wire.captured import read_captured
 from pytest_sweep.wire.lastwords import readable
 from pytest_sweep.wire.messages import pack, unpack
@@ -361,7 +361,7 @@ def run_name(name: str) -> None:
     """``--sweep-resume`` and ``load_results``: the name or path of a run, or the error that there is none."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            run_folder(Path(folder), name)
+            find_run(name, Path(folder))
         except NoResultsError:
             return
 

@@ -20,8 +20,10 @@ from pytest_sweep.cli.output import Output
 from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.cli.strict_json import SCHEMA, strict
 from pytest_sweep.cli.trial_rows import TrialView
-from pytest_sweep.model import Sweep
+from pytest_sweep.model import Sweep, Trial
+from pytest_sweep.model.events import Accepted, TrialStarted
 from pytest_sweep.model.source import Source
+from pytest_sweep.model.study import Objective
 from pytest_sweep.reporting.text import text_width
 from pytest_sweep.store import RunScan
 from tests.support.runs import BEGAN, TRAIN, Done, begin_run, command, make_run, trial
@@ -45,7 +47,8 @@ class TestLs:
         assert (first["name"], first["status"], first["resumed_from"]) == (newer.name, "killed", older.name)
         assert (second["name"], second["status"], second["duration"], second["seed"]) == (older.name, "failed", 10.0, 7)
         assert second["sweeps"] == [
-            {"id": TRAIN.id, "name": "train", "metric": "loss", "mode": "min", "trials": {"TERMINATED": 2, "ERROR": 1}, "best": 0.25}
+            {"id": TRAIN.id, "name": "train", "metric": "loss", "mode": "min", "trials": {"TERMINATED": 2, "ERROR": 1}, "best": 0.25,
+             "objectives": [{"metric": "loss", "mode": "min"}], "feasible": [], "front": None}
         ]  # fmt: skip
         assert first["size"] == sum(file.stat().st_size for file in newer.rglob("*"))
 
@@ -373,7 +376,83 @@ class TestCompare:
         make_run(tmp_path, [0.5], trials=[trial(0)])
         make_run(tmp_path, [{"acc": 1.0}], trials=[trial(1, other)], now=BEGAN + 60)
         done = command("compare", "--json", results=tmp_path)
-        assert (done.status, [one["statuses"] for one in done.json["sweeps"]]) == (0, [{"new": 1}, {"lost": 1}])
+        assert (done.status, [one["statuses"] for one in done.json["sweeps"]]) == (3, [{"new": 1}, {"lost": 1}])
+        assert (done.json["verdict"], done.json["reasons"]) == ("not compared", ["no trial is in both runs"])
+        assert (done.json["compared"], done.json["not_compared"]) == (0, 2)
+
+    def test_an_unknown_metric(self, tmp_path: Path) -> None:
+        """A metric that no trial has is a usage error that names those there are, not a verdict."""
+        make_run(tmp_path, [{"loss": 1.0, "val": {"acc": 0.9}}])
+        make_run(tmp_path, [{"loss": 0.5}], now=BEGAN + 60)
+        done = command("compare", "--metric", "nosuch", "--mode", "max", "--json", results=tmp_path)
+        assert (done.status, done.out) == (2, "")
+        assert "--metric nosuch: no trial of either run has it" in done.err
+        assert "loss" in done.err
+        assert "val/acc" in done.err
+        assert (
+            command("compare", "--metric", "val/acc", "--mode", "max", results=tmp_path).status == 3
+        )  # Of one run only.
+
+    def test_what_is_not_finished(self, tmp_path: Path) -> None:
+        """Trials that did not end are not compared, which is said; where no other is, the verdict is none, and the status 3."""
+        make_run(tmp_path, [1.0, 1.0])
+        begun: list[Accepted] = [TrialStarted(trial(0).key, 1, BEGAN, "host:1")]
+        make_run(tmp_path, trials=[trial(0), trial(1)], values=[], events=begun, exit_status=None, now=BEGAN + 60)
+        done = command("compare", results=tmp_path)
+        assert done.status == 3
+        assert "Verdict: not compared" in done.out
+        assert "Not compared: 2 of 2 trials" in done.out
+        make_run(tmp_path, [1.0], trials=[trial(0), trial(1)], exit_status=None, now=BEGAN + 120)
+        done = command("compare", "last~2", results=tmp_path)
+        assert done.status == 0
+        assert "Not compared: 1 of 2 trials" in done.out
+
+
+class TestSeveralMetrics:
+    SWEEP = replace(TRAIN, objectives=(Objective("loss", "min"), Objective("ms", "min")), feasible=("mem < 8",))
+    VALUES = ({"loss": 1.0, "ms": 9.0, "mem": 1}, {"loss": 2.0, "ms": 5.0, "mem": 2}, {"loss": 3.0, "ms": 6.0, "mem": 3},
+              {"loss": 0.1, "ms": 0.1, "mem": 9})  # fmt: skip
+
+    def trials(self) -> list[Trial]:
+        """Return four trials."""
+        return [trial(n, self.SWEEP) for n in range(4)]
+
+    def test_show(self, tmp_path: Path) -> None:
+        """The Pareto front is what get_best_results() returns: marked, first, and a column like any other; so is what is feasible."""
+        folder = make_run(tmp_path, self.VALUES, trials=self.trials())
+        front = [result.name for result in load_results(folder)["train"].get_best_results()]
+        assert front == ["train[lr=0]", "train[lr=1]"]
+        done = command("show", "--json", results=tmp_path)
+        assert [one["best"] for one in done.json["trials"]] == [True, True, False, False]
+        assert {one["name"]: one["feasible"] for one in done.json["trials"]}["train[lr=3]"] is False
+        (sweep,) = done.json["run"]["sweeps"]
+        assert sweep["front"] == [trial(0).key, trial(1).key]
+        assert (sweep["objectives"][1], sweep["feasible"]) == ({"metric": "ms", "mode": "min"}, ["mem < 8"])
+        text = command("show", results=tmp_path).out
+        assert "Best: 2 trials that none beats in loss (min) and ms (min), of those with mem < 8" in text
+        assert "  loss=1, ms=9: train[lr=0]" in text
+        assert names(command("show", "--json", "--where", "best and feasible", results=tmp_path)) == ["0", "1"]
+        assert "best: True" in command("show", "last", "lr=1", results=tmp_path).out
+        assert "True" in command("export", "--columns", "name,best,feasible", results=tmp_path).out
+
+    def test_compare(self, tmp_path: Path) -> None:
+        """A run is worse if the best value of any of the metrics is; how many trials are feasible, and on the front, is said."""
+        make_run(tmp_path, self.VALUES, trials=self.trials())
+        later = [{**its, "ms": its["ms"] * 2} for its in self.VALUES]
+        make_run(tmp_path, later, trials=self.trials(), now=BEGAN + 60)
+        done = command("compare", results=tmp_path)
+        assert done.status == 1
+        assert "the best ms was 5 and is 10 (min)" in done.out
+        assert "Trials that none beats in all metrics: 2, now 2" in done.out
+        assert "Trials that meet mem < 8: 3 of 4, now 3 of 4" in done.out
+        objectives = command("compare", "--json", results=tmp_path).json["sweeps"][0]["objectives"]
+        assert objectives[1] == {"metric": "ms", "mode": "min", "best_base": 5.0, "best": 10.0}
+
+    def test_a_single_metric(self, tmp_path: Path) -> None:
+        """Neither column takes room where a sweep has a single metric and no conditions."""
+        make_run(tmp_path, [0.5])
+        assert command("show", "--json", results=tmp_path).json["trials"][0]["best"] is None
+        assert "| best" not in command("show", results=tmp_path).out
 
 
 class Fake:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_sweep.cli.arguments import add_run, add_selection, columns_of, least_priority, limit_of
-from pytest_sweep.cli.comparison import PairRow, SweepComparison, compare_sweeps
+from pytest_sweep.cli.bests import Best
+from pytest_sweep.cli.comparison import PairRow, SweepComparison, check_metric, compare_sweeps
 from pytest_sweep.cli.conditions import Where, sorted_rows
 from pytest_sweep.cli.context import Context
 from pytest_sweep.cli.errors import Status, UsageError
@@ -16,12 +17,14 @@ from pytest_sweep.cli.made_by import MadeBy, made_by
 from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.cli.showing import short_keys
 from pytest_sweep.cli.times import time_text
-from pytest_sweep.cli.verdicts import BASIS, Verdict, judge
+from pytest_sweep.cli.trial_rows import TrialView
+from pytest_sweep.cli.verdicts import BASIS, Verdict, judge, not_compared
 from pytest_sweep.reporting.table import Cells
 from pytest_sweep.reporting.text import cell_text, counted
 from pytest_sweep.store import RunScan
 
 _ORDER = ("newly failed", "worse", "fixed", "better", "new", "lost", "not compared", "same")
+_STATUSES = {"worse": Status.WORSE, "not compared": Status.NO_RUN}
 _OF_TERMINAL = ("name", "status", "base", "run", "change", "change_percent", "base_state", "state")
 _PRIORITIES = {
     "name": 100,
@@ -37,7 +40,7 @@ _PRIORITIES = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.epilog = f"Exit status 1 if the later run is worse. {BASIS}"
+    parser.epilog = f"Exit status 1 if the later run is worse, 3 if no trial could be compared. {BASIS}"
     add_run(parser, "base", "last~1")
     add_run(parser)
     parser.add_argument("--metric", metavar="NAME", help="another metric than that of the sweeps; with --mode")
@@ -51,6 +54,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
         raise UsageError("--metric and --mode go together: --metric accuracy --mode max")
     base, later = context.find(options.base), context.find(options.run)
     with RunScan(base) as base_scan, RunScan(later) as scan:
+        if options.metric is not None:
+            check_metric(base_scan, scan, options.metric)
         sweeps = list(compare_sweeps(base_scan, scan, options.metric, options.mode))
         both = {
             pair.now.row.key: its.sweep.id
@@ -60,17 +65,19 @@ def run(options: argparse.Namespace, context: Context) -> int:
         }
         made = made_by(base_scan, scan, both)
         verdict = judge(sweeps)
+        asked = columns_of(options, lambda: (PairRow(pair) for its in sweeps for pair in its.pairs))
         shown, count = _shown(options, sweeps)
-        status = Status.WORSE if verdict.is_worse else Status.OK
+        status = _STATUSES.get(verdict.word, Status.OK)
         output = context.output
         if options.json:
             output.json({
                 "command": "compare", "base": base.name, "run": later.name, "verdict": verdict.word, "reasons": list(verdict.reasons),
+                "compared": verdict.compared, "not_compared": verdict.trials - verdict.compared,
                 "basis": BASIS, "changes": made.as_json(), "sweeps": [_as_json(its) for its in sweeps], "count": count,
                 "trials": (row.pair.as_json() for rows in shown for row in rows),
             })  # fmt: skip
             return status
-        _show(options, context, (base, later), Outcome(sweeps, made, verdict, shown, count))
+        _show(options, context, (base, later), Outcome(sweeps, made, verdict, shown, count, asked))
     return status
 
 
@@ -83,6 +90,7 @@ class Outcome:
     verdict: Verdict
     shown: Sequence[Sequence[PairRow]]
     count: int
+    asked: Sequence[str] | None
 
 
 def _show(options: argparse.Namespace, context: Context, folders: tuple[Path, Path], its: Outcome) -> None:
@@ -91,18 +99,17 @@ def _show(options: argparse.Namespace, context: Context, folders: tuple[Path, Pa
         row = RunRow(folder)
         output.line(f"{title}: {folder.name} ({row.status}, began {time_text(row.started)})")
     output.lines(its.made.lines())
-    asked = columns_of(options, [row for rows in its.shown for row in rows])
     for sweep, rows in zip(its.sweeps, its.shown, strict=True):
         output.line()
         output.line(_sweep_line(sweep), "bold")
-        output.line(_best_line(sweep))
-        columns = asked or (_OF_TERMINAL if output.is_terminal else _all_columns(rows))
+        output.lines(_best_lines(sweep))
+        columns = its.asked or (_OF_TERMINAL if output.is_terminal else _all_columns(rows))
         output.table(_cells(rows, columns, least_priority(options)))
     left = its.count - sum(map(len, its.shown))
     if left:
         output.line(f"... {counted(left, 'more trial')} not shown; --limit 0 shows all", "dim")
     output.line()
-    output.line(f"Verdict: {its.verdict.word}", {"worse": "red", "better": "green"}.get(its.verdict.word))
+    output.line(f"Verdict: {its.verdict.word}", {"worse": "red", "better": "green"}.get(its.verdict.word, "yellow"))
     output.lines([*(f"  {reason}" for reason in its.verdict.reasons), BASIS])
 
 
@@ -129,11 +136,25 @@ def _sweep_line(its: SweepComparison) -> str:
     )
 
 
-def _best_line(its: SweepComparison) -> str:
+def _best_lines(its: SweepComparison) -> Iterator[str]:
     if its.goal is None:
-        return "The sweep has no metric: name one with --metric and --mode"
-    was, now = ("none" if best is None else cell_text(best.value) for best in (its.best_before, its.best))
-    return f"Best {its.goal.metric} ({its.goal.mode}): {was}, now {now}"
+        yield "The sweep has no metric: name one with --metric and --mode"
+    for goal, *bests in its.bests:
+        was, now = ("none" if best is None else cell_text(best.value) for best in bests)
+        yield f"Best {goal.metric} ({goal.mode}): {was}, now {now}"
+    if len(its.bests) > 1:
+        was, now = ("none" if marks.front is None else str(len(marks.front)) for marks in its.marks)
+        yield f"Trials that none beats in all metrics: {was}, now {now}"
+    if its.sweep.feasible:
+        was, now = (_feasible(pairs) for pairs in ([pair.base for pair in its.pairs], [pair.now for pair in its.pairs]))
+        yield f"Trials that meet {' and '.join(its.sweep.feasible)}: {was}, now {now}"
+    if (rest := not_compared(its)) is not None:
+        yield rest
+
+
+def _feasible(views: Iterable[TrialView | None]) -> str:
+    known = [view.value("feasible") for view in views if view is not None and view.row.metrics is not None]
+    return f"{sum(map(bool, known))} of {len(known)}"
 
 
 def _all_columns(rows: Sequence[PairRow]) -> list[str]:
@@ -161,5 +182,13 @@ def _as_json(its: SweepComparison) -> dict[str, object]:
         "mode": None if its.goal is None else its.goal.mode,
         "best_base": None if its.best_before is None else its.best_before.value,
         "best": None if its.best is None else its.best.value,
+        "objectives": [
+            {"metric": goal.metric, "mode": goal.mode, "best_base": _value(before), "best": _value(best)}
+            for goal, before, best in its.bests
+        ],
         "statuses": {status: len(found) for status in _ORDER if (found := its.of_status(status))},
     }
+
+
+def _value(best: Best | None) -> float | None:
+    return None if best is None else best.value

@@ -17,6 +17,7 @@ from pytest_sweep.cli.context import Context
 from pytest_sweep.cli.errors import CommandError, Status, UsageError
 from pytest_sweep.cli.exporting import Rows
 from pytest_sweep.cli.formats import SUFFIXES, write_csv, write_jsonl, write_parquet
+from pytest_sweep.cli.marks import all_marks
 from pytest_sweep.cli.trial_rows import TrialView
 from pytest_sweep.cli.trials import find_sweeps, views
 from pytest_sweep.store import DATABASE, RunScan, snapshot
@@ -54,16 +55,17 @@ def run(options: argparse.Namespace, context: Context) -> int:
         raise UsageError(f"--limit {options.limit}: it is a number of trials, or 0 for all")
     folder = context.find(options.run)
     with _settled(folder) as (scan, database):
-        sweeps = {sweep.id for sweep in find_sweeps(scan, options.sweep)}
+        wanted = find_sweeps(scan, options.sweep)
+        sweeps, marks = {sweep.id for sweep in wanted}, all_marks(scan, wanted)
 
         def chosen() -> Iterable[TrialView]:
             where = None if options.where is None else Where(options.where)
-            found = views((row for row in scan.trials() if row.sweep_id in sweeps), where, failed=False)
+            found = views((row for row in scan.trials() if row.sweep_id in sweeps), where, failed=False, marks=marks)
             ordered = sorted_rows(found, options.sort) if options.sort else found
             return islice(ordered, options.limit or None)
 
         rows = Rows(chosen, folder.name, database.parent if options.histories else None)
-        columns = _columns(options, rows, chosen)
+        columns = _columns(options, rows, lambda: views(scan.trials(), None, failed=False, marks=marks))
         with _target(options, context) as (stream, path):
             if kind == "parquet":
                 write_parquet(path, columns, lambda: rows)
@@ -84,14 +86,15 @@ def _format(options: argparse.Namespace) -> str:
     return kind or "csv"
 
 
-def _columns(options: argparse.Namespace, rows: Rows, chosen: Callable[[], Iterable[TrialView]]) -> list[str]:
+def _columns(options: argparse.Namespace, rows: Rows, all_trials: Callable[[], Iterable[TrialView]]) -> list[str]:
     if options.columns is None:
         return list(rows.columns)
     names = [name.strip() for name in options.columns.split(",") if name.strip()]
     if not names:
         raise UsageError("--columns names no column")
-    found = list(islice(chosen(), 1000))
-    return list(dict.fromkeys(name if name in rows.columns else canonical(found, name, "--columns") for name in names))
+    return list(
+        dict.fromkeys(name if name in rows.columns else canonical(all_trials(), name, "--columns") for name in names)
+    )
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         )
         output.note(f"{context.results_dir}: {what}")
         return Status.OK
-    columns = columns_of(options, shown) or list(PRIORITIES if output.is_terminal else _OF_ALL)
+    columns = columns_of(options, lambda: shown) or list(PRIORITIES if output.is_terminal else _OF_ALL)
     output.table(_cells(shown, columns, least_priority(options)))
     for row in shown:
         if (remark := row.remark) is not None:

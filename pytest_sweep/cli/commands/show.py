@@ -8,9 +8,19 @@ from pytest_sweep.cli.arguments import add_run, add_selection, columns_of, least
 from pytest_sweep.cli.bests import SweepSummary, best_judged, goal_of
 from pytest_sweep.cli.context import Context
 from pytest_sweep.cli.errors import Status, UsageError
+from pytest_sweep.cli.marks import NO_MARKS, all_marks, marks_of
 from pytest_sweep.cli.run_rows import RunRow
-from pytest_sweep.cli.showing import best_line, default_columns, failure_lines, run_lines, sweep_line, trial_cells
-from pytest_sweep.cli.trials import Selection, find_sweeps, find_trial, select
+from pytest_sweep.cli.showing import (
+    best_lines,
+    default_columns,
+    failure_lines,
+    front_keys,
+    run_lines,
+    sweep_line,
+    trial_cells,
+)
+from pytest_sweep.cli.trial_rows import TrialView
+from pytest_sweep.cli.trials import Selection, find_sweeps, find_trial, select, views
 from pytest_sweep.reporting.text import counted
 from pytest_sweep.store import RunScan
 
@@ -55,21 +65,25 @@ def _show_run(options: argparse.Namespace, context: Context, scan: RunScan, row:
         for sweep in sweeps
         if sweep.id in goals
     }
-    row.sweeps = [SweepSummary(sweep, counts[sweep.id], bests.get(sweep.id)) for sweep in sweeps]
-    found = select(scan, sweeps, judged, Selection(options.where, options.sort, options.failed, limit_of(options)))
+    marks = all_marks(scan, sweeps)
+    row.sweeps = [
+        SweepSummary(sweep, counts[sweep.id], bests.get(sweep.id), front_keys(scan, marks[sweep.id]))
+        for sweep in sweeps
+    ]
+    chosen = Selection(marks, options.where, options.sort, options.failed, limit_of(options))
+    found = select(scan, sweeps, judged, chosen)
+    asked = columns_of(options, lambda: views(scan.trials(), None, failed=False, marks=marks))
     if options.json:
         trials = (view.as_json() for one in found for view in one.shown)
         count = sum(one.count for one in found)
         output.json({"command": "show", "run": row.as_json(), "count": count, "trials": trials})
         return Status.OK
     output.lines(run_lines(row))
-    asked = columns_of(options, [view for one in found for view in one.shown])
     for one in found:
         sweep, shown, count = one.sweep, one.shown, one.count
         output.line()
         output.line(sweep_line(sweep, counts[sweep.id]), "bold")
-        if (best := bests.get(sweep.id)) is not None:
-            output.line(best_line(scan, sweep, best))
+        output.lines(best_lines(scan, sweep, bests.get(sweep.id), marks[sweep.id]))
         columns = asked or default_columns(shown, sweep, all_columns=not output.is_terminal)
         output.table(trial_cells(shown, columns, sweep, least_priority(options)))
         if len(shown) < count:
@@ -77,7 +91,7 @@ def _show_run(options: argparse.Namespace, context: Context, scan: RunScan, row:
         elif not count:
             output.line("no trial meets the condition" if options.where or options.failed else "no trials")
     if not options.where and not options.failed:
-        output.lines(failure_lines(scan, {sweep.id for sweep in sweeps}), cut=True)
+        output.lines(failure_lines(scan, {sweep.id for sweep in sweeps}, output.width), cut=True)
     return Status.OK
 
 
@@ -89,8 +103,10 @@ def _show_trial(options: argparse.Namespace, context: Context, scan: RunScan) ->
     from pytest_sweep.cli.trial_details import trial_document, trial_lines
 
     row = find_trial(scan, options.trial)
+    sweep = next((sweep for sweep in scan.sweeps if sweep.id == row.sweep_id), None)
+    view = TrialView(row, NO_MARKS if sweep is None else marks_of(scan, sweep))
     if options.json:
-        context.output.json({"command": "show", "run": scan.folder.name, **trial_document(scan, row)})
+        context.output.json({"command": "show", "run": scan.folder.name, **trial_document(scan, view)})
     else:
-        trial_lines(context.output, scan, row, log=options.log)
+        trial_lines(context.output, scan, view, log=options.log)
     return Status.OK

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from pytest_sweep import clock
@@ -103,7 +104,7 @@ def _named(name: str, stored: Collection[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _newest_there(location: str, results_dir: Path, stored: Set[str]) -> str | None:
+def _newest_there(location: str, results_dir: Path, stored: AbstractSet[str]) -> str | None:
     """Return the run that began last of those whose copies are `stored`; None if one here began later.
 
     The name of a run says when it began. Of a copy that somebody has renamed, the database is brought to be asked.
