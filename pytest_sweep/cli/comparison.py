@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_sweep.cli.bests import Best, best_judged, goals_of
+from pytest_sweep.cli.conditions import no_such_column
 from pytest_sweep.cli.errors import UsageError
 from pytest_sweep.cli.marks import NO_MARKS, Marks, marks_of
 from pytest_sweep.cli.trial_rows import TrialView, cell
@@ -16,7 +17,6 @@ from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import Goal, ended_well
 from pytest_sweep.model.metrics import AUTO_METRICS, flattened, metric_value
 from pytest_sweep.model.spread import is_finite
-from pytest_sweep.space.expressions import unknown_name
 from pytest_sweep.store import Judged, RunScan, StoredSweep
 
 COMPARED = ("newly failed", "worse", "fixed", "better", "same")
@@ -228,7 +228,7 @@ def check_metric(base: RunScan, run: RunScan, metric: str) -> None:
         known |= dict.fromkeys(flattened(row.metrics or {}))
     if has_trials:
         names = [name for name in known if name not in AUTO_METRICS]
-        there_are = unknown_name(metric, names) if names else "no trial has metrics"
+        there_are = no_such_column(metric, names) if names else "no trial has metrics"
         raise UsageError(f"--metric {metric}: no trial of either run has it: {there_are}")
 
 

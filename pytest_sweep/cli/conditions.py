@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pytest_sweep.cli.errors import UsageError
 from pytest_sweep.cli.rows import Row
+from pytest_sweep.cli.times import NoTimeError
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.model.spread import is_nan, is_number
 from pytest_sweep.space.expression_values import ABSENT, found_at
-from pytest_sweep.space.expressions import AbsentError, parse_condition, unknown_name
+from pytest_sweep.space.expressions import AbsentError, parse_condition
 
 RowT = TypeVar("RowT", bound=Row)
 
 _QUOTED = re.compile(r"`([^`]*)`")
 _PLACEHOLDER = "backquoted_{}_"
+_MOST_NAMES = 60
 _MOST_LOOKED_AT = 1000
 """Of how many rows the names of columns are told where one is unknown."""
 
@@ -54,7 +57,9 @@ class Where:
             if self._holds(values):
                 yield row
         for name in sorted(self._unseen if self._known else ()):
-            raise UsageError(f"--where {self._text!r}: {unknown_name(self._quoted.get(name, name), self._known)}")
+            raise UsageError(
+                f"--where {self._text!r}: {no_such_column(self._quoted.get(name, name), list(self._known))}"
+            )
 
     def _holds(self, values: _Values) -> bool:
         try:
@@ -62,6 +67,8 @@ class Where:
         except AbsentError:
             return False
         except SpaceError as error:
+            if isinstance(error.__cause__, NoTimeError):
+                raise UsageError(f"--where {self._text!r}: {error.__cause__}") from error
             if any(found_at(values, name.split(".")) is None for name in self._condition.names):
                 return False
             raise UsageError(self._told(error)) from error
@@ -139,7 +146,16 @@ def canonical(rows: Iterable[Row], name: str, option: str) -> str:
             known |= dict.fromkeys(row.columns())
     if not count:
         return name
-    raise UsageError(f"{option} {name}: {unknown_name(name, known)}")
+    raise UsageError(f"{option} {name}: {no_such_column(name, list(known))}")
+
+
+def no_such_column(name: str, known: Sequence[str]) -> str:
+    """Return the sentence for a name that no row has: what may be meant, and which names there are, in the order of the columns."""
+    likely = difflib.get_close_matches(name.replace(".", "/"), known, 1)
+    ends = [other for other in known if other.endswith(f"/{name}")]
+    meant = f"did you mean {(ends or likely)[0]!r}? There are " if ends or likely else "there are "
+    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+    return f"there is no {name!r}: {meant}{', '.join(known[:_MOST_NAMES]) or 'no columns at all'}{more}"
 
 
 def _rank(value: Any) -> tuple[int, Any] | None:

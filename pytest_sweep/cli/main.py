@@ -130,8 +130,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _told(error: SweepError | OSError, err: TextIO) -> int:
     if isinstance(error, OSError):
-        what = error.filename or "the output"
-        error = CommandError(f"{what} cannot be read or written: {error.strerror or error}")
+        what = (
+            "the output cannot be written" if error.filename is None else f"{error.filename} cannot be read or written"
+        )
+        error = CommandError(f"{what}: {error.strerror or error}")
     with contextlib.suppress(OSError):
         err.write(f"{_PROGRAM}: {spaced(str(error))}\n")
     if isinstance(error, CommandError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_sweep import clock
 from pytest_sweep.cli.bests import SweepSummary, best_of
-from pytest_sweep.cli.times import time_text
+from pytest_sweep.cli.times import moment, time_text
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
 from pytest_sweep.reporting.rows import COUNT_ORDER, counts_text
@@ -175,7 +175,10 @@ class RunRow:
 
     def get(self, name: str, default: Any) -> Any:
         """Return the value of a column, for a condition."""
-        return default if self.resolve(name) is None else self.value(name)
+        if self.resolve(name) is None:
+            return default
+        value = self.value(name)
+        return moment(value) if name in ("started", "finished") else value
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a record of the JSON schema."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pytest_sweep.cli.output import Output
@@ -25,10 +26,7 @@ def trial_lines(output: Output, scan: RunScan, view: TrialView, *, log: bool) ->
         log: whether what it has printed is written, too.
     """
     row = view.row
-    for name in ("name", *(name for name in (*OF_FRAME, *OWN) if name not in ("name", *_LONG))):
-        value = view.value(name) if name in OF_FRAME else OWN[name](view)
-        if value is not None:
-            output.line(f"{name}: {time_text(value) if name in _TIMES else cell_text(value)}")
+    output.lines(_facts(view))
     output.line(f"run: {scan.folder.name}")
     for title, values in (
         ("Configuration", view.parameters),
@@ -53,6 +51,15 @@ def trial_lines(output: Output, scan: RunScan, view: TrialView, *, log: bool) ->
             output.line()
             output.line(f"Output of attempt {attempt.number}", "bold")
             output.block(attempt.output or "(nothing was captured)")
+
+
+def _facts(view: TrialView) -> Iterator[str]:
+    for name in ("name", *(name for name in (*OF_FRAME, *OWN) if name not in ("name", *_LONG))):
+        value = view.value(name) if name in OF_FRAME else OWN[name](view)
+        if name == "checkpoint" and value is None:
+            value = view.row.checkpoint and f"none any more; {view.row.checkpoint} was deleted"
+        if value is not None:
+            yield f"{name}: {time_text(value) if name in _TIMES else cell_text(value)}"
 
 
 def trial_document(scan: RunScan, view: TrialView) -> dict[str, Any]:

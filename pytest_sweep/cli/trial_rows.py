@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from pytest_sweep.cli.marks import NO_MARKS, Marks
-from pytest_sweep.cli.times import time_text
+from pytest_sweep.cli.times import moment, time_text
 from pytest_sweep.model.metrics import flattened, metric_columns, metric_value
 from pytest_sweep.model.trials import name_without_replicate
 from pytest_sweep.reporting.failures import reason_of
@@ -39,7 +40,7 @@ OWN: Mapping[str, Callable[[TrialView], Any]] = {
     "location": lambda view: view.row.location,
     "reason": lambda view: view.row.reason,
     "error": lambda view: view.row.error,
-    "checkpoint": lambda view: view.row.checkpoint,
+    "checkpoint": lambda view: _present(view.row.checkpoint),
     "taken_from": lambda view: view.row.taken_from,
     "best": lambda view: view.marks.is_best(view.row.ordinal),
     "feasible": lambda view: view.marks.is_feasible(view.row.metrics),
@@ -138,7 +139,7 @@ class TrialView:
 
     def _seldom(self, name: str, default: Any) -> Any:
         if (own := OWN.get(name)) is not None:
-            return own(self)
+            return moment(own(self)) if name in ("started", "finished") else own(self)
         if name in ("config", "params"):
             return self.config if name == "config" else self.params
         if name in ("metric", "metrics"):
@@ -168,6 +169,13 @@ class TrialView:
 
     def _own_name(self, name: str) -> str:
         return f"{_OWN_PREFIX}{name}" if name in self.metric_columns else name
+
+
+def _present(checkpoint: str | None) -> str | None:
+    """Return the address of a checkpoint; None where it is a path of this machine that is not there any more, since it was pruned."""
+    if checkpoint is None or "://" in checkpoint:
+        return checkpoint
+    return checkpoint if os.path.lexists(checkpoint) else None
 
 
 def cell(view: TrialView, column: str) -> Any:

@@ -17,6 +17,9 @@ LONGEST_NAME, LONGEST_VALUE = 200, 500
 """How many terminal cells names and values take in a line that is not cut to the terminal's width: they may have a million characters."""
 
 _LONGEST = 10_000
+_LONGEST_INTEGER = 100
+"""How many bits an integer may have that is written with all its digits: 30 of them."""
+
 _ELLIPSIS = "…"
 
 
@@ -36,6 +39,8 @@ def cell_text(value: object) -> str:
         return f"{value:.6g}{DEVIATION}{value.std:.2g}"
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+        return _rounded(value)
     # As in the trial's name, without the module: that would fill the cell and have the name cut off.
     name = getattr(value, "__name__", None) if callable(value) else None
     shown = name if isinstance(name, str) else displayable(value)
@@ -44,6 +49,13 @@ def cell_text(value: object) -> str:
         text = text[:_LONGEST] + _ELLIPSIS
     # A line break in a cell would break the table, an escape sequence the terminal.
     return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
+def _rounded(value: int) -> str:
+    """Return an integer that has more digits than anybody reads, or than a float has room for: ``1.26765e+3010``."""
+    shift = max(int(abs(value).bit_length() * math.log10(2)) - 16, 0)
+    mantissa, _, exponent = f"{float(abs(value) // 10**shift):.5e}".partition("e")
+    return f"{'-' if value < 0 else ''}{mantissa.rstrip('0').rstrip('.')}e+{int(exponent) + shift}"
 
 
 def text_width(text: str) -> int:

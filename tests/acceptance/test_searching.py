@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.acceptance.project import Project, output
@@ -457,6 +460,23 @@ class TestCache:
         assert [one.metrics["loss"] for one in project.grid("train") if one.metrics] == [1.0, 2.0, 3.0]
         assert [one.config["x"] for one in project.grid("train")] == [1, 2, 3]
         assert (project.path / "junit.xml").read_text().count('"sweep.taken_from"') == 1
+
+    def test_with_a_resume(self, project: Project) -> None:
+        """What the resumed run has is taken from there, the rest when it is chosen; each says which run it was taken from."""
+        pytest.importorskip("optuna")
+        points = 'points_to_evaluate=[{"x": 1}, {"x": 2}, {"x": 3}]'
+        project.write(self.SOURCE.replace("SEARCH", f"search=tpe(), {points}"))
+        project.sweep("-k", "trial=2").assert_outcomes(passed=1)
+        project.sweep("-k", "trial=0").assert_outcomes(passed=1)
+        first, second = (run.name for run in project.runs())
+        result = project.sweep("--sweep-resume", "--sweep-cache")
+        assert f"sweep: resuming {second}, 3 trials: 1 taken, 2 new" in output(result)
+        with closing(sqlite3.connect(project.runs()[-1] / "run.db")) as connection:
+            found = dict(connection.execute("SELECT name, state || ' ' || coalesce(taken_from, '') FROM trial"))
+        assert found == {
+            "train[trial=0]": f"CACHED {second}", "train[trial=1]": "TERMINATED ", "train[trial=2]": f"CACHED {first}",
+        }  # fmt: skip
+        assert (project.path / "ran").read_text() == "3\n1\n2\n"
 
     def test_other_code_is_not_taken(self, project: Project) -> None:
         """Results that other code has made do not count."""

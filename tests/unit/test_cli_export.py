@@ -7,6 +7,8 @@ import io
 import json
 import math
 import os
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +195,36 @@ class TestFiles:
         assert done.status == 2
         assert "pip install 'pytest-sweep[parquet]'" in done.err
         assert not (tmp_path / "a.parquet").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes there")
+class TestOtherFiles:
+    def test_a_link(self, tmp_path: Path) -> None:
+        """What is written goes to where a link leads, and the link is there afterwards."""
+        make_run(tmp_path, [0.5])
+        target, real = tmp_path / "out.csv", tmp_path / "real.csv"
+        target.symlink_to(real)
+        assert command("export", "-o", target, results=tmp_path).status == 0
+        assert target.is_symlink()
+        assert real.read_text() == command("export", results=tmp_path).out
+
+    def test_a_named_pipe(self, tmp_path: Path) -> None:
+        """What is written goes through a pipe, which is there afterwards."""
+        make_run(tmp_path, [0.5])
+        target, read = tmp_path / "out.csv", list[str]()
+        os.mkfifo(target)
+        reader = threading.Thread(target=lambda: read.append(target.read_text()), daemon=True)
+        reader.start()
+        assert command("export", "-o", target, results=tmp_path).status == 0
+        reader.join(60)
+        assert target.is_fifo()
+        assert read == [command("export", results=tmp_path).out]
+
+    def test_a_pipe_without_a_name(self, tmp_path: Path) -> None:
+        """/dev/fd/N, as in ``-o >(gzip > x.gz)`` of bash, is written to."""
+        make_run(tmp_path, [0.5])
+        reading, writing = os.pipe()
+        assert command("export", "-o", f"/dev/fd/{writing}", "--format", "csv", results=tmp_path).status == 0
+        os.close(writing)
+        with os.fdopen(reading) as stream:
+            assert stream.read() == command("export", results=tmp_path).out

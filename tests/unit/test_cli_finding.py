@@ -302,16 +302,17 @@ class TestEnds:
         assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, b"", b"")
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
-    def test_a_full_disk(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("arguments", [["ls"], ["export"]])
+    def test_a_full_disk(self, tmp_path: Path, arguments: list[str]) -> None:
         """Where stdout cannot be written to, the command fails, and says so."""
         make_run(tmp_path, [0.5] * 100)
         with Path("/dev/full").open("w") as full:
             done = subprocess.run(
-                [sys.executable, "-m", "pytest_sweep.cli", "export", "--dir", str(tmp_path)],
+                [sys.executable, "-m", "pytest_sweep.cli", *arguments, "--dir", str(tmp_path)],
                 stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
             )  # fmt: skip
         assert done.returncode == 4
-        assert b"No space left" in done.stderr
+        assert done.stderr.startswith(b"pytest-sweep: the output cannot be written: No space left")
 
 
 class TestCompletion:
@@ -342,6 +343,16 @@ class TestCompletion:
         assert {"last", "running", "baseline", folder.name} <= set(self.complete("pytest-sweep show ", tmp_path))
         assert self.complete("pytest-sweep show base", tmp_path) == ["baseline"]
         assert any("train" in word for word in self.complete("pytest-sweep show last t", tmp_path))
+
+    def test_no_files(self, tmp_path: Path) -> None:
+        """Files and folders are completed only where a path is expected."""
+        pytest.importorskip("argcomplete")
+        make_run(tmp_path / "sweep_results", [0.5])
+        (tmp_path / "afile").touch()
+        assert self.complete("pytest-sweep show a", tmp_path) == [""]
+        assert self.complete("pytest-sweep ls --where a", tmp_path) == [""]
+        assert self.complete("pytest-sweep export -o a", tmp_path) == ["afile"]
+        assert self.complete("pytest-sweep show ./", tmp_path) == ["./sweep_results/"]
 
 
 def test_main_takes_the_streams_of_the_process(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

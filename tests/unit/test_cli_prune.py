@@ -271,6 +271,25 @@ class TestCheckpoints:
         assert command("show", results=tmp_path).status == 0
         assert command("prune", "--checkpoints", "--json", results=tmp_path).json["runs"] == []
 
+    def test_half_deleted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A checkpoint whose deletion fails half-way is not there any more; what is left of it goes with the next deletion."""
+        folder, checkpoint = self.finished(tmp_path)
+
+        def fail(path: Path) -> None:
+            raise OSError(5, "Input/output error", str(path))
+
+        monkeypatch.setattr(shutil, "rmtree", fail)
+        done = command("prune", "--checkpoints", "--yes", results=tmp_path)
+        assert done.status == 4
+        assert "Input/output error" in done.err
+        assert not checkpoint.exists()
+        assert not checkpoint.with_name("1-000001.json").exists()
+        assert list((folder / ".deleted").iterdir()) != []
+        assert "none any more" in command("show", "last", "lr=0", results=tmp_path).out
+        monkeypatch.undo()
+        assert command("prune", "--checkpoints", "--yes", results=tmp_path).status == 0
+        assert not (folder / ".deleted").exists()
+
     def test_those_of_a_run_that_goes_on_stay(self, tmp_path: Path) -> None:
         """A live run needs its checkpoints, a tagged one keeps them."""
         store, checkpoint = self.stored(tmp_path)

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from pytest_sweep.cli import main as module
 from pytest_sweep.cli.conditions import Where, sorted_rows
 from pytest_sweep.cli.output import Output
 from pytest_sweep.cli.run_rows import RunRow
+from pytest_sweep.cli.showing import failure_lines
 from pytest_sweep.cli.strict_json import SCHEMA, strict
 from pytest_sweep.cli.trial_rows import TrialView
 from pytest_sweep.model import Sweep, Trial
-from pytest_sweep.model.events import Accepted, TrialStarted
+from pytest_sweep.model.events import Accepted, TrialReported, TrialStarted
 from pytest_sweep.model.source import Source
 from pytest_sweep.model.study import Objective
+from pytest_sweep.reporting.table import Cells, fitted_table
 from pytest_sweep.reporting.text import text_width
 from pytest_sweep.store import RunScan
 from tests.support.runs import BEGAN, TRAIN, Done, begin_run, command, make_run, trial
@@ -406,6 +409,105 @@ class TestCompare:
         done = command("compare", "last~2", results=tmp_path)
         assert done.status == 0
         assert "Not compared: 1 of 2 trials" in done.out
+
+
+class TestWords:
+    def test_times(self, tmp_path: Path) -> None:
+        """Times are compared with what people write, in the local time zone, of runs and of trials."""
+        made = [make_run(tmp_path, now=BEGAN + hours * 3600) for hours in (0, 1, 48)]
+        day, moment = (time.strftime(form, time.localtime(BEGAN + 3600)) for form in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S"))
+        found = command("ls", "--json", "--where", f"started <= '{moment}'", results=tmp_path).json["runs"]
+        assert [one["name"] for one in found] == [made[1].name, made[0].name]
+        assert len(command("ls", "--json", "--where", f"started > '{day}'", results=tmp_path).json["runs"]) >= 1
+        assert names(command("show", "--json", "--where", f"finished > '{day} 00:00'", results=tmp_path)) == ["0"]
+        assert len(command("ls", "--json", "--where", f"started > {BEGAN + 1}", results=tmp_path).json["runs"]) == 2
+        done = command("ls", "--where", "started > 'yesterday'", results=tmp_path)
+        assert done.status == 2
+        assert "'yesterday' is no time: write '2026-11-26' or '2026-11-26 09:53'" in done.err
+
+    def test_an_unknown_column(self, tmp_path: Path) -> None:
+        """All columns are named, in their order, before anything is printed; those of trials that are not shown count, too."""
+        make_run(tmp_path, [{"loss": 0.1}, {"loss": 0.2, "extra": 1}])
+        for arguments in (
+            ["--sort", "nosuch"],
+            ["--where", "nosuch > 1"],
+            ["--columns", "nosuch"],
+            ["--columns", "nosuch", "--json"],
+        ):
+            done = command("show", *arguments, results=tmp_path)
+            assert (done.status, done.out) == (2, ""), arguments
+            assert "there are trial_id, name, state, seed" in done.err
+            assert all(name in done.err for name in ("extra", "config/lr", "taken_from"))
+        assert command("show", "--limit", "1", "--columns", "name,extra", results=tmp_path).status == 0
+        assert (
+            command("compare", "last", "last", "--limit", "1", "--columns", "name,extra", results=tmp_path).status == 0
+        )
+        assert command("export", "--limit", "1", "--columns", "extra", results=tmp_path).status == 0
+
+    def test_a_condition_that_no_run_meets(self, tmp_path: Path) -> None:
+        """That no run meets a condition is not said as if there were none."""
+        make_run(tmp_path)
+        done = command("ls", "--where", "trials > 99", results=tmp_path)
+        assert (done.status, done.out) == (0, "")
+        assert "no run meets the condition" in done.err
+        assert "no run yet" not in done.err
+
+    def test_a_checkpoint_that_was_deleted(self, tmp_path: Path) -> None:
+        """It is not shown as if it were there."""
+        kept, gone = tmp_path / "run" / "kept", tmp_path / "run" / "gone"
+        kept.mkdir(parents=True)
+        events: list[Accepted] = []
+        for number, path in enumerate((str(kept), str(gone), "s3://bucket/c")):
+            events += [
+                TrialStarted(trial(number).key, 1, BEGAN, "host:1"),
+                TrialReported(trial(number).key, 1, {"loss": 1.0}, path),
+            ]
+        make_run(tmp_path, trials=[trial(n) for n in range(3)], values=[], events=events)
+        done = command("show", "--json", results=tmp_path)
+        assert {one["name"]: one["checkpoint"] for one in done.json["trials"]} == {
+            "train[lr=0]": str(kept), "train[lr=1]": None, "train[lr=2]": "s3://bucket/c",
+        }  # fmt: skip
+        assert f"checkpoint: none any more; {gone} was deleted" in command("show", "last", "lr=1", results=tmp_path).out
+
+    def test_an_error_of_a_long_name(self, tmp_path: Path) -> None:
+        """Where the name would leave no room for the error, the first digits of the key stand for it."""
+        long = trial(1)
+        long = replace(long, name="train[" + "x" * 200 + "]", id="test_models.py::train[" + "x" * 200 + "]")
+        folder = make_run(tmp_path, [None], trials=[long])
+        with RunScan(folder) as scan:
+            (_, line) = failure_lines(scan, {TRAIN.id}, 80)
+            (_, whole) = failure_lines(scan, {TRAIN.id})
+        assert line == f"ERROR {long.key[:8]}: ValueError: boom"
+        assert whole == f"ERROR {long.name}: ValueError: boom"
+
+    def test_numbers_are_never_cut(self) -> None:
+        """At 80 columns a column of numbers goes, or other cells are cut; no number loses digits."""
+        values = [0.000123457, 1.23457e-05, 123457.0]
+        columns = [Cells(f"metric_{n}", values, 40 + n) for n in range(8)]
+        columns += [
+            Cells("name", ["train[lr=0.001-optimizer=adam-schedule=cosine]"] * 3, 100),
+            Cells("mixed", [0.000123457, "a" * 40, 1], 99),
+        ]
+        for width in range(20, 200, 7):
+            table = fitted_table(columns, width)
+            cells = {cell.strip() for line in table.splitlines() for cell in line.split("|")}
+            assert not {cell for cell in cells if cell.endswith("…") and cell[0] in "01"}, width
+
+    def test_huge_integers(self, tmp_path: Path) -> None:
+        """An integer of thousands of digits is rounded in tables, in JSON among what JSON has not, and in files in hexadecimal digits."""
+        huge = 10**5000
+        make_run(tmp_path, [{"loss": huge}, {"loss": 2**70}, {"loss": 0.5}])
+        done = command("show", "--json", results=tmp_path)
+        assert [one["metrics"]["loss"] for one in done.json["trials"]] == [0.5, 2**70, None]
+        assert done.json["nan"] == [{"at": "/trials/2/metrics/loss", "value": hex(huge)}]
+        text = command("show", results=tmp_path).out
+        assert "Best: loss=0.5" in text
+        assert " 1e+5000 |" in text
+        assert "1180591620717411303424" in text
+        assert hex(huge) in command("export", results=tmp_path).out
+        assert command("show", "--where", "loss > 1", "--sort=-loss", results=tmp_path).status == 0
+        assert command("compare", "last", "last", results=tmp_path).status == 0
+        assert command("ls", "--sort", "best", results=tmp_path).status == 0
 
 
 class TestSeveralMetrics:

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from pytest_sweep import list_runs, load_results
 from pytest_sweep.errors import StoreError
 from pytest_sweep.model import TrialState
+from pytest_sweep.model.search_events import Decision, Proposed, TrialConfigured, TrialJudged, TrialResumed
 from pytest_sweep.model.source import Source
+from pytest_sweep.model.study import Observation, Outcome, Resumption, Verdict, VerdictKind
 from pytest_sweep.results import newest_results
 from pytest_sweep.store import (
     RunReader,
@@ -28,12 +30,16 @@ from pytest_sweep.store import (
     UnsoundError,
     ends,
     last_run,
+    made_as,
     made_in,
     origins,
     outcomes,
     starts,
+    tried_points,
+    unheard,
     unsound,
 )
+from pytest_sweep.store.decisions import row_of
 from pytest_sweep.store.schema import tables
 from pytest_sweep.testing.samples import SWEEP, finished, make_trial, reported, started
 from tests.support.runs import command
@@ -357,3 +363,74 @@ def test_any_bytes(sound: Path, scratch: Path, data: st.DataObject) -> None:
         content[start : start + 40] = data.draw(st.binary(min_size=1, max_size=40))
     (folder / "run.db").write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
     read_all(folder)
+
+
+class TestDecisions:
+    @pytest.fixture
+    def decided(self, folder: Path) -> Path:
+        """The folder of a run in which a searcher and a scheduler have decided."""
+        decisions: list[Decision] = [
+            TrialConfigured(1, Proposed(KEYS[0], {"lr": 0.1}, "lr=0.1", "p0", {"lr": 0.1}), "s"),
+            TrialJudged(2, 1, Observation(KEYS[0], 1, (0.5,)), Verdict(VerdictKind.STOP, "too high"), False, "s"),
+            TrialResumed(3, Resumption(KEYS[0], 3), "s"),
+        ]
+        for decision in decisions:
+            row = row_of(decision)
+            names = ", ".join(row)
+            values = [json.dumps(value) if name == "content" else value for name, value in row.items()]
+            edit(folder, f"INSERT INTO decision ({names}) VALUES ({', '.join('?' * len(row))})", *values)  # noqa: S608
+        assert len(RunReader(folder).decisions()) == 3
+        return folder
+
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [
+            ("kind", "guessed"), ("kind", None), ("kind", b"\xff"), ("trial_key", 7), ("attempt", "one"), ("iteration", "one"),
+            ("iteration", 10**12),
+            ("content", "not JSON"), ("content", "[]"), ("content", "{}"), ("content", DEEP), ("content", b"\xff"),
+            ("content", '{"config": 3}'),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    def test_nonsense(self, decided: Path, number: int, column: str, value: Any) -> None:
+        """A row of decisions that is never stored is an error that names it, or is read as what it says; nothing else happens."""
+        with suppress(sqlite3.IntegrityError):
+            edit(decided, f"UPDATE decision SET {column} = ? WHERE number = ?", value, number)  # noqa: S608
+        began = time.process_time()
+        error = error_of(lambda: RunReader(decided).decisions())
+        if error is not None:
+            assert "decision" in str(error)
+        for words in (["show"], ["ls", "--json"], ["compare", "last", "last"]):
+            assert "Traceback" not in command(*words, results=decided.parent).err
+        error_of(lambda: tried_points(decided, [SWEEP.id]))
+        error_of(lambda: made_as(decided, KEYS))
+        assert time.process_time() - began < SECONDS
+
+
+def test_what_a_scheduler_has_stopped_was_not_tried_to_the_end(folder: Path) -> None:
+    """A configuration whose trial was stopped early is not taken by a later search, also where the result was taken before."""
+    edit(folder, "UPDATE trial SET state = 'TERMINATED', reason = NULL, metrics = '{\"loss\": 1}', replicate = 0")
+    assert [point.point for _, point in tried_points(folder, [SWEEP.id])] == KEYS
+    stop = TrialJudged(
+        1, 1, Observation(KEYS[0], 1, (0.5,), Outcome.STOPPED), Verdict(VerdictKind.STOP, "too high"), False, "s"
+    )
+    row = row_of(stop)
+    edit(
+        folder,
+        f"INSERT INTO decision ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608
+        *(json.dumps(value) if name == "content" else value for name, value in row.items()),
+    )
+    for state in ("STOPPED", "CACHED"):
+        edit(folder, "UPDATE trial SET state = ? WHERE key = ?", state, KEYS[0])
+        assert [point.point for _, point in tried_points(folder, [SWEEP.id])] == KEYS[1:]
+
+
+GARBAGE = ["garbage\n", '["start"]\n', "\x00\xff\n" * 1000, '["report", "k", 1, {"loss": 1}, 7, null]\n', DEEP + "\n"]
+
+
+@pytest.mark.parametrize("text", GARBAGE, ids=range(5))
+def test_garbage_in_what_is_not_stored_yet(folder: Path, text: str) -> None:
+    """A file of events that are not stored yet is read up to the first line that is none of ours; the run is there as before."""
+    (folder / unheard.FILE).write_text(text, encoding="latin-1")
+    assert read_all(folder) == {}
+    assert len(load_results(folder)[SWEEP.id]) == len(TRIALS)

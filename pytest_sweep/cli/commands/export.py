@@ -117,13 +117,17 @@ def _target(options: argparse.Namespace, context: Context) -> Iterator[tuple[Tex
     if options.output in (None, "-"):
         yield context.output.out, Path()
         return
-    target = Path(os.path.realpath(options.output))
-    if target.exists() and not target.is_file():  # A pipe or a device: nothing can be put in its place.
+    given = Path(options.output)
+    target = Path(os.path.realpath(given))
+    # A pipe or a device: nothing can be put in its place. What /dev/stdout leads to may have no name.
+    if given.exists() and not given.is_file():
         try:
-            with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-                yield stream, target
+            with given.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                yield stream, given
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            raise CommandError(f"{target} cannot be written: {error.strerror or error}") from error
+            raise CommandError(f"{given} cannot be written: {error.strerror or error}") from error
         return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
