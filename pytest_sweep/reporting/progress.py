@@ -101,9 +101,7 @@ class Progress:
                     entry.note_no_number(metrics)
                 others = entry.others_after(others, metrics)
         entry.judged = last_value(judged, entry.judged)
-        entry.others = (
-            tuple(map(last_value, others, entry.others)) if others and entry.others else others or entry.others
-        )
+        entry.others = entry.others_after(others, entry.metrics or {})
         if checkpoint is not None:
             entry.kept = checkpoint, entry.judged, entry.others
 

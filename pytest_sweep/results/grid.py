@@ -85,9 +85,8 @@ class ResultGrid(Sequence[Result]):
         states = Counter(str(result.state) for result in self)
         counts = "".join(f", {count} {state}" for state, count in states.most_common())
         goal = "" if self.metric is None else f", {self.mode} {escaped(self.metric)}"
-        return (
-            f"<ResultGrid {escaped(self.sweep)}: {len(self)} {'trial' if len(self) == 1 else 'trials'}{counts}{goal}>"
-        )
+        noun = "trial" if len(self) == 1 else "trials"
+        return f"<ResultGrid {escaped(self.sweep)}: {len(self)} {noun}{counts}{goal}>"
 
     @property
     def experiment_path(self) -> Path | None:
