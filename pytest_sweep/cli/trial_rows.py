@@ -188,4 +188,8 @@ def cell(view: TrialView, column: str) -> Any:
         return value
     if own in ("started", "finished"):
         return time_text(value)
+    if own == "best":
+        return "*" if value else None
+    if own == "feasible":
+        return None if value is None else "yes" if value else "no"
     return reason_of(value) if own == "error" and value is not None else value

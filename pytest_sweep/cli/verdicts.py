@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_sweep.cli.bests import Best
-from pytest_sweep.cli.comparison import SweepComparison, direction
-from pytest_sweep.model.judging import Goal
+from pytest_sweep.cli.comparison import COMPARED, Pair, SweepComparison, direction
+from pytest_sweep.model import TrialState
+from pytest_sweep.model.judging import Goal, ended_well
 from pytest_sweep.reporting.text import cell_text, counted
 
 BASE, RUN = "BASE", "RUN"
@@ -46,15 +48,27 @@ def judge(sweeps: Sequence[SweepComparison]) -> Verdict:
 
 def not_compared(its: SweepComparison) -> str | None:
     """Return how many trials of a sweep were not compared, and why; None if all were."""
-    counts = {
-        f"only in {BASE}": len(its.of_status("lost")),
-        f"only in {RUN}": len(its.of_status("new")),
-        "failed in both, did not end in one of them, or have no value": len(its.of_status("not compared")),
-    }
-    if not any(counts.values()):
+    counts = Counter(_why(pair) for pair in its.pairs if pair.status not in COMPARED)
+    if not counts:
         return None
-    why = "; ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return f"Not compared: {sum(counts.values())} of {counted(len(its.pairs), 'trial')}: {why}"
+    why = "; ".join(f"{count} {what}" for what, count in counts.items())
+    return f"Not compared: {counts.total()} of {counted(len(its.pairs), 'trial')} ({why})"
+
+
+def _why(pair: Pair) -> str:
+    """Return why a trial was not compared."""
+    views = (pair.base, pair.now)
+    if pair.base is None or pair.now is None:
+        return f"only in {RUN if pair.base is None else BASE}"
+    if all(view is not None and view.row.state is TrialState.ERROR for view in views):
+        return "failed in both"
+    if not all(view is not None and ended_well(view.row.state, view.row.reason) for view in views):
+        return "did not end well in one of them"
+    return (
+        "not feasible in one of them"
+        if any(view.value("feasible") is False for view in views if view)
+        else "without a value"
+    )
 
 
 def _nothing(sweeps: Sequence[SweepComparison]) -> str:
