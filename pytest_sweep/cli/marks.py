@@ -21,12 +21,14 @@ class Marks:
         goals: what they are judged by: the metrics of the sweep.
         front: the places, in the order of collection, of the trials that none of the others beats in all metrics, those of a configuration
             one after the other; None for a sweep with a single metric, whose best trial is one.
+        values: what each configuration on the front is judged by, in the order of the goals.
         conditions: what a trial must meet to be the best, or None.
     """
 
     goals: tuple[Goal, ...] = ()
     front: tuple[tuple[int, ...], ...] | None = None
     conditions: Feasibility | None = None
+    values: tuple[tuple[float, ...], ...] = ()
     _best: frozenset[int] = field(default=frozenset(), repr=False)
 
     def is_best(self, ordinal: int) -> bool | None:
@@ -47,8 +49,9 @@ def marks_of(scan: RunScan, sweep: StoredSweep) -> Marks:
     conditions = feasibility(sweep.feasible) if sweep.feasible else None
     if len(goals) < 2:
         return Marks(goals, None, conditions)
-    front = front_of([scan.judged(sweep.id, goal) for goal in goals], goals, whole=bool(sweep.average_over))
-    return Marks(goals, front, conditions, frozenset(ordinal for group in front for ordinal in group))
+    found = front_of([scan.judged(sweep.id, goal) for goal in goals], goals, whole=bool(sweep.average_over))
+    front, values = tuple(ordinals for ordinals, _ in found), tuple(values for _, values in found)
+    return Marks(goals, front, conditions, values, frozenset(ordinal for group in front for ordinal in group))
 
 
 def all_marks(scan: RunScan, sweeps: Sequence[StoredSweep]) -> dict[str, Marks]:
@@ -56,8 +59,10 @@ def all_marks(scan: RunScan, sweeps: Sequence[StoredSweep]) -> dict[str, Marks]:
     return {sweep.id: marks_of(scan, sweep) for sweep in sweeps}
 
 
-def front_of(judged: Sequence[Sequence[Judged]], goals: Sequence[Goal], *, whole: bool) -> tuple[tuple[int, ...], ...]:
-    """Return the configurations on the Pareto front: the places of the trials of each.
+def front_of(
+    judged: Sequence[Sequence[Judged]], goals: Sequence[Goal], *, whole: bool
+) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
+    """Return the configurations on the Pareto front: the places of the trials of each, and what it is judged by.
 
     Args:
         judged: for each goal what the trials of the sweep are judged by.
@@ -74,4 +79,4 @@ def front_of(judged: Sequence[Sequence[Judged]], goals: Sequence[Goal], *, whole
         values.append(finite if len(finite) == len(means) else None)
     members = list(groups.values())
     best = pareto_front(values, [goal.mode for goal in goals])
-    return tuple(tuple(judged[0][index].ordinal for index in members[place]) for place in best)
+    return [(tuple(judged[0][index].ordinal for index in members[place]), tuple(values[place] or ())) for place in best]

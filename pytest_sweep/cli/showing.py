@@ -54,11 +54,16 @@ def best_lines(scan: RunScan, sweep: StoredSweep, best: Best | None, marks: Mark
     condition = f" and meets {' and '.join(sweep.feasible)}" if sweep.feasible else ""
     if marks.front is not None:
         goals = " and ".join(f"{goal.metric} ({goal.mode})" for goal in marks.goals)
+        if not marks.front:
+            yield f"Best: none; no trial that ended well has a finite value of {goals}{condition}"
+            return
         yield f"Best: {counted(len(marks.front), 'trial')} that none beats in {goals}{_that_meet(sweep)}"
-        for row in scan.trials_at([group[0] for group in marks.front[:_MOST_BEST]]):
-            view = TrialView(row)
-            values = ", ".join(f"{goal.metric}={cell_text(view.value(goal.metric))}" for goal in marks.goals)
-            yield f"  {values}: {row.name}"
+        rows = scan.trials_at([group[0] for group in marks.front[:_MOST_BEST]])
+        for row, values, group in zip(rows, marks.values, marks.front, strict=False):
+            shown = ", ".join(
+                f"{goal.metric}={cell_text(value)}" for goal, value in zip(marks.goals, values, strict=True)
+            )
+            yield f"  {shown}: {row.name if len(group) == 1 else TrialView(row).value('configuration')}"
         if len(marks.front) > _MOST_BEST:
             yield f"  ... and {len(marks.front) - _MOST_BEST} more"
     elif best is not None:

@@ -22,8 +22,8 @@ from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.cli.showing import failure_lines
 from pytest_sweep.cli.strict_json import SCHEMA, strict
 from pytest_sweep.cli.trial_rows import TrialView
-from pytest_sweep.model import Sweep, Trial
-from pytest_sweep.model.events import Accepted, TrialReported, TrialStarted
+from pytest_sweep.model import Sweep, Trial, TrialState
+from pytest_sweep.model.events import Accepted, TrialFinished, TrialReported, TrialStarted
 from pytest_sweep.model.source import Source
 from pytest_sweep.model.study import Objective
 from pytest_sweep.reporting.table import Cells, fitted_table
@@ -536,6 +536,16 @@ class TestSeveralMetrics:
         assert names(command("show", "--json", "--where", "best and feasible", results=tmp_path)) == ["0", "1"]
         assert "best: True" in command("show", "last", "lr=1", results=tmp_path).out
         assert "True" in command("export", "--columns", "name,best,feasible", results=tmp_path).out
+
+    def test_the_last_finite_value(self, tmp_path: Path) -> None:
+        """A trial is shown with the values that it is judged by, also where its last report lacks one."""
+        events: list[Accepted] = [TrialStarted(trial(0).key, 1, BEGAN, "host:1")]
+        for n, metrics in enumerate(({"loss": 2.0, "ms": 7.0, "mem": 1}, {"loss": 1.0, "mem": 1}), start=1):
+            events.append(TrialReported(trial(0).key, 1, {**metrics, "training_iteration": n}))
+        last = {"loss": 1.0, "mem": 1, "training_iteration": 2}
+        events.append(TrialFinished(trial(0).key, 1, TrialState.TERMINATED, last, None, 1.0, BEGAN + 1))
+        make_run(tmp_path, trials=[trial(0, self.SWEEP)], values=[], events=events)
+        assert "  loss=1, ms=7: train[lr=0]" in command("show", results=tmp_path).out
 
     def test_compare(self, tmp_path: Path) -> None:
         """A run is worse if the best value of any of the metrics is; how many trials are feasible, and on the front, is said."""
