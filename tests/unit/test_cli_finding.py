@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_sweep import load_results
+from pytest_sweep import list_runs, load_results
 from pytest_sweep.cli.main import COMMANDS, main
 from pytest_sweep.errors import StoreError
 from pytest_sweep.results.tags import Tags
@@ -91,6 +91,25 @@ class TestRuns:
         }
         assert texts[how] in said
         assert "name the run that is meant" in said
+
+    def test_a_killed_run_without_its_log(self, tmp_path: Path, three: list[Path]) -> None:
+        """Where the write-ahead log of a killed run was deleted, one sentence says so, whoever reads the run."""
+        (three[0] / DATABASE).write_bytes(b"")
+        (three[0] / "running").write_text(
+            "process 1 on nowhere, since 2023-11-14 22:13:20 UTC\n           7 transactions\n"
+        )
+        said = "nothing of what the run had stored can be read (7 transactions are lost: its write-ahead log was damaged or deleted)"
+        for arguments in (["ls"], ["show"], ["compare"], ["export"], ["show", three[0].name]):
+            assert said in command(*arguments, results=tmp_path).err, arguments
+        assert said in (list_runs(tmp_path)[0].note or "")
+        for read in (
+            lambda: load_results(dir=tmp_path),
+            lambda: RunReader(last_run(tmp_path).folder or tmp_path).run(),
+        ):
+            with pytest.raises(StoreError, match="7 transactions are lost"):
+                read()
+        assert command("prune", "--keep", "0", "--yes", results=tmp_path).status == 0
+        assert three[0].exists()
 
     def test_without_a_word_it_is_the_last(self, tmp_path: Path, three: list[Path]) -> None:
         """The newest run is the default."""
