@@ -117,7 +117,7 @@ OPTIONS = (
             metavar="NAME", shown_default="what each sweep says"),
     Option("num_samples", "how many samples, or trials of a search, each sweep has that draws values", kind=_count, metavar="N",
             shown_default="what each sweep says"),
-    Option("warm", "tell searchers first what an earlier run has found: its name, its folder, or 'last'", metavar="RUN",
+    Option("warm", "tell searchers first what an earlier run has found: its name or a part of it, 'last', a tag, or a path", metavar="RUN",
             shown_default="none"),
     Option("max_trials", "refuse a sweep of more than N trials", kind=_count, metavar="N", shown_default="1000000"),
     Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=parse_duration,
@@ -132,7 +132,8 @@ OPTIONS = (
             metavar="TIME", shown_default="10s"),
     Option("abort_after", "give up a sweep whose first N finished trials fail with the same error, 0 for never", 20, kind=_number,
             metavar="N"),
-    Option("resume", "go on from a run, by default the last one: what is finished is taken from it, the rest is run", metavar="RUN",
+    Option("resume", "go on from a run, by default the last one: what is finished is taken from it, the rest is run; a name or a part of"
+            " it, last~1, a tag, or a path", metavar="RUN",
             shown_default="off", alone=LAST),
     Option("retry_failed", "with --sweep-resume, run those that failed again", False, kind=_truth, is_switch=True,
             shown_default="off"),
