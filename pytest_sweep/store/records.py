@@ -93,7 +93,7 @@ class StoredTrial:
         location: ``ip:pid`` of the newest attempt.
         started: when the newest attempt began, in seconds since the epoch.
         finished: when it ended.
-        duration: how long it took, in seconds.
+        duration: how long it took, in seconds; of one that has paused, all its legs together.
         checkpoint: path or URL of the newest good checkpoint, or None.
         params: the values that stacked marks and fixtures gave it, by argument; None where none did, and in runs of 0.1.0.
         configuration: the name of its configuration where the sweep averages over something, else None.
