@@ -61,7 +61,11 @@ def nothing_in(path: Path) -> StoreError:
     except StoreError as error:
         return error
     lost = commits(folder)
-    how = f" ({lost} transactions are lost: its write-ahead log was damaged or deleted)" if lost else ""
+    how = (
+        f": the last {lost} of its transactions are lost, since its write-ahead log was damaged or deleted"
+        if lost
+        else ""
+    )
     return StoreError(
         f"the results database {path} is damaged: nothing of what the run had stored can be read{how}. Put it back, delete {folder}, or "
         "name the run that is meant"

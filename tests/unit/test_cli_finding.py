@@ -98,7 +98,7 @@ class TestRuns:
         (three[0] / "running").write_text(
             "process 1 on nowhere, since 2023-11-14 22:13:20 UTC\n           7 transactions\n"
         )
-        said = "nothing of what the run had stored can be read (7 transactions are lost: its write-ahead log was damaged or deleted)"
+        said = "nothing of what the run had stored can be read: the last 7 of its transactions are lost, since its write-ahead log was"
         for arguments in (["ls"], ["show"], ["compare"], ["export"], ["show", three[0].name]):
             assert said in command(*arguments, results=tmp_path).err, arguments
         assert said in (list_runs(tmp_path)[0].note or "")
@@ -106,7 +106,7 @@ class TestRuns:
             lambda: load_results(dir=tmp_path),
             lambda: RunReader(last_run(tmp_path).folder or tmp_path).run(),
         ):
-            with pytest.raises(StoreError, match="7 transactions are lost"):
+            with pytest.raises(StoreError, match="the last 7 of its transactions are lost"):
                 read()
         assert command("prune", "--keep", "0", "--yes", results=tmp_path).status == 0
         assert three[0].exists()

@@ -303,7 +303,7 @@ def test_other_files(folder: Path, tmp_path: Path, part: str, kind: str) -> None
     make[kind]()
     before = precious.stat()
     errors = read_all(folder)
-    assert {"load_results", "last_run", "outcomes", "starts", "unsound"} <= errors.keys()
+    assert {"load_results", "origins", "outcomes", "starts", "unsound"} <= errors.keys()
     assert all(f"{part} is a" in str(error) and "not a regular file" in str(error) for error in errors.values())
     assert [run.note is not None for run in list_runs(folder.parent)] == [True]
     after = precious.stat()
