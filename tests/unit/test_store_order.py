@@ -13,8 +13,8 @@ import pytest
 
 from pytest_sweep.errors import NoResultsError
 from pytest_sweep.results.finding import find_run
-from pytest_sweep.store import LastRun, RunStore, last_run, newest_runs, opening, order, run_folders
-from pytest_sweep.store.folders import make_run_folder
+from pytest_sweep.store import LastRun, RunStore, last_run, lost_runs, newest_runs, opening, order, run_folders
+from pytest_sweep.store.folders import NOTHING_STORED, make_run_folder
 
 
 def make_run(results_dir: Path, began: float, written: float | None = None) -> Path:
@@ -54,6 +54,28 @@ class TestNames:
             monkeypatch.undo()
             time.tzset()
         assert folder.name.startswith("2001-09-09_01-46-40_")
+
+
+class TestFolders:
+    def test_a_new_folder_says_that_nothing_is_stored(self, tmp_path: Path) -> None:
+        """From its first moment it is known from one whose database was deleted."""
+        assert [path.name for path in make_run_folder(tmp_path, 1e9).iterdir()] == [NOTHING_STORED]
+
+    def test_killed_as_it_is_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A folder that is not complete is none: neither a run nor a lost one. The next one is made beside it."""
+
+        def killed(self: Path, target: Path) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", killed)
+            with pytest.raises(KeyboardInterrupt):
+                make_run_folder(tmp_path, 1e9)
+        assert list(lost_runs(tmp_path)) == run_folders(tmp_path) == []
+        assert last_run(tmp_path) == LastRun(None)
+        assert last_run(tmp_path).passed_over == ()
+        folder = make_run_folder(tmp_path, 1e9)
+        assert last_run(tmp_path) == LastRun(None, (folder,))
 
 
 class TestOrder:

@@ -12,6 +12,7 @@ from pytest_sweep import clock
 from pytest_sweep.checkpoints import folders_with, get_file, put_file
 from pytest_sweep.errors import SweepError
 from pytest_sweep.store import DATABASE, NotBegunError, RunReader, has_database, newest_runs, snapshot, started
+from pytest_sweep.store.folders import NOTHING_STORED
 from pytest_sweep.store.order import RUN_NAME, named_start
 
 EVERY_SECONDS = 60.0
@@ -92,7 +93,12 @@ def fetch_run(location: str, results_dir: Path, name: str | None) -> None:
         stored.remove(wanted)
         folder = results_dir / wanted
         if (folder / FETCHED).exists() or not has_database(folder, DATABASE):
+            folder.mkdir(parents=True, exist_ok=True)
+            # If this is cut short, nothing is lost here.
+            marker = folder / NOTHING_STORED
+            marker.touch()
             get_file(location, f"{wanted}/{DATABASE}", folder / DATABASE)
+            marker.unlink(missing_ok=True)
             (folder / FETCHED).write_text(f"from {location}\n", encoding="utf-8")
         wanted = _origin(folder)
 
