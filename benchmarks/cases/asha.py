@@ -30,12 +30,13 @@ def _best(round_: Round) -> float:
     return max(round_[PROCESSES]["best"], round_[SWEEP]["best"]) - round_[TUNE_REUSED]["best"]
 
 
-def _digits(other: str) -> Callable[[Round], float]:
-    """Return how much worse the best loss in processes is than that of a peer."""
-    return lambda round_: round_[PROCESSES]["best"] - round_[other]["best"]
+def _above(name: str, other: str) -> Callable[[Round], float]:
+    """Return how much worse the best loss of a contestant is than that of a peer."""
+    return lambda round_: round_[name]["best"] - round_[other]["best"]
 
 
 OPTUNA_PRUNED = "Optuna, its pruner"
+STRICT = "pytest --sweep -n2, strict"
 _ENDS = ("TERMINATED", "STOPPED")
 CASES = (
     Case(
@@ -45,12 +46,16 @@ CASES = (
             sweep(PROCESSES, TRIALS, "-n2", file="test_asha.py", read=_read, ends=_ENDS),
             replace(peer(TUNE_REUSED, "tune_asha"), finish=_outcome),
             sweep(SWEEP, TRIALS, "--sweep-num-cpus=2", file="test_asha.py", read=_read, ends=_ENDS),
+            sweep(STRICT, TRIALS, "-n2", file="test_asha.py", environ={"BENCH_RULE": "strict"}, read=_read, ends=_ENDS),
         ),
         (
             Mark("-n2, of ray.tune with reuse_actors", ratio(PROCESSES, TUNE_REUSED), 0.5),
             Mark("on Ray, of ray.tune with reuse_actors", ratio(SWEEP, TUNE_REUSED), 0.7),
             Mark("best loss, above Tune's", _best, 0.0, unit="", is_relative=False),
+            Mark("-n2 with rule='strict', of ray.tune with reuse_actors", ratio(STRICT, TUNE_REUSED)),
+            Mark("best loss with rule='strict', above Tune's", _above(STRICT, TUNE_REUSED), unit="", is_relative=False),
             Mark("epochs, -n2", figure(PROCESSES, "epochs"), unit="epochs", is_relative=False),
+            Mark("epochs, -n2, rule='strict'", figure(STRICT, "epochs"), unit="epochs", is_relative=False),
             Mark("epochs, Ray", figure(SWEEP, "epochs"), unit="epochs", is_relative=False),
             Mark("epochs, ray.tune", figure(TUNE_REUSED, "epochs"), unit="epochs", is_relative=False),
         ),
@@ -67,8 +72,8 @@ CASES = (
         (
             Mark("-n2, of ray.tune with reuse_actors", ratio(PROCESSES, TUNE_REUSED)),
             Mark("-n2, of Optuna with its pruner", ratio(PROCESSES, OPTUNA_PRUNED)),
-            Mark("best loss, above Tune's", _digits(TUNE_REUSED), unit="", is_relative=False),
-            Mark("best loss, above Optuna's", _digits(OPTUNA_PRUNED), unit="", is_relative=False),
+            Mark("best loss, above Tune's", _above(PROCESSES, TUNE_REUSED), unit="", is_relative=False),
+            Mark("best loss, above Optuna's", _above(PROCESSES, OPTUNA_PRUNED), unit="", is_relative=False),
             Mark("epochs, -n2", figure(PROCESSES, "epochs"), unit="epochs", is_relative=False),
             Mark("epochs, ray.tune", figure(TUNE_REUSED, "epochs"), unit="epochs", is_relative=False),
             Mark("epochs, Optuna", figure(OPTUNA_PRUNED, "epochs"), unit="epochs", is_relative=False),

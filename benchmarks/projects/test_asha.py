@@ -1,7 +1,8 @@
-"""Trials that are stopped early by ASHA; the peers do the same."""
+"""Trials that are stopped early by ASHA, by Tune's rule unless BENCH_RULE says otherwise; the peers do the same."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from benchmarks.learning import EPOCHS, configurations, train_epoch
@@ -12,7 +13,7 @@ from pytest_sweep import asha, sweep
     configs=configurations(),
     metric="loss",
     mode="min",
-    scheduler=asha(max_t=EPOCHS, grace_period=1, reduction_factor=3),
+    scheduler=asha(max_t=EPOCHS, grace_period=1, reduction_factor=3, rule=os.environ.get("BENCH_RULE", "tune")),
 )
 def train(lr: float, momentum: float, decay: float, luck: float, trial: Any) -> None:
     """Report the loss of each epoch."""

@@ -20,9 +20,19 @@ ROOT = Path(__file__).parents[2]
 TESTS: dict[str, tuple[str, ...]] = {
     "checkpoints": ("tests/unit/test_checkpoints*.py",),
     "engine": ("tests/unit/test_engine_*.py",),
-    "model": ("tests/unit/test_model_*.py", "tests/unit/test_sources.py", "tests/unit/test_engine_[af]*.py"),
+    "model": (
+        "tests/unit/test_model_*.py",
+        "tests/unit/test_sources.py",
+        "tests/unit/test_engine_*.py",
+        "tests/unit/test_reporting_*.py",
+        "tests/unit/test_results*.py",
+        "tests/unit/test_store_*.py",
+        "tests/unit/test_worker_*.py",
+        "tests/unit/search/*.py",
+    ),
     "results": ("tests/unit/test_results*.py",),
     "space": ("tests/unit/test_space_*.py",),
+    "search": ("tests/unit/search/*.py", "tests/contract/test_s[ce]*.py"),
     "store": ("tests/unit/test_store_*.py", "tests/contract/test_store.py", "tests/unit/test_results*.py"),
 }
 """The tests of each package."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import SCOPES, Goal, last_value, mean_value, pareto_front
+from pytest_sweep.model.judging import SCOPES, Goal, last_value, mean_value, no_number_text, pareto_front
 from pytest_sweep.model.spread import is_finite
 
 HUGE = 10**400
@@ -154,3 +154,12 @@ class TestParetoFront:
             if not any(other != its and all(a <= b for a, b in zip(other, its, strict=True)) for other in costs)
         ]
         assert pareto_front(values, ["min", "max", "min"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, ""), (True, ""), ({"a": 1}, ""), ({}, "a dict"), (None, "None"), ("x", "a string"), ([1], "a list")],
+)
+def test_what_cannot_be_judged(value: object, text: str) -> None:
+    """It is named by its kind; a number, true or false, and a dict with something in it can be."""
+    assert no_number_text(value) == text

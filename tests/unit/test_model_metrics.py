@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 import types
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_sweep.errors import MetricsError
 from pytest_sweep.model.exact_json import from_json, to_json
-from pytest_sweep.model.metrics import flattened, plain_metrics, plain_scalar
+from pytest_sweep.model.metrics import check_iteration, flattened, plain_metrics, plain_scalar
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -201,3 +202,19 @@ def test_deep_nesting(depth: int, kind: str) -> None:
     else:
         with pytest.raises(MetricsError, match="nested 200 levels deep"):
             plain_metrics({"deep": value})
+
+
+@pytest.mark.parametrize(
+    "metrics", [None, {}, {"loss": 1}, {"training_iteration": 0}, {"training_iteration": 2**63 - 1}]
+)
+def test_iterations_that_may_be_returned(metrics: dict[str, Any] | None) -> None:
+    """A count that the database can hold is taken, and none is needed."""
+    check_iteration(metrics)
+
+
+@pytest.mark.parametrize("count", [2**63, -1, True, 1.0, "1", None])
+def test_iterations_that_may_not_be_returned(count: object) -> None:
+    """Anything else is refused, with its value and its type."""
+    shown = f"'training_iteration' is {count!r} ({type(count).__name__}), but it counts the reports"
+    with pytest.raises(MetricsError, match=re.escape(shown)):
+        check_iteration({"training_iteration": count})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import math
 import re
@@ -96,6 +97,13 @@ class TestTrial:
         """What is safe in a node id stays."""
         assert named("train[lr=0.001-depth=2]").path_name == "train_lr=0.001-depth=2_-0123456789abcdef"
         assert named("Train[Adam_Z=0.9]").path_name == "Train_Adam_Z=0.9_-0123456789abcdef"
+
+    def test_idents(self) -> None:
+        """A slot is named by its number, whatever stands beside it; any other trial by its label."""
+        slot = dataclasses.replace(named("train[trial=07-x=1#2]"), slot=7, label="x=1")
+        assert slot.ident == "trial=07"
+        assert dataclasses.replace(slot, name="train").ident == "x=1"
+        assert dataclasses.replace(slot, slot=None).ident == "x=1"
 
     def test_path_names_are_unique(self) -> None:
         """Trials whose names are cut alike, or differ in case only, and whose keys begin alike have folders of their own."""

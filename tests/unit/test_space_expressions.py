@@ -552,3 +552,14 @@ def test_many_known_names() -> None:
     sentence = unknown_name("x", {f"key{number:02}" for number in range(25)})
     assert sentence.endswith("key18, key19 and 5 more")
     assert unknown_name("x", [f"key{number}" for number in range(20)]).count("key") == 20
+
+
+@pytest.mark.parametrize(("levels", "is_possible"), [(100, True), (101, False)])
+def test_how_deep_a_condition_may_be(levels: int, is_possible: bool) -> None:
+    """A hundred levels are possible, one more is refused."""
+    source = "-" * (levels - 1) + "n < 0"
+    if is_possible:
+        assert parse_condition(source).names == {"n"}
+    else:
+        with pytest.raises(SpaceError, match="is nested 101 levels deep: at most 100 are possible"):
+            parse_condition(source)

@@ -136,6 +136,19 @@ class TestUnrestored:
         assert isinstance(found["v"], Unrestored)
         assert found["v"].reason
 
+    @pytest.mark.parametrize(
+        ("kind", "reason"),
+        [
+            ("builtins:int", "'builtins:int' is no enum any more"),
+            ("tests.support.kinds:Color", "'tests.support.kinds:Color' has no member 'GREEN' any more"),
+        ],
+    )
+    def test_what_is_no_member_any_more(self, kind: str, reason: str) -> None:
+        """The reason names the class."""
+        found = restored({"$type": "enum", "class": kind, "value": ["GREEN"]})
+        assert isinstance(found, Unrestored)
+        assert found.reason == reason
+
     def test_it_can_be_pickled(self) -> None:
         """An Unrestored keeps its reason when it is pickled or copied."""
         found = _back(object())

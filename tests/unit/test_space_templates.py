@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_sweep import choice, derived, grid, randint, sample_from, uniform, zip_
 from pytest_sweep.errors import SpaceError
 from pytest_sweep.space import Choice, Listed, expand
+from pytest_sweep.space.templates import Template
 
 
 class Pair(NamedTuple):
@@ -150,3 +151,9 @@ def test_a_strategy_draws_values() -> None:
     """A strategy that generates domains is refused as well."""
     with pytest.raises(SpaceError, match="what was drawn for 'v'"):
         expand({"v": st.just([uniform(0, 1)])})
+
+
+def test_what_is_drawn_is_no_none() -> None:
+    """Where one value draws what another leaves out, the two are told apart."""
+    drawn, none = ({"name": "adam", "lr": value} for value in (uniform(0, 1), None))
+    assert Template(drawn).skeleton != Template(none).skeleton
