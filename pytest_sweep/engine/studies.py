@@ -24,6 +24,8 @@ from pytest_sweep.search.protocols import Scheduler
 
 Order = Callable[[commands.Command], None]
 
+MAKE_ROOM = Verdict(VerdictKind.PAUSE, "others of the population wait for a worker")
+
 
 class Studies:
     """All studies of a run.
@@ -105,15 +107,19 @@ class Studies:
             self._note_missing(run, entry)
         elif is_pause and not has_checkpoint:
             self._note_stopping(run, entry)
-        if not (is_pause and has_checkpoint):  # Else its attempt has ended, as its task said.
-            self._tell(entry, course, iteration, verdict or GO_ON)
+        if is_pause and has_checkpoint:
+            return  # Its attempt has ended, as its task said.
+        if verdict == GO_ON and has_checkpoint and run.takes_turns and self._ledger.has_waiting(entry, iteration):
+            verdict = MAKE_ROOM  # Nothing is decided on the trial, so nothing is stored: it waits behind those that are not as far.
+        self._tell(entry, course, iteration, verdict or GO_ON)
 
     def paused(self, entry: Entry, course: Course, event: events.TrialFinished) -> events.TrialFinished | None:
         """Take an attempt that has paused; return the trial's end where its scheduler has stopped it."""
         self._time = max(self._time, event.time)
         if course.is_stopped:
             return replace(event, state=TrialState.STOPPED)
-        if (event.metrics or {}).get("training_iteration") == course.pause_at:
+        metrics = entry.metrics if event.metrics is None else event.metrics
+        if (metrics or {}).get("training_iteration") == course.pause_at:
             course.pause_at = None  # It has paused there: the next attempt would do so at once, again and again.
         self._ledger.pause(entry, event)
         return None
