@@ -12,6 +12,7 @@ from dataclasses import replace
 from pytest_sweep.engine.capacity import Capacity
 from pytest_sweep.engine.course import Course
 from pytest_sweep.engine.entry import Entry
+from pytest_sweep.engine.guarding import Guarded
 from pytest_sweep.engine.judging import StudyRun
 from pytest_sweep.engine.slots import Slots
 from pytest_sweep.engine.study import Leg, Study
@@ -43,10 +44,10 @@ class Studies:
 
     def __init__(self, studies: Iterable[Study], ledger: Ledger, capacity: Capacity, order: Order) -> None:
         self.news: dict[str, StudyRun] = {}
-        ledger.studies |= {study.id: StudyRun(study, self.news) for study in studies}
+        self._order = order
+        ledger.studies |= {study.id: StudyRun(self._guarded(study), self.news) for study in studies}
         self.slots = Slots(ledger, capacity, order)
         self._ledger = ledger
-        self._order = order
         self._number = 0
         self._time = 0.0
 
@@ -222,6 +223,12 @@ class Studies:
         self._ledger.finish(entry, end)
 
     # Recording and telling
+
+    def _guarded(self, study: Study) -> Study:
+        if study.scheduler is None:
+            return study
+        guarded = Guarded(study.scheduler, study.name, lambda text: self._order(commands.EndRun(text)))
+        return replace(study, scheduler=guarded)
 
     def _next(self) -> int:
         self._number += 1

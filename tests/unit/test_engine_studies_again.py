@@ -12,6 +12,7 @@ from pytest_sweep.engine.controller import Controller
 from pytest_sweep.engine.judging import StudyRun
 from pytest_sweep.engine.study import Leg
 from pytest_sweep.engine.trials import Ledger
+from pytest_sweep.errors import ExecutorError
 from pytest_sweep.model import Run as RunRecord
 from pytest_sweep.model import Task, TrialState, commands, events
 from pytest_sweep.model.search_events import TrialConfigured, TrialJudged, TrialResumed
@@ -324,3 +325,42 @@ class TestPopulations:
             for its in ([*known, *run.decisions], whole.decisions)
         ]
         assert both[0] == both[1]
+
+
+@dataclasses.dataclass
+class Broken(Halving):
+    """Fails in one of its methods: raises, or answers something else."""
+
+    method: str = "judge"
+    raises: bool = True
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == object.__getattribute__(self, "method"):
+            return self.fail
+        return object.__getattribute__(self, name)
+
+    def fail(self, *_: object, **__: object) -> Any:
+        if self.raises:
+            raise ZeroDivisionError("by the test")
+        return 3
+
+
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("method", ["judge", "resume", "dropped", "milestones", "pause_at"])
+def test_a_scheduler_that_fails(method: str, raises: bool) -> None:
+    """What a scheduler raises, or answers of another class, ends the run with a sentence and its traceback; what there is is kept."""
+    if method == "pause_at" and not raises:
+        return  # 3 is an iteration.
+    trials = in_study(make_trials(4))
+    run = Run(trials, [make_study(trials, scheduler=Broken(method=method, raises=raises))], curve(4), cpu=1)
+    with pytest.raises(ExecutorError) as caught:
+        run.run()
+    first, _, rest = str(caught.value).partition("\n\n")
+    assert first.startswith(
+        f"the scheduler of train has failed in {method}(): {'ZeroDivision' if raises else 'Type'}Error: "
+    )
+    assert rest.startswith("Traceback (most recent call last):")
+    run.loop.abort("it ends")
+    assert all(ends for ends in run.ends.values())
+    reports = run.all(events.TrialReported)
+    assert len(reports) == len({(event.key, event.attempt, event.metrics["training_iteration"]) for event in reports})
