@@ -72,12 +72,12 @@ def sweep(space: Space | Mapping[str, Any] | None = None, /, **arguments: Unpack
         configs: instead of these, a list of configurations, each a dict. A value in it may be a domain.
         num_samples: how often the whole space is tried, with values drawn anew. Default 1. With a `search` that learns: how many trials
             there are in all.
-        search: what chooses the configurations: ``tpe()``, ``optuna(sampler)``, ``qmc()``, ``random()``, one of their names, or an object
-            with the methods of `pytest_sweep.search.protocols.Searcher`. A searcher that learns from results chooses them while the sweep
-            runs: its trials are called ``train[trial=07]``. Default None: all that the space says.
-        scheduler: what stops trials that do not promise much, or pauses them for better ones: ``asha()``, ``median()``, ``hyperband()``,
-            ``pbt()``, one of their names, or an object with the methods of `pytest_sweep.search.protocols.Scheduler`. Default None:
-            every trial runs to its end.
+        search: what chooses the configurations: ``tpe()``, ``qmc()`` or ``random()``, or one of these names; ``optuna(sampler)``,
+            ``stop_after(...)``, or an object with the methods of `pytest_sweep.search.protocols.Searcher`. A searcher that learns from
+            results chooses them while the sweep runs: its trials are called ``train[trial=07]``. Default None: all that the space says.
+        scheduler: what stops trials that do not promise much, or pauses them for better ones: ``asha()``, ``median()`` or
+            ``hyperband()``, or one of these names; ``pbt({...})``, or an object with the methods of
+            `pytest_sweep.search.protocols.Scheduler`. Default None: every trial runs to its end.
         points_to_evaluate: configurations, or parts of some, that the searcher tries first: ``[{"lr": 3e-4}]``. Tune's name.
         repeats: how often each configuration is tried, with a seed of its own each time; the final table and
             ``ResultGrid.aggregate()`` show mean and standard deviation. Default 1.

@@ -10,6 +10,7 @@ from pytest_sweep.engine.pacing import Pacing
 from pytest_sweep.engine.studies import Studies
 from pytest_sweep.engine.trials import Ledger
 from pytest_sweep.engine.worker import Worker
+from pytest_sweep.engine.workers import Workers
 from pytest_sweep.model.events import TrialFinished, TrialLeft, TrialReported, TrialReturned, TrialStarted
 from pytest_sweep.model.shared import SharedLost
 from pytest_sweep.model.trials import TrialState
@@ -25,6 +26,7 @@ class Acceptance:
         same_failures: watches for sweeps that only fail.
         endings: ends trials before their time.
         studies: judge trials, and have others go on.
+        workers: orders the workers.
 
     Attributes:
         progressed: when a trial last began, reported or ended, on the engine's clock.
@@ -38,6 +40,7 @@ class Acceptance:
         same_failures: SameFailures,
         endings: Endings,
         studies: Studies,
+        workers: Workers,
     ) -> None:
         self.progressed = 0.0
         self._ledger = ledger
@@ -46,6 +49,7 @@ class Acceptance:
         self._same_failures = same_failures
         self._endings = endings
         self._studies = studies
+        self._workers = workers
 
     def started(self, event: TrialStarted) -> None:
         """Take the start of an attempt, once."""
@@ -105,7 +109,7 @@ class Acceptance:
         error = self._same_failures.note(sweep.id, finished)
         if error is not None:
             reason = f"the first {self._same_failures.limit} trials of {sweep.name} all failed with: {error}"
-            self._ledger.give_up_waiting(reason, sweep.id)
+            self._workers.return_waiting(self._ledger.give_up_waiting(reason, sweep.id))
 
     def _paused(self, entry: Entry, event: TrialFinished) -> bool:
         """Take an attempt that has paused; say whether the trial waits again."""

@@ -37,7 +37,8 @@ class Endings:
             return
         if self._ledger.closed_because is None and self._ledger.unfinished:
             self.is_out_of_time = True
-            self._ledger.close(f"the budget of {duration_words(self._policy.budget or 0.0)} is spent")
+            budget = duration_words(self._policy.budget or 0.0)
+            self._workers.return_waiting(self._ledger.give_up_waiting(f"the budget of {budget} is spent"))
         if self._budget.phase is Phase.OVER:
             for entry in list(self._ledger.open()):
                 self._cut_off(entry)

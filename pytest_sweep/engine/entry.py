@@ -54,6 +54,10 @@ class Entry:
         """Whether it is still to be finished."""
         return self.state in (TrialState.PENDING, TrialState.RUNNING, TrialState.PAUSED)
 
+    def is_beyond(self, study: str, iteration: int) -> bool:
+        """Say whether it is a trial of a study that was judged at a later iteration."""
+        return self.course is not None and self.trial.study == study and self.course.judged > iteration
+
 
 def completed(finished: events.TrialFinished, entry: Entry) -> events.TrialFinished:
     """Return the end of an attempt with what was reported and captured before, where its process could not say it any more."""

@@ -113,7 +113,9 @@ class Failures:
 
     def _examine(self, worker: Worker, died: WorkerDied, now: float) -> None:
         """Take what a dead worker has left: what was captured of its trial, and when that really began."""
-        self._ledger.keep_output(worker, died)
+        for entry in map(self._ledger.__getitem__, worker.batch):
+            if entry.state is TrialState.RUNNING:
+                entry.sections = died.sections
         worker.since = now - worker.ran_for(now, died.time)
 
     def _cut_off(self, worker: Worker, batch: list[str], now: float) -> list[TrialFinished]:

@@ -14,8 +14,8 @@ from pytest_sweep.engine.course import Course, next_milestone
 from pytest_sweep.engine.study import Study
 from pytest_sweep.model.metrics import metric_value
 from pytest_sweep.model.search_events import Decision, TrialJudged, TrialResumed
-from pytest_sweep.model.spread import judged_number
-from pytest_sweep.model.study import GO_ON, Observation, Outcome, Resumption, Verdict, VerdictKind
+from pytest_sweep.model.spread import judged_float
+from pytest_sweep.model.study import GO_ON, OUTCOMES, Observation, Outcome, Resumption, Verdict, VerdictKind
 from pytest_sweep.model.trials import TrialState
 
 
@@ -80,6 +80,11 @@ class StudyRun:
             self.changed()
 
     @property
+    def takes_turns(self) -> bool:
+        """Whether a trial makes room for others of the study where it is judged, as its scheduler wants it."""
+        return getattr(self.study.scheduler, "takes_turns", False)
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing more will be observed unless a paused trial goes on, or the searcher proposes without."""
         return self.live == self.deferred
@@ -121,7 +126,7 @@ class StudyRun:
         is_complete = self.study.max_t is not None and iteration >= self.study.max_t
         if state is TrialState.STOPPED and (is_complete or not course.is_stopped):
             state = TrialState.TERMINATED  # Or a stop rule was met.
-        seen = self._observation(course, iteration, metrics, _OUTCOMES[state])
+        seen = self._observation(course, iteration, metrics, OUTCOMES[state])
         self.observations += 1
         self._close(course)
         if self.study.scheduler is not None:
@@ -213,25 +218,5 @@ class StudyRun:
         metrics: Mapping[str, Any] | None,
         outcome: Outcome = Outcome.REPORTED,
     ) -> Observation:
-        values = tuple(_number(metric_value(metrics, objective.metric)) for objective in self.study.objectives)
+        values = tuple(judged_float(metric_value(metrics, objective.metric)) for objective in self.study.objectives)
         return Observation(course.key, iteration, values, outcome, self.study.constraints(metrics or {}))
-
-
-_OUTCOMES = {
-    TrialState.TERMINATED: Outcome.COMPLETED,
-    TrialState.CACHED: Outcome.COMPLETED,
-    TrialState.STOPPED: Outcome.STOPPED,
-    TrialState.ERROR: Outcome.FAILED,
-    TrialState.SKIPPED: Outcome.SKIPPED,
-}
-
-
-def _number(value: object) -> float:
-    """Return a value as a float; NaN where it is no number, or one that no float holds."""
-    number = judged_number(value)
-    if number is None:
-        return math.nan
-    try:
-        return float(number)
-    except OverflowError:
-        return math.nan

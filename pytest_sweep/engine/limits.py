@@ -88,7 +88,7 @@ class SameFailures:
     def most_next(self, sweep: str, wanted: int, workers: int = 1) -> int:
         """Return how many of `wanted` trials of a sweep a worker should get at once.
 
-        Of one that only fails, the workers together get no more than would end it: what is in a call by then still runs.
+        Of one that only fails, the workers together get no more than would end it: what runs by then goes on.
         """
         if not self.limit or sweep in self._cleared or sweep not in self._alike:
             return wanted

@@ -55,5 +55,7 @@ class Parts:
         self.studies = Studies(studies, self.ledger, self.workers.capacity, order)
         same_failures, pacing = SameFailures(policy.abort_after), Pacing()
         self.dealer = Dealer(self.ledger, self.workers, pacing, self.deadlines, same_failures, self.studies.slots)
-        self.acceptance = Acceptance(self.ledger, self.clock, pacing, same_failures, self.endings, self.studies)
+        self.acceptance = Acceptance(
+            self.ledger, self.clock, pacing, same_failures, self.endings, self.studies, self.workers
+        )
         self.requests = Requests(self.ledger, self.workers.capacity, policy)

@@ -31,6 +31,7 @@ class Executor(Protocol):
     * What a trial has reported arrives even where its process was killed right after, unless its node was lost.
     * A report at a milestone of its task arrives at once, in milliseconds. Tell reaches the trial while it runs, in milliseconds, too; it
       has no answer, and is lost where the trial has ended. Where the milestones say so the report waits for it, a second at the most.
+    * ReturnTrials has the trials of a call returned that have not begun, within a moment; it has no answer of its own.
     * RequestResources is carried out where there is an autoscaler (`future_nodes`), and has no answer: nodes join.
     * A trial that is handed to a worker is started, returned, or lost with the worker; never run twice for one attempt.
     """

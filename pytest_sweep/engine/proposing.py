@@ -119,7 +119,7 @@ def _ask(study: Study, searcher: Searcher, command: Propose) -> ProposalEvent:
             return ProposalsEnded(study.id, values.reason)
         proposed = _completed(study, command, values, refused)
         if proposed is not None:
-            return replace(proposed, slot=command.slot)
+            return replace(proposed, slot=command.slot, refused=refused)
     text = (
         f"where= of {study.name} has refused {MOST_ASKED} configurations in a row that the searcher proposed for slot {command.slot}: "
         "allow more of the space, or write its keys so that fewer combinations are forbidden"

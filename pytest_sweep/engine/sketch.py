@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -36,17 +35,14 @@ class Sketch:
 
     def release(self, worker: Worker) -> None:
         """Take `worker` for gone."""
-        for node in worker.holds:
-            self._change(node, worker, -1)
+        for node, amount in worker.holds.items():
+            self._change(node, worker.shape, -worker.nodes.count(node), amount)
 
     def hold(self, shape: Shape, nodes: tuple[str, ...]) -> None:
         """Take a worker of `shape` on `nodes` for there."""
-        amounts: dict[str, Resources] = defaultdict(lambda: Resources(cpu=0.0))
-        for node in nodes:
-            amounts[node] = amounts[node].plus(shape.resources)
-        worker = Worker("", shape, nodes, amounts)
-        for node in amounts:
-            self._change(node, worker, 1)
+        for node in dict.fromkeys(nodes):
+            count = nodes.count(node)
+            self._change(node, shape, count, shape.resources.times(count))
 
     def place(self, shape: Shape, nodes: Iterable[str] | None = None) -> tuple[str, ...] | None:
         """Return the nodes for the bundles of a worker of `shape`, as `Capacity.place`."""
@@ -57,9 +53,9 @@ class Sketch:
         site = self._changed.get(node) or self._capacity.site(node)
         return 0.0 if site is None else site.free.cpu
 
-    def _change(self, node: str, worker: Worker, sign: int) -> None:
+    def _change(self, node: str, shape: Shape, count: int, amount: Resources) -> None:
         site = self._changed.get(node) or self._capacity.site(node)
         if site is not None:
             if node not in self._changed:
                 site = self._changed[node] = replace(site)
-            site.take(worker, sign)
+            site.change(shape, count, amount)

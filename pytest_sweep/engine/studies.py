@@ -12,6 +12,7 @@ from dataclasses import replace
 from pytest_sweep.engine.capacity import Capacity
 from pytest_sweep.engine.course import Course
 from pytest_sweep.engine.entry import Entry
+from pytest_sweep.engine.guarding import Guarded
 from pytest_sweep.engine.judging import StudyRun
 from pytest_sweep.engine.slots import Slots
 from pytest_sweep.engine.study import Leg, Study
@@ -23,6 +24,8 @@ from pytest_sweep.model.trials import TrialState
 from pytest_sweep.search.protocols import Scheduler
 
 Order = Callable[[commands.Command], None]
+
+MAKE_ROOM = Verdict(VerdictKind.PAUSE, "others of the population wait for a worker")
 
 
 class Studies:
@@ -41,10 +44,10 @@ class Studies:
 
     def __init__(self, studies: Iterable[Study], ledger: Ledger, capacity: Capacity, order: Order) -> None:
         self.news: dict[str, StudyRun] = {}
-        ledger.studies |= {study.id: StudyRun(study, self.news) for study in studies}
+        self._order = order
+        ledger.studies |= {study.id: StudyRun(self._guarded(study), self.news) for study in studies}
         self.slots = Slots(ledger, capacity, order)
         self._ledger = ledger
-        self._order = order
         self._number = 0
         self._time = 0.0
 
@@ -105,15 +108,19 @@ class Studies:
             self._note_missing(run, entry)
         elif is_pause and not has_checkpoint:
             self._note_stopping(run, entry)
-        if not (is_pause and has_checkpoint):  # Else its attempt has ended, as its task said.
-            self._tell(entry, course, iteration, verdict or GO_ON)
+        if is_pause and has_checkpoint:
+            return  # Its attempt has ended, as its task said.
+        if verdict == GO_ON and has_checkpoint and run.takes_turns and self._ledger.has_waiting(entry, iteration):
+            verdict = MAKE_ROOM  # Nothing is decided on the trial, so nothing is stored: it waits behind those that are not as far.
+        self._tell(entry, course, iteration, verdict or GO_ON)
 
     def paused(self, entry: Entry, course: Course, event: events.TrialFinished) -> events.TrialFinished | None:
         """Take an attempt that has paused; return the trial's end where its scheduler has stopped it."""
         self._time = max(self._time, event.time)
         if course.is_stopped:
             return replace(event, state=TrialState.STOPPED)
-        if (event.metrics or {}).get("training_iteration") == course.pause_at:
+        metrics = entry.metrics if event.metrics is None else event.metrics
+        if (metrics or {}).get("training_iteration") == course.pause_at:
             course.pause_at = None  # It has paused there: the next attempt would do so at once, again and again.
         self._ledger.pause(entry, event)
         return None
@@ -216,6 +223,12 @@ class Studies:
         self._ledger.finish(entry, end)
 
     # Recording and telling
+
+    def _guarded(self, study: Study) -> Study:
+        if study.scheduler is None:
+            return study
+        guarded = Guarded(study.scheduler, study.name, lambda text: self._order(commands.EndRun(text)))
+        return replace(study, scheduler=guarded)
 
     def _next(self) -> int:
         self._number += 1

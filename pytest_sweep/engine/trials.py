@@ -12,7 +12,7 @@ from typing import Any
 from pytest_sweep.engine.entry import Entry, completed, interrupted
 from pytest_sweep.engine.judging import StudyRun
 from pytest_sweep.engine.shared import Change, SharedFixtures
-from pytest_sweep.engine.worker import Shape, Worker
+from pytest_sweep.engine.worker import Shape
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.retry import backoff_seconds
 from pytest_sweep.model.shared import SharedEvent
@@ -94,6 +94,11 @@ class Ledger:
         if entry is None or entry.worker is None or entry.attempt != attempt or entry.lease != lease:
             return None
         return entry
+
+    def has_waiting(self, entry: Entry, iteration: int) -> bool:
+        """Say whether another trial of its study waits for such a worker that is no further than `iteration`."""
+        study, waiting = entry.trial.study, map(self._entries.__getitem__, self.queues.get(entry.shape, ()))
+        return any(one.trial.study == study and not one.is_beyond(study, iteration) for one in waiting)
 
     def pop(self, shape: Shape) -> Entry:
         """Return the first trial that waits for a worker of `shape`; it waits no more."""
@@ -182,13 +187,6 @@ class Ledger:
             if entry.state is TrialState.PENDING and entry.attempt == attempt:
                 yield until, entry
 
-    def keep_output(self, worker: Worker, died: events.WorkerDied) -> None:
-        """Take what was captured of the trial that ran on a worker that has died."""
-        for key in worker.batch:
-            entry = self._entries[key]
-            if entry.state is TrialState.RUNNING:
-                entry.sections = died.sections
-
     def note_shared(self, event: SharedEvent, now: float) -> bool:
         """Take what is said of a shared fixture; say whether trials can go on that have waited for it."""
         change = self.shared.take(event, now)
@@ -229,11 +227,6 @@ class Ledger:
         self.record(events.TrialNotRun(entry.trial.key, reason) if event is None else event)
         entry.metrics, entry.saved, entry.sections = None, None, ()
 
-    def close(self, reason: str) -> None:
-        """Let nothing new begin: what waits is given up."""
-        self.closed_because = reason
-        self.give_up_waiting(reason)
-
     def end(self, reason: str, now: float) -> None:
         """Give up everything, also what runs."""
         self.closed_because = reason
@@ -241,18 +234,23 @@ class Ledger:
         for entry in list(self.open()):
             self.give_up(entry, reason, now)
 
-    def give_up_waiting(self, reason: str, sweep: str | None = None) -> None:
-        """Give up what no worker has: all of it, or one sweep's, of which nothing is begun any more, either."""
-        if sweep is not None:
-            self._given_up[sweep] = reason
-        waiting = [entry for entry in self.open() if entry.worker is None]
+    def give_up_waiting(self, reason: str, sweep: str | None = None) -> set[str]:
+        """Give up what no worker has, all of it or one sweep's, and let nothing of that begin any more.
+
+        Returns:
+            The keys of trials that workers have and have not begun; they are given up when they are given back.
+        """
+        left = [entry for entry in self.open() if sweep is None or entry.trial.sweep.id == sweep]
+        waiting = [entry for entry in left if entry.worker is None]
         if sweep is None:
+            self.closed_because = reason
             self.queues.clear()
         else:
-            waiting = [entry for entry in waiting if entry.trial.sweep.id == sweep]
+            self._given_up[sweep] = reason
             self.withdraw({entry.trial.key for entry in waiting})
         for entry in waiting:
             self.give_up(entry, reason)
+        return {entry.trial.key for entry in left if entry.worker is not None and entry.state is TrialState.PENDING}
 
     def withdraw(self, keys: Container[str]) -> None:
         """Take trials out of their queues."""
@@ -289,6 +287,9 @@ class Ledger:
             self._held_back[entry.trial.key] = entry
             return
         queue = self.queues.setdefault(entry.shape, deque())
+        if entry.course is not None and self.studies[entry.trial.study].takes_turns:
+            study, judged = entry.trial.study, entry.course.judged
+            place = next((n for n, key in enumerate(queue) if self._entries[key].is_beyond(study, judged)), None)
         queue.insert(len(queue) if place is None else place, entry.trial.key)
         self.grown[entry.shape] = None
 

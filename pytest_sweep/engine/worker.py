@@ -164,9 +164,12 @@ class Site:
 
     def take(self, worker: Worker, sign: int = 1) -> None:
         """Take off what `worker` holds here; with `sign` -1 give it back."""
-        count = sign * worker.nodes.count(self.node.id)
-        amount = worker.holds[self.node.id]
-        self.free = self.free.minus(amount) if sign > 0 else self.free.plus(amount)
+        node = self.node.id
+        self.change(worker.shape, sign * worker.nodes.count(node), worker.holds[node])
+
+    def change(self, shape: Shape, count: int, amount: Resources) -> None:
+        """Take off `amount`, which so many bundles of a worker of `shape` hold together; with a negative count give it back."""
+        self.free = self.free.minus(amount) if count > 0 else self.free.plus(amount)
         self.bundles += count
-        if worker.shape.needs_slot:
+        if shape.needs_slot:
             self.slots -= count

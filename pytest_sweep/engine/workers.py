@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from pytest_sweep.engine.capacity import Capacity
 from pytest_sweep.engine.worker import Shape, Worker, WorkerState
@@ -58,6 +58,12 @@ class Workers:
         worker.timed_out, worker.moves, worker.is_cut_off = None, False, False
         self._orders.append(commands.RunTrials(worker.id, tuple(batch.items()), worker.lease))
         return worker.lease
+
+    def return_waiting(self, keys: Container[str]) -> None:
+        """Order the workers that have any of these trials in a call to give back what they have not begun of it."""
+        for worker in self.capacity.in_state(WorkerState.BUSY):
+            if any(key in keys for key in worker.batch):
+                self._orders.append(commands.ReturnTrials(worker.id, worker.lease))
 
     def idle(self, worker: Worker) -> None:
         """Take note that `worker` waits for work."""

@@ -5,30 +5,25 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, Protocol
 
-import pluggy
 import psutil
 import pytest
 
 from pytest_sweep import clock
+from pytest_sweep.executors.own_shared import OwnSharedFixtures
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.items.private import forget_sections
-from pytest_sweep.items.shared import describe_fixture, mark_failed
 from pytest_sweep.items.tracing import PYTESTS_OWN, traced
 from pytest_sweep.model import commands, events
 from pytest_sweep.model.events import Event
 from pytest_sweep.model.resources import Resources
 from pytest_sweep.model.shared import SharedReady, SharedStopped
 from pytest_sweep.model.trials import Task
-from pytest_sweep.sharing import shared_arguments
 from pytest_sweep.wire.location import own_location
-from pytest_sweep.wire.parcel import Parcel
 from pytest_sweep.wire.spec import SessionSpec
-from pytest_sweep.worker.fixture_builder import packed
 from pytest_sweep.worker.holding import run_protocol
 from pytest_sweep.worker.judgement import TrialStopped
 from pytest_sweep.worker.runner import TrialRunner, with_own_config
@@ -153,6 +148,8 @@ class InlineExecutor:
         elif isinstance(command, commands.RunTrials):
             self._worker, self._lease = command.worker, command.lease
             self._waiting.extend(tasks)
+        elif isinstance(command, commands.ReturnTrials):
+            self._return_waiting(command)
         elif isinstance(command, commands.KillWorker):
             # No trial runs now, for it would run in `events`: what waits behind it is given back.
             self._waiting.clear()
@@ -184,6 +181,14 @@ class InlineExecutor:
             if not self._waiting:
                 self._happened.append(events.BatchDone(self._worker, self._lease))
         return self.arrived()
+
+    def _return_waiting(self, command: commands.ReturnTrials) -> None:
+        """Give back what waits, and end its call."""
+        while self._waiting and command.lease == self._lease:
+            task = self._waiting.pop()
+            self._happened.append(events.TrialReturned(task.trial.key, task.attempt, lease=task.lease))
+            if not self._waiting:
+                self._happened.append(events.BatchDone(command.worker, command.lease))
 
     def _judge(self) -> None:
         """Have a report handled while its trial runs; where that fails the run cannot go on, and the trial is ended."""
@@ -236,42 +241,6 @@ class InlineExecutor:
         if self._unheard is not None:
             self._unheard.write(event)
         self._happened.append(event)
-
-
-class OwnSharedFixtures:
-    """A plugin that gives trials the values of shared fixtures as they would have them elsewhere: copied, with read-only buffers.
-
-    Args:
-        runner: runs the trials.
-        root: the rootdir.
-    """
-
-    def __init__(self, runner: TrialRunner, root: Path) -> None:
-        self._runner = runner
-        self._root = root
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, pluggy.Result[Any], None]:
-        """Replace the value of a shared fixture that a trial has built."""
-        outcome = yield
-        is_shared = self._runner.is_running and shared_arguments(fixturedef.func) is not None
-        if is_shared and outcome.exception is not None:
-            mark_failed(outcome.exception)
-        if not is_shared or outcome.exception is not None or fixturedef.cached_result is None:
-            return
-        parcel, key = (
-            packed(describe_fixture(fixturedef, self._root), outcome.get_result()),
-            fixturedef.cached_result[1],
-        )
-        if isinstance(parcel, Parcel):
-            value = parcel.open()
-            fixturedef.cached_result = (value, key, None)
-            outcome.force_result(value)
-        else:
-            error = pytest.fail.Exception(parcel.text, pytrace=False)
-            mark_failed(error)
-            fixturedef.cached_result = (None, key, (error, None))
-            outcome.force_exception(error)
 
 
 class InlineRunner(TrialRunner):

@@ -19,7 +19,7 @@ from typing import Any
 
 from pytest_sweep.durations import duration_words
 from pytest_sweep.executors.phases import Limits, Owner, Phase, Port, Then
-from pytest_sweep.model.commands import Tell
+from pytest_sweep.model.commands import WithinCall
 from pytest_sweep.model.events import Death
 from pytest_sweep.wire.calls import CallResult
 from pytest_sweep.wire.lastwords import Ending
@@ -85,8 +85,8 @@ class Slot:
             self._has_run, self.fixture, self.torn_down = True, "", ""
             self._port.send(order)
 
-    def tell(self, order: Tell) -> None:
-        """Pass a verdict on to the session, if it carries out an order: else its trial has ended."""
+    def tell(self, order: WithinCall) -> None:
+        """Pass an order on to the session, if it carries out another one: else it comes too late."""
         if self.phase is Phase.BUSY:
             self._port.tell(order)
 

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pytest_sweep.model.commands import Tell
+from pytest_sweep.model.commands import WithinCall
 from pytest_sweep.wire.calls import CallResult
 from pytest_sweep.wire.lastwords import Ending
 
@@ -85,8 +85,8 @@ class Port(Protocol):
     def send(self, order: Any) -> None:
         """Give the session an order; answered by `Slot.on_answer` or `on_gone`."""
 
-    def tell(self, order: Tell) -> None:
-        """Pass a verdict on to the trial that the session runs; not answered, and lost where the process is."""
+    def tell(self, order: WithinCall) -> None:
+        """Pass an order on to the session while it runs trials; not answered, and lost where the process is."""
 
     def finish(self) -> None:
         """Have the session end and tear down its fixtures; answered by `Slot.on_finished` or `on_gone`."""

@@ -158,7 +158,7 @@ class Workers:
         elif isinstance(command, commands.RunTrials):
             owner.lease = command.lease
             slot.run(("run", ([PackedTask.pack(task) for task in tasks], offers)))
-        elif isinstance(command, commands.Tell):
+        elif isinstance(command, commands.WithinCall):
             slot.tell(command)
         elif isinstance(command, commands.KillWorker):
             slot.kill(now)

@@ -132,6 +132,17 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnTrials:
+    """Have a worker give back those trials of a call that it has not begun, as soon as possible: they are not to be run any more.
+
+    Each is answered by TrialReturned; one that the worker has begun meanwhile goes on. A worker that has another call by now does nothing.
+    """
+
+    worker: str
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
 class Propose:
     """Have a study's searcher choose the configuration of a slot; answered by one of `pytest_sweep.model.search_events.ProposalEvent`.
 
@@ -183,7 +194,10 @@ class EndRun:
     kind: str = "exit"
 
 
-WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials | Tell
+WithinCall = Tell | ReturnTrials
+"""What reaches a worker while it carries out a call; lost where that has ended."""
+
+WorkerCommand = StartWorker | RestartWorker | StopWorker | KillWorker | RunTrials | WithinCall
 SharedCommand = BuildShared | StopShared
 ExecutorCommand = WorkerCommand | SharedCommand | RequestResources
 """What executors carry out."""

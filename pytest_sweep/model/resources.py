@@ -58,13 +58,12 @@ class Resources(Record):
 
     def fits(self, room: Resources) -> bool:
         """Say whether `room` is enough for this request. Amounts are compared to a ten-thousandth, as Ray does."""
+        if not (self.cpu <= room.cpu + 1e-4 and self.gpu <= room.gpu + 1e-4 and self.memory <= room.memory):
+            return False
+        if not self.custom:  # Most requests; asked several times with each event.
+            return True
         have = dict(room.custom)
-        return (
-            self.cpu <= room.cpu + 1e-4
-            and self.gpu <= room.gpu + 1e-4
-            and self.memory <= room.memory
-            and all(amount <= have.get(name, 0.0) + 1e-4 for name, amount in self.custom)
-        )
+        return all(amount <= have.get(name, 0.0) + 1e-4 for name, amount in self.custom)
 
     def plus(self, other: Resources) -> Resources:
         """Return the sum of both."""
@@ -96,7 +95,7 @@ class Resources(Record):
             custom = tuple(sorted(sums.items()))
         # Rounded, so that tenths of a GPU taken and given back ten times leave no crumbs.
         cpu = round(self.cpu + sign * other.cpu, 4)
-        gpu = round(self.gpu + sign * other.gpu, 4)
+        gpu = round(self.gpu + sign * other.gpu, 4) if other.gpu else self.gpu
         return Resources(cpu, gpu, self.memory + sign * other.memory, custom)
 
     def __str__(self) -> str:

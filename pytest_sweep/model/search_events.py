@@ -27,6 +27,7 @@ class Proposed(Record):
         values: what the searcher itself has chosen, by dotted key; the rest was drawn.
         marks: pytest's marks of the values that were chosen.
         slot: the slot's number in its study, from 0.
+        refused: how many configurations ``where=`` had refused for the slot before: what the searcher left out is drawn anew each time.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Proposed(Record):
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
     marks: tuple[Any, ...] = field(default=(), hash=False)
     slot: int = 0
+    refused: int = 0
 
     def applied_to(self, trial: Trial) -> Trial:
         """Return the trial of the slot with this configuration."""

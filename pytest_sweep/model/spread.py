@@ -22,6 +22,15 @@ def judged_number(value: object) -> int | float | None:
     return value if is_number(value) else None
 
 
+def judged_float(value: object) -> float:
+    """Return the same as a float; NaN where `value` is no number, or an integer that no float can hold."""
+    number = judged_number(value)
+    try:
+        return math.nan if number is None else float(number)
+    except OverflowError:
+        return math.nan
+
+
 def is_nan(value: float) -> bool:
     """Say whether a number is NaN; unlike ``math.isnan`` it takes integers that no float can hold."""
     return value != value  # noqa: PLR0124 - which is true of NaN only

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_sweep.model.record import Record
+from pytest_sweep.model.states import TrialState
 
 
 class Outcome(str, enum.Enum):
@@ -28,6 +29,16 @@ class Outcome(str, enum.Enum):
     def is_end(self) -> bool:
         """Whether nothing more will be observed of the trial."""
         return self is not Outcome.REPORTED
+
+
+OUTCOMES: Mapping[TrialState, Outcome] = {
+    TrialState.TERMINATED: Outcome.COMPLETED,
+    TrialState.CACHED: Outcome.COMPLETED,
+    TrialState.STOPPED: Outcome.STOPPED,
+    TrialState.ERROR: Outcome.FAILED,
+    TrialState.SKIPPED: Outcome.SKIPPED,
+}
+"""What an observation says of a trial that has ended in such a state; of those in other states nothing was observed."""
 
 
 @dataclass(frozen=True, slots=True)

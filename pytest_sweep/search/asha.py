@@ -16,7 +16,7 @@ from pytest_sweep.model.study import (
     Verdict,
     VerdictKind,
 )
-from pytest_sweep.search.rungs import Entry, Rung, score_of
+from pytest_sweep.search.rungs import Entry, Rung, score_of, shown_score
 from pytest_sweep.space.entropy import Entropy
 
 
@@ -114,7 +114,7 @@ class Asha:
                 if entry is not None:
                     del self._paused[entry.key]
                     reason = (
-                        f"asha: {self._shown(entry.score)} at iteration {rung.iteration} is among the best "
+                        f"asha: {shown_score(self._objective, entry.score)} at iteration {rung.iteration} is among the best "
                         f"{rung.quota} of {rung.count}"
                     )
                     return Resumption(entry.key, following, reason=reason)
@@ -144,7 +144,7 @@ class Asha:
             self._hopeless.append(key)
         if score is not None:
             rung.wait(entry)
-        return Verdict(VerdictKind.PAUSE, f"asha: {self._shown(entry.score)} at iteration {rung.iteration}")
+        return Verdict(VerdictKind.PAUSE, f"asha: {shown_score(self._objective, score)} at iteration {rung.iteration}")
 
     def _stop(self, rung: Rung, key: str, score: float | None) -> Verdict:
         if self._is_strict:
@@ -162,11 +162,8 @@ class Asha:
         if entry.score == -math.inf:
             return f"asha: {self._objective.metric} is not finite at iteration {rung.iteration}"
         needed = rung.needed() if needed is None else needed
-        value = f"asha: {self._shown(entry.score)} at iteration {rung.iteration}"
-        return f"{value}, needed {self._shown(needed)} of {rung.count}"
-
-    def _shown(self, score: float) -> str:
-        return f"{score if self._objective.mode == 'max' else -score:.4g}"
+        value = f"asha: {shown_score(self._objective, entry.score)} at iteration {rung.iteration}"
+        return f"{value}, needed {shown_score(self._objective, needed)} of {rung.count}"
 
 
 def _shares(lengths: Sequence[int]) -> list[float]:

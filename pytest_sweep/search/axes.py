@@ -102,11 +102,12 @@ def unsearched(axis: Axis) -> Iterator[str]:
     """Yield the dotted keys whose values are drawn without the searcher: only a function or a strategy knows what they are."""
     for row in axis.rows:
         for slot in row:
-            if isinstance(slot, Open) and (axis.is_listed or axis.dimension is None) and not _is_derived(slot.domain):
+            if isinstance(slot, Open) and (axis.is_listed or axis.dimension is None) and not is_derived(slot.domain):
                 yield dotted(slot.path)
 
 
-def _is_derived(domain: Domain) -> bool:
+def is_derived(domain: Domain) -> bool:
+    """Say whether a value follows from all others."""
     return isinstance(domain, Function) and domain.last
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_sweep.model.study import Observation
+from pytest_sweep.search.around import Around
 from pytest_sweep.search.protocols import Done, Searcher, Values, Wait
 
 
@@ -11,7 +12,7 @@ def in_batches(searcher: Searcher, size: int) -> Searcher:
     return searcher if size == 1 else BatchSearcher(searcher, size)
 
 
-class BatchSearcher:
+class BatchSearcher(Around):
     """Makes a searcher choose in batches.
 
     A trial counts as there at its first observation, at a rung or at its end: a trial that is paused at a rung must not hold up those
@@ -23,7 +24,8 @@ class BatchSearcher:
     """
 
     def __init__(self, searcher: Searcher, size: int) -> None:
-        self._searcher, self._size = searcher, size
+        super().__init__(searcher)
+        self._size = size
         self._batch: dict[str, int] = {}
         self._held: list[Observation] = []
 
@@ -38,15 +40,6 @@ class BatchSearcher:
             return answer
         return self._searcher.ask(key, slot)
 
-    def restore(self, key: str, slot: int, values: Values) -> None:
-        """Take what was chosen for a slot."""
-        restore = getattr(self._searcher, "restore", None)
-        if restore is None:
-            self._searcher.ask(key, slot)
-        else:
-            restore(key, slot, values)
-        self._batch[key] = slot
-
     def tell(self, observation: Observation) -> None:
         """Hold an observation of the batch until there is one of each of its trials."""
         if observation.key not in self._batch:
@@ -59,8 +52,7 @@ class BatchSearcher:
             for one in sorted(held, key=lambda one: slots[one.key]):
                 self._searcher.tell(one)
 
-    def recall(self, values: Values, observation: Observation) -> None:
-        """Take what another run has seen of a trial."""
-        recall = getattr(self._searcher, "recall", None)
-        if recall is not None:
-            recall(values, observation)
+    def _restore(self, key: str, slot: int, values: Values) -> None:
+        """Take what was chosen for a slot of the batch."""
+        super()._restore(key, slot, values)
+        self._batch[key] = slot

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.model.spread import is_number, judged_float
 from pytest_sweep.space.display import shown
 
 
@@ -24,8 +25,11 @@ def check_optional_count(call: str, name: str, value: Any) -> None:
 
 def check_number(call: str, name: str, value: Any, low: float, high: float = math.inf, *, above: bool = False) -> None:
     """Raise DefinitionError if `value` is no finite number from `low` to `high`, or above `low`."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not (low < value if above else low <= value) or value > high:
+    if (
+        not (is_number(value) and math.isfinite(judged_float(value)))
+        or not (low < value if above else low <= value)
+        or value > high
+    ):
         wanted = f"{'above' if above else 'of at least'} {low:g}" + (
             "" if high == math.inf else f" and at most {high:g}"
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pytest_sweep.errors import SpaceError
+from pytest_sweep.model.spread import is_number, judged_float
 from pytest_sweep.space.display import shown
 from pytest_sweep.space.domains import Domain, Float, Integer, Normal
 
@@ -82,7 +83,7 @@ class FloatDimension(Dimension):
         return self.domain.nearest(bounded) if isinstance(self.domain, Float) else self.domain.at(bounded)
 
     def code(self, value: Any) -> float:  # noqa: D102 - see Dimension
-        if not _is_number(value) or not math.isfinite(value):
+        if not is_number(value) or not math.isfinite(judged_float(value)):
             raise self._refuse(value, self.domain)
         if isinstance(self.domain, Normal):
             return min(max(self.domain.share_below(float(value)), self.low), self.high)
@@ -122,7 +123,7 @@ class IntegerDimension(Dimension):
             return _index_of(self, value, self.domain)
         q = self.domain.q
         assert q is not None
-        index = round(value / q) if _is_number(value) and math.isfinite(value) else self.high + 1
+        index = round(value / q) if is_number(value) and math.isfinite(judged_float(value)) else self.high + 1
         if not self.low <= index <= self.high or not math.isclose(value, index * q, rel_tol=1e-9, abs_tol=1e-12):
             raise self._refuse(value, self.domain)
         return index
@@ -169,16 +170,12 @@ def dimension_of(
 
 def dimension_of_listed(name: str, choices: Sequence[Plain], when: tuple[tuple[str, Plain], ...]) -> Dimension:
     """Return the dimension of the values of a list: ordered where these are numbers in order, else categorical."""
-    numbers: list[Any] = [choice for choice in choices if _is_number(choice)]
+    numbers: list[Any] = [choice for choice in choices if is_number(choice)]
     rising = all(one < two for one, two in itertools.pairwise(numbers))
     falling = all(one > two for one, two in itertools.pairwise(numbers))
     if len(numbers) == len(choices) > 2 and (rising or falling):
         return IntegerDimension(name, when, 0, len(choices) - 1, False, tuple(choices))
     return CategoricalDimension(name, when, tuple(choices))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _index_of(dimension: Dimension, value: Any, choices: tuple[Plain, ...]) -> int:

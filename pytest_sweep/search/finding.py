@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_sweep.errors import SpaceError
-from pytest_sweep.search.axes import Axis, Branch, Factor, all_axes, identity_of
-from pytest_sweep.search.dimensions import Plain
+from pytest_sweep.search.axes import Axis, Branch, Factor, all_axes, identity_of, is_derived
 from pytest_sweep.space.axes import Open, Path, Slot, dotted
+from pytest_sweep.space.expression_values import ABSENT, found_at
 from pytest_sweep.space.nesting import flatten
-
-_ABSENT = object()
 
 
 def values_in(parts: Sequence[Factor], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,8 +45,8 @@ def _branch_values(branch: Branch, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _axis_values(axis: Axis, config: Mapping[str, Any]) -> dict[str, Any]:
-    given = {path: _at(config, path) for path in axis.paths if path}
-    given = {path: value for path, value in given.items() if value is not _ABSENT}
+    given = {path: found_at(config, path) for path in axis.paths if path}
+    given = {path: value for path, value in given.items() if value is not ABSENT}
     if not given:
         return {}
     if axis.is_listed:
@@ -56,19 +54,13 @@ def _axis_values(axis: Axis, config: Mapping[str, Any]) -> dict[str, Any]:
     slot = axis.rows[0][0]
     value = given[slot.path]
     if axis.dimension is None:
-        return {dotted(slot.path): value} if isinstance(slot, Open) and not _is_derived(slot) else {}
+        return {dotted(slot.path): value} if isinstance(slot, Open) and not is_derived(slot.domain) else {}
     if not axis.options:
         return {axis.dimension.name: axis.dimension.value(axis.dimension.code(value))}
-    return {axis.dimension.name: _named(axis, value)}
-
-
-def _named(axis: Axis, value: Any) -> Plain:
-    assert axis.dimension is not None
-    identity = identity_of(value)
     for name, setting in axis.options.items():
-        if setting.value is value or (identity and identity_of(setting.value) == identity):
-            return name
-    return axis.dimension.value(axis.dimension.code(value))
+        if _agrees(setting, value):
+            return {axis.dimension.name: name}
+    return {axis.dimension.name: axis.dimension.value(axis.dimension.code(value))}
 
 
 def _row_value(axis: Axis, given: Mapping[Path, Any]) -> dict[str, Any]:
@@ -88,19 +80,3 @@ def _agrees(slot: Slot, value: Any) -> bool:
         return True
     identity = identity_of(value)
     return slot.value is value or (bool(identity) and identity == identity_of(slot.value))
-
-
-def _is_derived(slot: Open) -> bool:
-    return bool(getattr(slot.domain, "last", False))
-
-
-def _at(config: Mapping[str, Any], path: Path) -> Any:
-    """Return what a configuration has at a path, whose keys may be joined by dots; `_ABSENT` where there is nothing."""
-    for length in range(len(path), 0, -1):
-        key = ".".join(path[:length])
-        if key in config:
-            value = config[key]
-            if length == len(path):
-                return value
-            return _at(value, path[length:]) if isinstance(value, Mapping) else _ABSENT
-    return _ABSENT

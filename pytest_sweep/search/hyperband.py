@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 
 from pytest_sweep.model.study import (
     GO_ON,
@@ -17,7 +18,7 @@ from pytest_sweep.model.study import (
     Verdict,
     VerdictKind,
 )
-from pytest_sweep.search.rungs import rungs_of, score_of
+from pytest_sweep.search.rungs import rungs_of, score_of, shown_score
 
 
 class Hyperband:
@@ -89,7 +90,7 @@ class Hyperband:
         """Return the trials that are not among the best of a complete rung."""
         gone: dict[str, str] = {}
         for bracket in (*self._brackets, self._late):
-            gone |= bracket.dropped(self._shown, all_paused=self._is_over)
+            gone |= bracket.dropped(partial(shown_score, self._objective), all_paused=self._is_over)
         return gone
 
     def _of(self, key: str) -> _Bracket:
@@ -98,9 +99,6 @@ class Hyperband:
             bracket = self._bracket_of[key] = self._late
             bracket.members[key] = None
         return bracket
-
-    def _shown(self, score: float) -> str:
-        return f"{score if self._objective.mode == 'max' else -score:.4g}"
 
 
 class _Bracket:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from pytest_sweep.model.study import GO_ON, Milestones, Objective, Observation, Resumption, Verdict, VerdictKind
-from pytest_sweep.search.rungs import Best, Entry, score_of
+from pytest_sweep.search.rungs import Best, Entry, score_of, shown_score
 
 
 class Median:
@@ -57,8 +57,12 @@ class Median:
         if others < self._min_samples or median is None or (score is not None and history.best >= median):
             return GO_ON
         metric = self._objective.metric
-        shown = f"{metric} is NaN" if score is None else f"the best {metric}, {self._shown(history.best)}, is worse"
-        text = f"median: {shown} at iteration {iteration}, the median of {others} others is {self._shown(median)}"
+        shown = (
+            f"{metric} is NaN"
+            if score is None
+            else f"the best {metric}, {shown_score(self._objective, history.best)}, is worse"
+        )
+        text = f"median: {shown} at iteration {iteration}, the median of {others} others is {shown_score(self._objective, median)}"
         return Verdict(VerdictKind.STOP, text)
 
     def end(self, observation: Observation) -> None:
@@ -72,9 +76,6 @@ class Median:
     def dropped(self) -> Mapping[str, str]:
         """Return nothing: no trial pauses."""
         return {}
-
-    def _shown(self, score: float) -> str:
-        return f"{score if self._objective.mode == 'max' else -score:.4g}"
 
 
 class _History:
@@ -107,4 +108,4 @@ class _Middle:
         low, high = self._upper.best_out, self._upper.worst_in
         if low is None:
             return None
-        return low.score if self.count % 2 or high is None else (low.score + high.score) / 2
+        return low.score if self.count % 2 or high is None else low.score / 2 + high.score / 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +18,9 @@ from pytest_sweep.space.domains import Categorical, Normal, RandomDomain
 from pytest_sweep.space.entropy import Entropy
 from pytest_sweep.space.points import Choice
 from pytest_sweep.space.templates import as_domain
+
+_FAR = 1e100
+"""A number that is so large is not rounded to a step: how many steps it has may be no float."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,20 @@ class Mutations:
         return changed
 
     def check(self, config: Mapping[str, Any]) -> None:
-        """Raise DefinitionError if the configuration lacks a key that is to change."""
+        """Raise DefinitionError if the configuration lacks a key that is to change, or has no number where one is to be multiplied."""
         for mutation in self.each:
-            if _path(config, mutation.key) is None:
+            path = _path(config, mutation.key)
+            if path is None:
                 raise DefinitionError(
                     f"pbt(): hyperparam_mutations has {mutation.key!r}, which is no key of the configuration {shown(config)}"
+                )
+            value: Any = config
+            for key in path:
+                value = value[key]
+            if mutation.dimension is not None and not _can_be_multiplied(value):
+                raise DefinitionError(
+                    f"pbt(): hyperparam_mutations multiplies numbers of {mutation.domain}, and {mutation.key!r} is {shown(value)} in a "
+                    f"configuration: give a list of values for {mutation.key!r}, or numbers in the space"
                 )
 
     def _mutated(self, mutation: Mutation, value: Any, entropy: str) -> Any:
@@ -137,11 +152,26 @@ def _index(listed: Sequence[Any], value: Any) -> int | None:
 
 
 def _clipped(dimension: FloatDimension | IntegerDimension, value: float, factor: float) -> Any:
-    """Return `value` times `factor`, within the domain; a whole number changes by one at least."""
+    """Return `value` times `factor`, within the domain, which `value` need not be in; a whole number changes by one at least."""
     if isinstance(dimension, IntegerDimension):
-        before = dimension.code(value)
-        after = round(before * factor)
+        assert not isinstance(dimension.domain, tuple)
+        before = round(_bounded(value / (dimension.domain.q or 1)))
+        after = round(_bounded(before * factor))
         return dimension.value(after if after != before else before + (1 if factor > 1 else -1))
-    if isinstance(dimension.domain, Normal):
-        return value * factor
-    return dimension.value(value * factor)
+    changed = _bounded(value * factor)
+    if not isinstance(dimension.domain, Normal):
+        return dimension.value(changed)
+    return dimension.domain.nearest(changed) if abs(changed) < _FAR else changed
+
+
+def _bounded(number: float) -> float:
+    """Return a number that can be rounded: the largest that are, instead of infinities."""
+    return min(max(float(number), -sys.float_info.max), sys.float_info.max)
+
+
+def _can_be_multiplied(value: object) -> bool:
+    """Say whether it is a finite number, of whatever type: numpy's are, too."""
+    try:
+        return not isinstance(value, bool) and isinstance(value, numbers.Real) and math.isfinite(float(value))
+    except OverflowError:
+        return False

@@ -19,18 +19,25 @@ from pytest_sweep.model.study import (
     VerdictKind,
 )
 from pytest_sweep.search.mutations import Mutations
-from pytest_sweep.search.rungs import score_of
+from pytest_sweep.search.rungs import score_of, shown_score
 from pytest_sweep.space.entropy import Entropy
 
 
 @dataclass
 class _Member:
-    """What is known of a trial: its configuration, its newest score, and whether there is a checkpoint of it."""
+    """What is known of a trial: its configuration, how far it is, its score there, and whether there is a checkpoint of it.
+
+    Iteration 0 is none; a score of None is NaN, the worst.
+    """
 
     config: Mapping[str, Any]
     score: float | None = None
     has_checkpoint: bool = False
     iteration: int = 0
+
+    @property
+    def rank(self) -> float:
+        return -math.inf if self.score is None else self.score
 
 
 class Pbt:
@@ -48,6 +55,7 @@ class Pbt:
     """
 
     pauses = True
+    takes_turns = True
 
     def __init__(  # noqa: PLR0913 - each is an argument of pbt()
         self,
@@ -87,8 +95,6 @@ class Pbt:
             return GO_ON
         member.iteration, member.has_checkpoint = iteration, can_pause
         member.score = score_of(self._objective, observation.values[0])
-        if member.score is None:
-            member.score = -math.inf
         best, worst = self._quantiles()
         # Nobody goes back: a trial is judged at each iteration once.
         donors = [
@@ -116,7 +122,7 @@ class Pbt:
         text = f"{self._seed}/pbt/{key}/{iteration}"
         donor = donors[Entropy(f"{text}/donor").below(len(donors))]
         config = self._mutations.explored(self._members[donor].config, text)
-        one, other = (self._shown(self._members[name].score) for name in (key, donor))
+        one, other = (shown_score(self._objective, self._members[name].score) for name in (key, donor))
         reason = f"pbt: {one} at iteration {iteration}, goes on from {other} at {self._members[donor].iteration}"
         self._members[key].config = config
         self._members[key].iteration = self._members[donor].iteration
@@ -126,15 +132,9 @@ class Pbt:
     def _quantiles(self) -> tuple[list[str], list[str]]:
         """Return the best and the worst trials, as Tune does: none of both where fewer than two have reported."""
         ranked = sorted(
-            (key for key, member in self._members.items() if member.score is not None),
-            key=lambda key: self._members[key].score or 0.0,
+            (key for key, member in self._members.items() if member.iteration), key=lambda key: self._members[key].rank
         )
         if len(ranked) < 2:
             return [], []
         count = min(math.ceil(len(ranked) * self._quantile), len(ranked) // 2)
         return (ranked[-count:] if count else []), ranked[:count]
-
-    def _shown(self, score: float | None) -> str:
-        if score is None or math.isinf(score):
-            return "NaN"
-        return f"{score if self._objective.mode == 'max' else -score:.4g}"

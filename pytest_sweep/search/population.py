@@ -81,7 +81,8 @@ def pbt(  # noqa: PLR0913 - Tune's arguments
 
     As ``tune.schedulers.PopulationBasedTraining``. Every `perturbation_interval` iterations, a trial among the worst takes over a
     checkpoint of one among the best (exploit), and the parameters in `hyperparam_mutations` are changed (explore). What is drawn depends on
-    the seed of the sweep. Not together with `tpe` or `optuna`.
+    the seed of the sweep. With fewer workers than trials these take turns: at each interval a trial pauses while others wait that are no
+    further, and keeps its place among those that are compared (Tune's ``synch=False``). Not together with `tpe` or `optuna`.
 
     Args:
         hyperparam_mutations: what may change: dotted key -> domain such as ``loguniform(1e-4, 1e-1)``, or a list of values. Changed numbers

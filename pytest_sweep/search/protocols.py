@@ -59,6 +59,10 @@ class Scheduler(Protocol):
     It must be deterministic, as a `Searcher`. A trial that failed, or whose value is NaN, is the worst of its rung. A resumed run makes the
     calls of `judge` and `end` again, and those of `resume` that returned a trial: one that returns None changes nothing. `milestones` and
     `pause_at` depend on the key only, or on the order in which they were first asked for keys, which is that of collection.
+
+    A scheduler that compares trials which are to keep step may have a further attribute, ``takes_turns = True``: then a trial that is to go
+    on, has a checkpoint, and meets others of the study that wait for a worker and are no further, pauses and lets them run first. It is
+    not asked about that.
     """
 
     pauses: bool

@@ -48,6 +48,13 @@ def score_of(objective: Objective, value: float) -> float | None:
     return float(value) if objective.mode == "max" else -float(value)
 
 
+def shown_score(objective: Objective, score: float | None) -> str:
+    """Return the value that a score stands for, as people read it; None is NaN."""
+    if score is None:
+        return "NaN"
+    return f"{score if objective.mode == 'max' else -score:.4g}"
+
+
 class Best:
     """The best of entries that keep coming.
 
@@ -117,16 +124,21 @@ class Rung:
         heapq.heappush(self._waiting, (-entry.score, -entry.arrival, entry))
 
     def percentile(self) -> float | None:
-        """Return the percentile ``1 - 1 / reduction_factor`` of the scores, interpolated as numpy does; None in an empty rung."""
+        """Return the percentile ``1 - 1 / reduction_factor`` of the scores, interpolated as numpy does; None in an empty rung.
+
+        Nothing lies between a number and an infinity: there it is the lower of the two scores.
+        """
         low, high = self._above.best_out, self._above.worst_in
         if low is None:
             return None
         share = float((self.count - 1) * (self._factor - 1) / self._factor % 1)
         if high is None or share == 0 or low.score == high.score:
             return low.score
-        if math.isinf(low.score):
+        if math.isinf(low.score) or math.isinf(high.score):
             return low.score
         gap = high.score - low.score
+        if math.isinf(gap):  # It is no float, though what lies between them is.
+            return low.score * (1 - share) + high.score * share
         return low.score + gap * share if share < 0.5 else high.score - gap * (1 - share)
 
     def needed(self) -> float:

@@ -212,8 +212,8 @@ def tpe(
         n_ei_candidates: how many candidates the estimator compares for each choice. Optuna's name.
         multivariate: whether it looks at the parameters together; Optuna's name and, for one objective, its default.
         batch: how many choices are made before any result of them is looked at. All results of a batch are awaited, and told in the order
-            of the slots: the same seed then gives the same configurations with any number of workers. With a scheduler, the first rung of
-            each trial is awaited instead of its end.
+            of the slots: without a scheduler, the same seed then gives the same configurations with any number of workers. With one, the
+            first rung of each trial is awaited instead of its end, and what comes later is told as it comes.
 
     Raises:
         DefinitionError: an argument is not of these.
@@ -247,25 +247,3 @@ def optuna(sampler: Any, *, batch: int = 1) -> OptunaSettings:
         ... def train(lr): ...
     """
     return OptunaSettings(sampler, batch)
-
-
-def stop_after(
-    search: SearcherSettings | None = None, *, no_better: int | None = None, goal: float | None = None
-) -> StopAfterSettings:
-    """End a study early: the slots that are left are SKIPPED, with the reason. Trials that run go on.
-
-    Args:
-        search: what chooses; `tpe()` where it is left out.
-        no_better: ends it when so many trials have ended since the metric was last improved. With several objectives, since a trial was
-            last better than each other one in some objective.
-        goal: ends it when the metric, the first of several, is at least this good.
-
-    Raises:
-        DefinitionError: neither condition is given, or one is no number.
-
-    Example:
-        >>> @sweep(space={"lr": loguniform(1e-4, 1e-1)}, num_samples=200, search=stop_after(tpe(), no_better=20),
-        ...        metric="loss", mode="min")
-        ... def train(lr): ...
-    """
-    return StopAfterSettings(TpeSettings() if search is None else search, no_better, goal)

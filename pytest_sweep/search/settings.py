@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.search.own import OwnScheduler, OwnSearcher, has
 from pytest_sweep.search.population import PbtSettings, pbt
-from pytest_sweep.search.protocols import Scheduler, Searcher
+from pytest_sweep.search.protocols import Searcher
 from pytest_sweep.search.schedulers import (
     AshaSettings,
     HyperbandSettings,
     MedianSettings,
-    Objectives,
     SchedulerSettings,
-    Trials,
     asha,
     hyperband,
     median,
@@ -32,11 +31,8 @@ from pytest_sweep.search.searchers import (
     optuna,
     qmc,
     random,
-    stop_after,
     tpe,
 )
-from pytest_sweep.search.space import SearchSpace
-from pytest_sweep.search.starting import StartingSearcher
 from pytest_sweep.space.display import shown
 
 __all__ = [
@@ -64,8 +60,6 @@ __all__ = [
     "random",
     "read_scheduler",
     "read_searcher",
-    "scheduler_named",
-    "searcher_named",
     "stop_after",
     "tpe",
 ]
@@ -77,71 +71,31 @@ SCHEDULERS: Mapping[str, Callable[[], SchedulerSettings]] = {"asha": asha, "medi
 """The schedulers that a name is enough for, as ``--sweep-scheduler`` takes them."""
 
 
-@dataclass(frozen=True)
-class OwnSearcher:
-    """A searcher of a user's: an object with ``ask`` and ``tell``, or what makes one of ``(space, objectives, seed, num_samples)``."""
+def stop_after(
+    search: SearcherSettings | Searcher | Callable[..., Searcher] | str | None = None,
+    *,
+    no_better: int | None = None,
+    goal: float | None = None,
+) -> StopAfterSettings:
+    """End a study early: the slots that are left are SKIPPED, with the reason. Trials that run go on.
 
-    written: Any
-
-    needs_slots: ClassVar[bool] = True
-
-    @property
-    def name(self) -> str:
-        """Its attribute ``name``, or the name of its class or function."""
-        return _own_name(self.written)
-
-    def make(self, space: SearchSpace, objectives: Objectives, seed: int, num_samples: int) -> Searcher:
-        """Return what the function makes; of an object a copy, since each study needs one of its own."""
-        if _has(self.written, "ask", "tell") and not isinstance(self.written, type):
-            made: Searcher = copy.deepcopy(self.written)
-        else:
-            made = self.written(space, objectives, seed, num_samples)
-        return StartingSearcher(made, space) if space.points_to_evaluate else made
-
-
-@dataclass(frozen=True)
-class OwnScheduler:
-    """A scheduler of a user's: an object with the methods of `Scheduler`, or what makes one of ``(objectives, seed, max_t, trials)``."""
-
-    written: Any
-
-    max_t: ClassVar[int | None] = None
-    needs_max_t: ClassVar[bool] = False
-
-    @property
-    def name(self) -> str:
-        """Its attribute ``name``, or the name of its class or function."""
-        return _own_name(self.written)
-
-    def make(self, objectives: Objectives, seed: int, max_t: int | None, trials: Trials) -> Scheduler:
-        """Return what the function makes; of an object a copy, since each study needs one of its own."""
-        if _has(self.written, "judge", "milestones") and not isinstance(self.written, type):
-            copied: Scheduler = copy.deepcopy(self.written)
-            return copied
-        made: Scheduler = self.written(objectives, seed, max_t, trials)
-        return made
-
-
-def searcher_named(name: str) -> SearcherSettings:
-    """Return the settings of the searcher with that name.
+    Args:
+        search: what chooses, as ``search=`` of ``@sweep`` takes it; `tpe()` where it is left out.
+        no_better: ends it when so many trials have ended since the metric was last improved. With several objectives, since a trial was
+            last better than each other one in some objective.
+        goal: ends it when the metric, the first of several, is at least this good.
 
     Raises:
-        DefinitionError: there is none.
+        DefinitionError: neither condition is given, or one is no number; or `search` chooses nothing.
+
+    Example:
+        >>> @sweep(space={"lr": loguniform(1e-4, 1e-1)}, num_samples=200, search=stop_after(tpe(), no_better=20),
+        ...        metric="loss", mode="min")
+        ... def train(lr): ...
     """
-    if name not in SEARCHERS:
-        raise DefinitionError(_unknown("searcher", name, SEARCHERS))
-    return SEARCHERS[name]()
-
-
-def scheduler_named(name: str) -> SchedulerSettings:
-    """Return the settings of the scheduler with that name.
-
-    Raises:
-        DefinitionError: there is none.
-    """
-    if name not in SCHEDULERS:
-        raise DefinitionError(_unknown("scheduler", name, SCHEDULERS))
-    return SCHEDULERS[name]()
+    return StopAfterSettings(
+        TpeSettings() if search is None else _read_searcher(search, "stop_after(): search="), no_better, goal
+    )
 
 
 def read_searcher(written: object) -> SearcherSettings:
@@ -150,15 +104,7 @@ def read_searcher(written: object) -> SearcherSettings:
     Raises:
         DefinitionError: it is none of these.
     """
-    if isinstance(written, str):
-        return searcher_named(written)
-    if _has(written, "make", "needs_slots"):
-        return written  # type: ignore[return-value]
-    if _has(written, "ask", "tell") or (
-        callable(written) and not _is_one_of(written, random, qmc, tpe, optuna, stop_after)
-    ):
-        return OwnSearcher(written)
-    raise DefinitionError(_not_taken("search", written, "tpe()", "ask() and tell()", SEARCHERS))
+    return _read_searcher(written, "search=")
 
 
 def read_scheduler(written: object) -> SchedulerSettings:
@@ -168,38 +114,130 @@ def read_scheduler(written: object) -> SchedulerSettings:
         DefinitionError: it is none of these.
     """
     if isinstance(written, str):
-        return scheduler_named(written)
-    if _has(written, "make", "max_t"):
+        named: SchedulerSettings = _named(_SCHEDULER, written)
+        return named
+    if _SCHEDULER.has_settings(written):
         return written  # type: ignore[return-value]
-    if _has(written, "judge", "milestones") or (
-        callable(written) and not _is_one_of(written, asha, median, hyperband, pbt)
-    ):
-        return OwnScheduler(written)
-    raise DefinitionError(_not_taken("scheduler", written, "asha(max_t=81)", "judge() and milestones()", SCHEDULERS))
+    _check(_SCHEDULER, written, "scheduler=")
+    return OwnScheduler(written)
 
 
-def _has(written: object, *names: str) -> bool:
-    return all(hasattr(written, name) for name in names)
+def _read_searcher(written: object, where: str) -> SearcherSettings:
+    if isinstance(written, str):
+        named: SearcherSettings = _named(_SEARCHER, written)
+        return named
+    if _SEARCHER.has_settings(written):
+        return written  # type: ignore[return-value]
+    _check(_SEARCHER, written, where)
+    return OwnSearcher(written)
 
 
-def _is_one_of(written: object, *functions: object) -> bool:
-    return any(written is function for function in functions)
+@dataclass(frozen=True)
+class _Kind:
+    """What is written at ``search=``, or at ``scheduler=``.
+
+    Attributes:
+        argument: the argument.
+        noun: the word for what it takes.
+        verb: what that does.
+        example: what may be written.
+        named: those that a name is enough for.
+        calls: our functions that make settings.
+        settings: an attribute that all settings have.
+        methods: what an object has.
+        arguments: what is given to a function that makes one.
+    """
+
+    argument: str
+    noun: str
+    verb: str
+    example: str
+    named: Mapping[str, Callable[[], Any]]
+    calls: tuple[Callable[..., Any], ...]
+    settings: str
+    methods: tuple[str, str]
+    arguments: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """Its methods, as they are told."""
+        return " and ".join(f"{name}()" for name in self.methods)
+
+    def has_settings(self, written: object) -> bool:
+        return not isinstance(written, type) and has(written, "make", self.settings)
+
+    def is_meant(self, written: object) -> bool:
+        """Say whether something belongs here, with or without its parentheses."""
+        return (
+            any(written is call for call in self.calls)
+            or has(written, "make", self.settings)
+            or has(written, *self.methods)
+        )
 
 
-def _own_name(written: Any) -> str:
-    name = getattr(written, "name", None) or getattr(written, "__name__", None)
-    return name if isinstance(name, str) else type(written).__name__
+_SEARCHER = _Kind(
+    "search", "searcher", "chooses", "tpe()", SEARCHERS, (random, qmc, tpe, optuna, stop_after), "needs_slots",
+    ("ask", "tell"), ("space", "objectives", "seed", "num_samples"),
+)  # fmt: skip
+_SCHEDULER = _Kind(
+    "scheduler", "scheduler", "stops", "asha(max_t=81)", SCHEDULERS, (asha, median, hyperband, pbt), "max_t",
+    ("judge", "milestones"), ("objectives", "seed", "max_t", "trials"),
+)  # fmt: skip
 
 
-def _unknown(what: str, name: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"there is no {what} {name!r}: {hint}there are {', '.join(known)}"
+def _named(kind: _Kind, name: str) -> Any:
+    """Return the settings that a name stands for.
+
+    Raises:
+        DefinitionError: it stands for none.
+    """
+    if name in kind.named:
+        return kind.named[name]()
+    other = _SCHEDULER if kind is _SEARCHER else _SEARCHER
+    if name in [call.__name__ for call in kind.calls]:
+        hint = f"it needs arguments: write {kind.argument}={name}(...)"
+    elif name in [call.__name__ for call in other.calls]:
+        hint = f"it is a {other.noun}: give it as {other.argument}= or --sweep-{other.argument}"
+    else:
+        near = difflib.get_close_matches(name, kind.named, n=1)
+        known = ", ".join(kind.named)
+        hint = f"did you mean {near[0]!r}? There are {known}" if near else f"there are {known}"
+    raise DefinitionError(f"unknown {kind.noun} {name!r}; {hint}")
 
 
-def _not_taken(argument: str, written: object, call: str, methods: str, known: Mapping[str, Any]) -> str:
-    if callable(written):
-        name = getattr(written, "__name__", "")
-        return f"{argument}={shown(written)} lacks its parentheses: write {argument}={name}()"
-    names = ", ".join(known)
-    return f"{argument}={shown(written)} chooses nothing: write {call}, a name ({names}), or an object with {methods}"
+def _check(kind: _Kind, written: Any, where: str) -> None:
+    """Raise DefinitionError unless it is an object with the methods that `kind` has, or a function that makes one."""
+    other = _SCHEDULER if kind is _SEARCHER else _SEARCHER
+    name = getattr(written, "__name__", None) or type(written).__name__
+    said = f"{where}{name if callable(written) else shown(written)}"
+    if other.is_meant(written) and not kind.is_meant(written):
+        word = getattr(written, "name", None)
+        word = word if isinstance(word, str) and not callable(written) else name
+        raise DefinitionError(f"{said} is a {other.noun}: write {other.argument}={word}()")
+    if hasattr(written, "sample_relative"):
+        raise DefinitionError(f"{said} is a sampler of Optuna: write {where}optuna({name}())")
+    if not isinstance(written, type) and has(written, *kind.methods):
+        return
+    if not callable(written):
+        raise DefinitionError(
+            f"{said} {kind.verb} nothing: write {kind.example}, a name ({', '.join(kind.named)}), or an object with {kind.told}"
+        )
+    ours = kind.is_meant(written) and not has(written, *kind.methods)
+    if ours or (not _takes(written, len(kind.arguments)) and _takes(written, 0)):
+        raise DefinitionError(f"{said} lacks its parentheses: write {where}{name}()")
+    if not _takes(written, len(kind.arguments)):
+        raise DefinitionError(
+            f"{said} cannot be called with ({', '.join(kind.arguments)}), as what makes a {kind.noun} is: let it take these, or write the "
+            f"{kind.noun} itself, an object with {kind.told}"
+        )
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    """Say whether a function or a class can be called with so many arguments; one that does not say so can."""
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pytest_sweep.model.study import Observation
+from pytest_sweep.search.around import Around
 from pytest_sweep.search.protocols import Done, Searcher, Values, Wait
 from pytest_sweep.search.space import SearchSpace
 
 
-class StartingSearcher:
+class StartingSearcher(Around):
     """Gives the first slots the points to evaluate of a space, and asks a searcher for the others.
 
     The searcher is told of the points by its method ``recall``, if it has one.
@@ -18,24 +19,34 @@ class StartingSearcher:
     """
 
     def __init__(self, searcher: Searcher, space: SearchSpace) -> None:
-        self._searcher, self._space = searcher, space
+        super().__init__(searcher)
+        self._space = space
         self._given: dict[str, Values] = {}
-        self._refused: set[str] = set()
 
     def ask(self, key: str, slot: int) -> Values | Wait | Done:
         """Return the point of the slot, or what the searcher chooses."""
-        if slot >= len(self._space.points_to_evaluate) or key in self._refused:
-            return self._searcher.ask(key, slot)
-        found = self._space.complete(self._space.points_to_evaluate[slot], slot)
-        if found is None:
-            self._refused.add(key)
-            return self._searcher.ask(key, slot)
-        self._given[key] = {**self._space.points_to_evaluate[slot], **found.values}
-        return self._given[key]
+        point = self._point(slot)
+        if point is None:
+            return super().ask(key, slot)
+        self._given[key] = point
+        return point
 
     def tell(self, observation: Observation) -> None:
         """Pass on what was seen."""
         if observation.key not in self._given:
-            self._searcher.tell(observation)
-        elif (recall := getattr(self._searcher, "recall", None)) is not None:
-            recall(self._given[observation.key], observation)
+            super().tell(observation)
+        elif hasattr(self, "recall"):
+            self._recall(self._given[observation.key], observation)
+
+    def _restore(self, key: str, slot: int, values: Values) -> None:
+        """Take what the slot has: the searcher has chosen it, unless it was a point."""
+        if self._point(slot) is None:
+            super()._restore(key, slot, values)
+        else:
+            self._given[key] = values
+
+    def _point(self, slot: int) -> Values | None:
+        """Return the point of a slot; None where it has none, or ``where=`` forbids what is drawn for the rest of it."""
+        points = self._space.points_to_evaluate
+        found = self._space.complete(points[slot], slot) if slot < len(points) else None
+        return None if found is None else {**points[slot], **found.values}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pytest_sweep.model.study import Objective, Observation, Outcome
+from pytest_sweep.search.around import Around
 from pytest_sweep.search.protocols import Done, Searcher, Values, Wait
-from pytest_sweep.search.rungs import score_of
+from pytest_sweep.search.rungs import score_of, shown_score
 
 
-class StoppingSearcher:
+class StoppingSearcher(Around):
     """The searcher of ``stop_after()``.
 
     Args:
@@ -20,7 +21,8 @@ class StoppingSearcher:
     def __init__(
         self, searcher: Searcher, objectives: tuple[Objective, ...], *, no_better: int | None, goal: float | None
     ) -> None:
-        self._searcher, self._objectives = searcher, objectives
+        super().__init__(searcher)
+        self._objectives = objectives
         self._no_better, self._goal = no_better, goal
         self._front: list[tuple[float, ...]] = []
         self._since = 0
@@ -29,14 +31,6 @@ class StoppingSearcher:
     def ask(self, key: str, slot: int) -> Values | Wait | Done:
         """Return the next choice, or that the study is over."""
         return Done(self._over) if self._over else self._searcher.ask(key, slot)
-
-    def restore(self, key: str, slot: int, values: Values) -> None:
-        """Take what was chosen for a slot."""
-        restore = getattr(self._searcher, "restore", None)
-        if restore is None:
-            self._searcher.ask(key, slot)
-        else:
-            restore(key, slot, values)
 
     def tell(self, observation: Observation) -> None:
         """Note whether anything got better, and pass it on."""
@@ -48,12 +42,6 @@ class StoppingSearcher:
         if self._no_better is not None and self._since >= self._no_better and not self._over:
             best = "" if not self._front else f" on {self._metrics} = {self._shown(self._front[-1])}"
             self._over = f"stop_after: {self._since} trials have not improved{best}"
-
-    def recall(self, values: Values, observation: Observation) -> None:
-        """Take what another run has seen of a trial: it does not count here."""
-        recall = getattr(self._searcher, "recall", None)
-        if recall is not None:
-            recall(values, observation)
 
     def _improves(self, observation: Observation) -> bool:
         found = [
@@ -78,5 +66,4 @@ class StoppingSearcher:
         return ", ".join(objective.metric for objective in self._objectives)
 
     def _shown(self, scores: tuple[float, ...]) -> str:
-        values = [score if one.mode == "max" else -score for score, one in zip(scores, self._objectives, strict=True)]
-        return ", ".join(f"{value:.4g}" for value in values)
+        return ", ".join(shown_score(one, score) for score, one in zip(scores, self._objectives, strict=True))

@@ -158,7 +158,10 @@ class Normal(RandomDomain):
 
     def at(self, unit: float) -> float:
         """Return the float below which that share of the distribution lies, above 0 and below 1."""
-        value = NormalDist(self.mean, self.sd).inv_cdf(unit)
+        return self.nearest(NormalDist(self.mean, self.sd).inv_cdf(unit))
+
+    def nearest(self, value: float) -> float:
+        """Return the float of the domain that is nearest to a number."""
         return _shortened(value, self.sd) if self.q is None else _multiple(round(value / self.q), self.q)
 
     def share_below(self, value: float) -> float:

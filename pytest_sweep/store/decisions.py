@@ -51,7 +51,8 @@ def _decision(row: Mapping[str, Any]) -> Decision:
     number, study, key, content = row["number"], row["study"], row["trial_key"], row["content"]
     if row["kind"] == CONFIGURED:
         its, values = restored(content["config"]), restored(content["values"])
-        proposed = Proposed(key, its, content["label"], content["point_key"], values, slot=content["slot"])
+        slot, refused = _count(content["slot"]), _count(content.get("refused", 0))
+        proposed = Proposed(key, its, content["label"], content["point_key"], values, slot=slot, refused=refused)
         return TrialConfigured(number, proposed, study, content["asked_after"])
     if row["kind"] == JUDGED:
         values, constraints = (tuple(map(float, content[name])) for name in ("values", "constraints"))
@@ -66,9 +67,16 @@ def _decision(row: Mapping[str, Any]) -> Decision:
     raise ValueError(f"no decision is called {row['kind']!r}")
 
 
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
 def _configured(proposed: Proposed) -> Row:
     return {
         "slot": proposed.slot,
+        "refused": proposed.refused,
         "label": proposed.label,
         "point_key": proposed.point_key,
         "config": stored(dict(proposed.config)),

@@ -47,6 +47,7 @@ class RunStore:
         self._trials = 0
         self._sources: dict[str, Source] = {}
         self._sweeps: dict[str, str] = {}
+        self._slots: dict[str, str] = {}
         self._made: dict[tuple[str, Used], Row] = {}
 
     @classmethod
@@ -156,6 +157,7 @@ class RunStore:
         codes = {sweep: code_row(source) for sweep, source in (sources or {}).items()}
         sweeps = {trial.sweep.id: _sweep_row(trial.sweep, codes.get(trial.sweep.id)) for trial in added}
         self._sweeps |= {trial.key: trial.sweep.id for trial in added}
+        self._slots |= {trial.key: trial.point_key for trial in added if trial.slot is not None}
         with self._database.transaction() as connection:
             if codes:
                 connection.execute(upsert(schema.code).on_conflict_do_nothing(), list(codes.values()))
@@ -193,7 +195,7 @@ class RunStore:
             StoreError: the disk is full, the database is locked, damaged or deleted beyond repair, or an event names a trial that was not
                 added.
         """
-        batch = Batch(partial(path_in_run, self.path), self._source, self.points)
+        batch = Batch(partial(path_in_run, self.path), self._source, self.points, self._slots)
         for event in events:
             batch.add(event)
         statements = list(batch.statements())

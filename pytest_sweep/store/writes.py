@@ -81,11 +81,13 @@ class Batch:
         stored_path: turns the path of a checkpoint into the form that is stored.
         source: returns what has made a trial's result, by the trial's key and what it has used, as a row of `code`.
         points: the names of the runs that have tried configurations of slots before, by the keys of their points.
+        slots: the keys of the points of slots, as they were added.
     """
 
     stored_path: Callable[[str], str]
     source: Callable[[str, Used], Row]
     points: Mapping[str, str] = field(default_factory=dict)
+    slots: Mapping[str, str] = field(default_factory=dict)
     _attempts: dict[tuple[str, int], Row] = field(default_factory=dict)
     _reports: list[Row] = field(default_factory=list)
     _trials: dict[str, Row] = field(default_factory=dict)
@@ -183,10 +185,9 @@ class Batch:
             finished=event.time,
             duration=event.duration,
         )
-        if (
-            event.state is TrialState.CACHED
-        ):  # A slot whose configuration an earlier run has tried, and which has just got it.
-            self._trial(event.key, taken_from=self.points.get(self._trials[event.key].get("point_key", "")))
+        if event.state is TrialState.CACHED:  # A slot whose configuration an earlier run has tried.
+            point = self._trials[event.key].get("point_key", self.slots.get(event.key, ""))
+            self._trial(event.key, taken_from=self.points.get(point))
         if event.error and (not event.attempt or event.key in self._stopped):
             self._trial(event.key, error=None, reason=event.error)  # The engine has ended it, and nothing has failed.
         if event.used is not None:

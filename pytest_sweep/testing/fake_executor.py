@@ -198,6 +198,8 @@ class FakeExecutor:
             told = self.workers.get(command.worker)
             if told is not None and told.running is not None:
                 told.running.take(command)
+        elif isinstance(command, commands.ReturnTrials):
+            self._return(command)
         elif isinstance(command, commands.StopWorker):
             self.workers.pop(command.worker, None)
             self._happened.append(events.WorkerStopped(command.worker))
@@ -210,6 +212,15 @@ class FakeExecutor:
             worker.polls_to_start, worker.is_alive = self.polls_to_start, True
         elif isinstance(command, commands.RunTrials):
             self._hand(self.workers[command.worker], command, tasks)
+
+    def _return(self, command: commands.ReturnTrials) -> None:
+        worker = self.workers.get(command.worker)
+        has_begun = worker is not None and (worker.polls_left is not None or worker.running is not None)
+        while worker is not None and len(worker.waiting) > has_begun and worker.waiting[-1].lease == command.lease:
+            task = worker.waiting.pop()
+            self._happened.append(events.TrialReturned(task.trial.key, task.attempt, lease=task.lease))
+            if not worker.waiting:
+                self._happened.append(events.BatchDone(worker.id, command.lease))
 
     def _start(self, command: commands.StartWorker) -> None:
         assert command.nodes, f"{command} does not say where"

@@ -67,9 +67,9 @@ class FakeTrial:
 
     def _ended(self, state: TrialState) -> Outcome:
         """Return the outcome of an attempt that was ended early."""
-        return replace(
-            self._outcome, state=state, reports=self._outcome.reports[: self._said], final=None, error=None, dies=None
-        )
+        reports = self._outcome.reports[: self._said]
+        last = {"training_iteration": self._task.iteration + self._said} if reports else None
+        return replace(self._outcome, state=state, reports=reports, final=last, error=None, dies=None)
 
 
 @dataclass

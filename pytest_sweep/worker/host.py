@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_sweep.errors import ExecutorError
-from pytest_sweep.model.commands import Tell
+from pytest_sweep.model.commands import WithinCall
 from pytest_sweep.model.shared import SharedFixture
 from pytest_sweep.wire.calls import Built, CallResult, LostFixture
 from pytest_sweep.wire.outbox import Numbered, Outbox
@@ -67,8 +67,8 @@ class SessionHost:
         self._session.run(batch)
         return self._result(self._session.cause if self._session.ended else None)
 
-    def tell(self, order: Tell) -> None:
-        """Tell the trial that runs a verdict, from any thread; one for another trial is ignored."""
+    def tell(self, order: WithinCall) -> None:
+        """Take an order while a call runs, from any thread; one for another trial or call is ignored."""
         self._session.tell(order)
 
     def build(self, fixture: SharedFixture, offers: Mapping[str, Any]) -> tuple[CallResult, Built]:

@@ -94,6 +94,7 @@ class HostedPlugin:
         self._builder = FixtureBuilder(self._borrowed, self._keeper, emit)
         self._items = ItemBuilder(spec.files, spec.placed)
         self._batch: deque[PackedTask] = deque()
+        self._returned: int | None = None
         self._trial_began: float | None = None
         self.built: Parcel | FailedFixture | None = None
         self.problems: list[str] = []
@@ -109,6 +110,15 @@ class HostedPlugin:
         began = self._trial_began
         if began is None or clock.monotonic() - began < PATIENCE_SECONDS:
             return
+        self._return_all()
+
+    def return_call(self, lease: int) -> None:
+        """Give back what has not begun of a call, if it is the one that runs; called by another thread, even before that has begun."""
+        self._returned = lease
+        if any(packed.lease == lease for packed in self._batch.copy()):
+            self._return_all()
+
+    def _return_all(self) -> None:
         while self._batch:
             try:
                 packed = self._batch.pop()
@@ -210,10 +220,15 @@ class HostedPlugin:
         return self.exit is not None
 
     def _next(self) -> PackedTask | None:
-        try:
-            return self._batch.popleft()
-        except IndexError:
-            return None
+        while self._batch:
+            try:
+                packed = self._batch.popleft()
+            except IndexError:  # Another thread has given it back.
+                break
+            if packed.lease != self._returned:
+                return packed
+            self._emit(TrialReturned(packed.key, packed.attempt, lease=packed.lease))
+        return None
 
     def _run(self, session: pytest.Session, packed: PackedTask) -> None:
         self._trial_began = clock.monotonic()

@@ -15,7 +15,7 @@ from greenlet import getcurrent, greenlet
 
 from pytest_sweep.errors import ExecutorError
 from pytest_sweep.items.allure import AllureParameters
-from pytest_sweep.model.commands import Tell
+from pytest_sweep.model.commands import ReturnTrials, WithinCall
 from pytest_sweep.model.events import ExitKind, OutputWritten
 from pytest_sweep.model.shared import FailedFixture, SharedFixture
 from pytest_sweep.wire.captured import CapturedFiles
@@ -100,9 +100,12 @@ class HostedSession:
         """Give back what waits behind a trial that takes long; may be called by another thread while `run` runs."""
         self._plugin.return_waiting()
 
-    def tell(self, order: Tell) -> None:
-        """Pass a verdict on to the trial that runs; may be called by another thread while `run` runs."""
-        self._plugin.tell(order)
+    def tell(self, order: WithinCall) -> None:
+        """Pass a verdict on to the trial that runs, or give back what has not begun; may be called by another thread while `run` runs."""
+        if isinstance(order, ReturnTrials):
+            self._plugin.return_call(order.lease)
+        else:
+            self._plugin.tell(order)
 
     @property
     def ended(self) -> bool:

@@ -29,6 +29,32 @@ def train(lr, depth, trial, tmp_path):
         trial.report({"loss": abs(lr - 0.01) * 10 + depth / 100 + 1 / epoch}, checkpoint=tmp_path / "saved")
 """
 
+HALVED = """
+from pytest_sweep import hyperband, loguniform, sweep
+
+@sweep(space={"lr": loguniform(1e-4, 1e-1)}, num_samples=9, search="random", metric="loss", mode="min", scheduler=hyperband(max_t=9))
+def train(lr, trial, tmp_path):
+    start = int((trial.checkpoint / "epoch").read_text()) if trial.checkpoint else 0
+    (tmp_path / "saved").mkdir()
+    for epoch in range(start + 1, 10):
+        (tmp_path / "saved" / "epoch").write_text(str(epoch))
+        trial.report({"loss": abs(lr - 0.01) * 10 + 1 / epoch}, checkpoint=tmp_path / "saved")
+"""
+
+POPULATION = """
+from pytest_sweep import loguniform, pbt, sweep
+
+@sweep(space={"lr": loguniform(1e-4, 1e-1)}, num_samples=4, metric="loss", mode="min", stop={"training_iteration": 8},
+       scheduler=pbt({"lr": loguniform(1e-4, 1e-1)}, perturbation_interval=2))
+def train(lr, trial, tmp_path):
+    start, done = (int(word) for word in (trial.checkpoint / "epoch").read_text().split()) if trial.checkpoint else (0, 0)
+    (tmp_path / "saved").mkdir()
+    for epoch in range(start + 1, 9):
+        done += round(1000 * lr)
+        (tmp_path / "saved" / "epoch").write_text(f"{epoch} {done}")
+        trial.report({"loss": -done, "lr": lr}, checkpoint=tmp_path / "saved")
+"""
+
 KILLER = """
 import os, signal
 
@@ -92,11 +118,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...
     return decided(folder)
 
 
-def made(folder: Path) -> Path:
+def made(folder: Path, text: str = SEARCH) -> Path:
     """Return `folder` with the search in it."""
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "conftest.py").write_text(KILLER)
-    (folder / "test_search.py").write_text(SEARCH)
+    (folder / "test_search.py").write_text(text)
     return folder
 
 
@@ -124,3 +150,67 @@ def test_killed_again_and_again(
         status = session(folder, executor, "--sweep-resume", KILL_AFTER="8", **when)
     assert times > 2
     assert decided(folder) == undisturbed
+
+
+def judged(folder: Path) -> dict[tuple[str, int, str], str | None]:
+    """Return the verdicts of the last run: by trial, iteration and outcome; each was made once."""
+    found: dict[tuple[str, int, str], str | None] = {}
+    for _, kind, key, iteration, content in decided(folder):
+        if kind == "judged":
+            place = key, iteration, content["outcome"]
+            assert place not in found, f"{place} is judged twice"
+            found[place] = content["verdict"]
+    return found
+
+
+@pytest.mark.slow
+def test_two_workers_killed_at_a_decision(tmp_path: Path) -> None:
+    """With two workers, whatever the order is in which results come, each rung has the verdicts that it would have had anyway."""
+    whole = made(tmp_path, HALVED)
+    two = "--sweep-max-concurrent=2"
+    assert session(whole, "processes", "--sweep-seed=1", two) == 0
+    undisturbed = judged(whole)
+    assert {verdict for verdict in undisturbed.values() if verdict} == {"PAUSE", "STOP"}
+    for kind in ("PAUSE", "STOP", "ended", "resumed"):
+        assert session(whole, "processes", "--sweep-seed=1", two, KILL_AT=kind, KILL_AFTER="2") == -signal.SIGKILL
+        before = decided(whole)
+        assert session(whole, "processes", "--sweep-resume", two) == 0
+        assert decided(whole)[: len(before)] == before
+        assert judged(whole) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["configured", "PAUSE", "ended", "resumed"])
+def test_two_workers_and_a_searcher(kind: str, tmp_path: Path) -> None:
+    """Where the searcher learns, what was decided before stays: each slot keeps its configuration, and no rung is judged twice."""
+    folder = made(tmp_path)
+    two = "--sweep-max-concurrent=2"
+    assert session(folder, "processes", "--sweep-seed=1", two, KILL_AT=kind, KILL_AFTER="3") == -signal.SIGKILL
+    before = decided(folder)
+    assert session(folder, "processes", "--sweep-resume", two) == 0
+    after = decided(folder)
+    assert after[: len(before)] == before
+    keys = [key for _, kind, key, *_ in after if kind == "configured"]
+    assert len(keys) == len(set(keys)) == 9
+    judged(folder)
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
+    """What a population decides that nobody kills."""
+    folder = made(tmp_path_factory.mktemp("population"), POPULATION)
+    assert session(folder, "inline", "--sweep-seed=1") == 0
+    found = decided(folder)
+    assert "resumed" in [kind for _, kind, *_ in found]
+    return found
+
+
+@pytest.mark.parametrize(("executor", "kind"), [("inline", "PAUSE"), ("processes", "resumed")])
+def test_a_population_that_was_killed(
+    executor: str, kind: str, tmp_path: Path, population: list[tuple[Any, ...]]
+) -> None:
+    """So does a population: with one worker, which its trials share, donors, configurations and verdicts are the same."""
+    folder = made(tmp_path, POPULATION)
+    assert session(folder, executor, "--sweep-seed=1", KILL_AT=kind, KILL_AFTER="1") == -signal.SIGKILL
+    assert session(folder, executor, "--sweep-resume") == 0
+    assert decided(folder) == population

@@ -131,7 +131,7 @@ class TestRefusals:
             (LR + GOAL + "search=tpe(), average_over=['fold']", "makes a study of its own"),
             (LR + "search=tpe()", "search=tpe() learns from a metric: give metric= and mode="),
             ('space={"lr": uniform(0, 1)}, search=tpe(), ' + GOAL, "needs num_samples="),
-            (LR + GOAL + "search='tpee'", "search='tpee': there is no searcher 'tpee': did you mean 'tpe'?"),
+            (LR + GOAL + "search='tpee'", "search='tpee': unknown searcher 'tpee'; did you mean 'tpe'?"),
             (LR + GOAL + "search=tpe", "search=tpe()"),
             (LR + GOAL + "search=3", "search=3"),
             (LR + GOAL + "search=tpe(), points_to_evaluate=[{'l': 1}]", "there is no 'l'"),
@@ -191,8 +191,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("option", "said"),
         [
-            ("--sweep-search=tpee", "there is no searcher 'tpee': did you mean 'tpe'?"),
-            ("--sweep-scheduler=ahsa", "there is no scheduler 'ahsa': did you mean 'asha'?"),
+            ("--sweep-search=tpee", "unknown searcher 'tpee'; did you mean 'tpe'?"),
+            ("--sweep-scheduler=ahsa", "unknown scheduler 'ahsa'; did you mean 'asha'?"),
             ("--sweep-num-samples=0", "--sweep-num-samples=0: 0 is less than 1"),
         ],
     )

@@ -111,6 +111,25 @@ def test_a_kill() -> None:
     assert fake.ran == [("worker-1", tasks[0].trial.key, 1)]
 
 
+def test_trials_are_returned() -> None:
+    """What is asked back is returned unless it has begun; nothing of another call is."""
+    fake = FakeExecutor(script=lambda _: Outcome(polls=2))
+    tasks = [dataclasses.replace(task, lease=3) for task in make_tasks(3)]
+    start(fake)
+    fake.events(0)
+    hand(fake, *tasks)
+    fake.events(0)
+    fake.execute(commands.ReturnTrials("worker-1", 2))
+    fake.execute(commands.ReturnTrials("worker-2", 3))
+    assert fake.arrived() == []
+    fake.execute(commands.ReturnTrials("worker-1", 3))
+    assert fake.arrived() == [events.TrialReturned(task.trial.key, 1, lease=3) for task in reversed(tasks[1:])]
+    assert [type(event) for event in fake.events(0)] == [events.TrialFinished, events.BatchDone]
+    hand(fake, *tasks[1:])
+    fake.execute(commands.ReturnTrials("worker-1", 3))
+    assert [type(event) for event in fake.arrived()] == [events.TrialReturned] * 2 + [events.BatchDone]
+
+
 AT_1_AND_3 = Milestones((1, 3))
 
 

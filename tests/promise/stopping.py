@@ -9,6 +9,7 @@ from typing import ClassVar
 import psutil
 import pytest
 
+from pytest_sweep.engine import pacing
 from tests.acceptance.project import Project
 from tests.support.sessions import Session, wait_for
 
@@ -92,6 +93,51 @@ class Stopping(Executor):
         assert (done.outcomes["passed"], done.outcomes["failed"]) == (1, 2)
         assert done.states()[:3] == ["ERROR", "TERMINATED", "ERROR"]
         assert set(done.states()[3:]) <= {"INTERRUPTED", "NOT_RUN"}
+
+    def test_a_sweep_that_is_given_up(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a sweep that only fails nothing begins any more when it is given up, not even what a worker had been handed by then."""
+        monkeypatch.setattr(pacing, "CALL_SECONDS", 60.0)  # As many in a call as may be, however slow the machine is.
+        project.write(
+            """
+            from pathlib import Path
+
+            FAILED = []
+
+            def pytest_sweep_trial_finish(trial):
+                FAILED.append(trial)
+                if len(FAILED) == 8:
+                    Path("given_up").touch()
+            """,
+            "conftest.py",
+        )
+        project.write(
+            f"""{NOTE}
+    import time
+
+    from pytest_sweep.worker import hosted
+
+    HERE = Path(__file__).parent
+    if IN_WORKER:
+        hosted.PATIENCE_SECONDS = 600.0  # Else a worker gives back by itself what waits behind a trial that takes long.
+
+    @sweep(grid={{"n": list(range(40))}})
+    def train(n):
+        note("late" if (HERE / "given_up").exists() else "early")
+        if n > 1 and IN_WORKER and not (HERE / "held").exists():
+            (HERE / "held").touch()
+            limit = time.monotonic() + 30
+            # The first trial of a call; those behind it wait until the other worker has failed often enough.
+            while not (HERE / "given_up").exists() and time.monotonic() < limit:
+                time.sleep(0.01)
+            time.sleep(0.4)
+        assert False
+"""
+        )
+        done = self.run(project, "--sweep-abort-after=8", at_once=2)
+        states = done.states()
+        assert "late" not in done.notes
+        assert states.count("ERROR") == len(done.notes) <= 9
+        assert states.count("NOT_RUN") == 40 - len(done.notes)
 
     def test_x_at_an_ordinary_test(self, project: Project) -> None:
         """-x at an ordinary test ends the session before the first trial; nothing is stored."""

@@ -478,3 +478,38 @@ class TestPlaces:
         for name in (Name(1, 1), Name(12, 1234567)):
             assert Name.parse(str(name)) == name
         assert [Name.parse(text) for text in ("", "1-1", ".1-000001.tmp", "a-000001", "1-000001x")] == [None] * 5
+
+
+class TestLending:
+    """A checkpoint of another trial, which goes on and may delete it at any time."""
+
+    def borrow(self, tmp_path: Path, scratch: Path, address: str) -> Any:
+        own = TrialCheckpoints(str(tmp_path / "borrower"), 2, Keeping())
+        return own.restore(scratch, address, is_lent=True)
+
+    def test_it_is_a_copy(self, location: Location, tmp_path: Path, scratch: Path) -> None:
+        """What was lent stays as it is where its owner deletes it."""
+        address = save(location.of(1), tmp_path, 8)
+        restored = self.borrow(tmp_path, scratch, address)
+        assert restored.address == address
+        assert scratch in restored.path.parents
+        location.fs.rm(location.path, recursive=True)
+        assert contents(restored.path) == {"state": "8"}
+
+    def test_one_that_is_gone(self, location: Location, tmp_path: Path, scratch: Path) -> None:
+        """Where its owner has deleted it meanwhile, the owner's newest one is taken."""
+        donor = location.of(1)
+        addresses = [save(donor, tmp_path, iteration) for iteration in (4, 8)]
+        gone = location.path + "/1-000004.json"
+        location.fs.rm(gone)
+        restored = self.borrow(tmp_path, scratch, addresses[0])
+        assert (restored.address, contents(restored.path)) == (addresses[1], {"state": "8"})
+
+    def test_none_that_is_left(self, location: Location, tmp_path: Path, scratch: Path) -> None:
+        """Where none is left the borrower goes on from its own newest one, and nothing of the donor is deleted."""
+        address = save(location.of(1), tmp_path, 8)
+        location.fs.rm(location.path, recursive=True)
+        own = TrialCheckpoints(str(tmp_path / "borrower"), 1, Keeping())
+        mine = save(own, tmp_path, 3)
+        restored = self.borrow(tmp_path, scratch, address)
+        assert (restored.address, contents(restored.path)) == (mine, {"state": "3"})

@@ -315,6 +315,52 @@ class TestSameFailures:
                 engine.tell(events.BatchDone("worker-1"))
         assert not [event for event in records(engine.given) if isinstance(event, events.TrialNotRun)]
 
+    def two_workers(self, policy: Policy) -> tuple[Engine, list[Trial]]:
+        """Return an engine whose two workers have failed once each, and have a call of several trials now; the first of each has begun."""
+        trials = make_trials(50)
+        engine = Engine([node(cpu=2)], policy)
+        engine.tell(events.Tick(0.0))
+        engine.add(trials)
+        engine.start("worker-1", "worker-2")
+        for number, trial in enumerate(trials[:2], 1):
+            engine.begin(trial)
+            engine.finish(trial, TrialState.ERROR, duration=0.001)
+            engine.tell(events.BatchDone(f"worker-{number}"))
+        handed = {command.worker: command.trials for command in engine.all(commands.RunTrials)}
+        assert min(map(len, handed.values())) > 1
+        for worker in ("worker-1", "worker-2"):
+            engine.begin(next(trial for trial in trials if trial.key == handed[worker][0][0]))
+        return engine, [trial for trial in trials if trial.key in dict(handed["worker-2"])]
+
+    def test_what_other_workers_were_handed(self) -> None:
+        """When a sweep is given up, the others give back what they have not begun of it: it is NOT_RUN; what runs there goes on."""
+        engine, others = self.two_workers(Policy(abort_after=6))
+        for _ in range(6):
+            handed = [command.trials for command in engine.all(commands.RunTrials) if command.worker == "worker-1"]
+            if asked := engine.all(commands.ReturnTrials):
+                break
+            for trial_key, _ in handed[-1]:
+                trial = engine.controller.trial(trial_key)
+                engine.begin(trial)
+                engine.finish(trial, TrialState.ERROR, duration=0.001)
+            engine.tell(events.BatchDone("worker-1"))
+        assert asked == [commands.ReturnTrials("worker-2", engine.leases["worker-2"][-1])]
+        for trial in others[1:]:
+            (event,) = records(engine.tell(events.TrialReturned(trial.key, 1)))
+            assert isinstance(event, events.TrialNotRun)
+        engine.finish(others[0])
+        assert only(commands.RunTrials, engine.tell(events.BatchDone("worker-2"))) == []
+        assert engine.controller.done
+
+    def test_a_budget_that_is_spent(self) -> None:
+        """Then, too, what was handed to workers and has not begun is given back, and is NOT_RUN."""
+        engine, others = self.two_workers(Policy(abort_after=0, budget=10.0, grace=10.0))
+        told = engine.pass_time(10.5)
+        assert [command.worker for command in only(commands.ReturnTrials, told)] == ["worker-1", "worker-2"]
+        (event,) = records(engine.tell(events.TrialReturned(others[-1].key, 1)))
+        assert event == events.TrialNotRun(others[-1].key, "the budget of 10 s is spent")
+        assert only(commands.ReturnTrials, engine.pass_time(11.0)) == []
+
     def test_never(self) -> None:
         """With 0 no sweep is given up."""
         trials = make_trials(30)

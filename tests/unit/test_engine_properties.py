@@ -66,6 +66,7 @@ class Process:
     """A worker as it would really be: `batch` is what it has under `lease`, the first of it runs when `runs`.
 
     `since` is when it began what it does now: to run, to tear down the fixtures of `tears`, or to wait with what it was handed.
+    What `is_asked_back` is given back before it begins.
     """
 
     resources: Resources
@@ -79,6 +80,7 @@ class Process:
     since: float = 0.0
     last: str | None = None
     tears: str | None = None
+    is_asked_back: bool = False
     batch: list[tuple[str, int]] = dataclasses.field(default_factory=list)
 
 
@@ -134,7 +136,14 @@ class EngineMachine(RuleBasedStateMachine):
             self.processes[command.worker] = Process(command.resources, command.nodes, since=self.now)
         else:
             assert isinstance(
-                command, (commands.StopWorker, commands.KillWorker, commands.RestartWorker, commands.RunTrials)
+                command,
+                (
+                    commands.StopWorker,
+                    commands.KillWorker,
+                    commands.RestartWorker,
+                    commands.RunTrials,
+                    commands.ReturnTrials,
+                ),
             )
             process = self.processes.get(command.worker)
             if process is None:  # It has died while it was to stop, and its death is on its way.
@@ -143,6 +152,9 @@ class EngineMachine(RuleBasedStateMachine):
             self.order(process, command)
 
     def order(self, process: Process, command: commands.WorkerCommand) -> None:
+        if isinstance(command, commands.ReturnTrials):
+            process.is_asked_back = process.is_asked_back or command.lease == process.lease
+            return
         if process.is_dead and isinstance(command, (commands.KillWorker, commands.RunTrials)):
             return  # Its death is on its way, and is the answer to that.
         if isinstance(command, commands.KillWorker):
@@ -166,6 +178,7 @@ class EngineMachine(RuleBasedStateMachine):
             for key, _ in command.trials:
                 assert self.controller.trial(key).sweep.id not in self.given_up
             process.batch, process.lease, process.since = list(command.trials), command.lease, self.now
+            process.is_asked_back = False
 
     def kill(self, name: str, process: Process) -> None:
         assert process.is_stopping or process.batch or process.tears or self.is_on_its_way(name), (
@@ -276,6 +289,9 @@ class EngineMachine(RuleBasedStateMachine):
         """Begin the first trial of a worker's batch, or end it."""
         process = self.processes[name]
         key, attempt = process.batch[0]
+        if not process.runs and process.is_asked_back:
+            self.give_back(name, process)
+            return
         if not process.runs:
             process.runs, process.since, process.tears = True, self.now, None
             self.say(events.TrialStarted(key, attempt, self.wall(process), "here", lease=process.lease))
@@ -334,7 +350,10 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.busy)
     @rule(data=st.data())
     def return_waiting(self, data: st.DataObject) -> None:
-        name, process = self.pick(data, self.busy)
+        self.give_back(*self.pick(data, self.busy))
+
+    def give_back(self, name: str, process: Process) -> None:
+        """What has not begun is given back."""
         while len(process.batch) > (1 if process.runs else 0):
             self.say(events.TrialReturned(*process.batch.pop(), lease=process.lease))
         self.free(name, process)

@@ -157,10 +157,11 @@ def test_a_verdict_goes_to_the_process_that_runs_the_trial() -> None:
     assert ray.told == []
     ray.run()
     ray.order(verdict)
-    assert ray.told == [("w1#1", verdict)]
+    ray.order(commands.ReturnTrials("w1", 1))
+    assert ray.told == [("w1#1", verdict), ("w1#1", commands.ReturnTrials("w1", 1))]
     ray.die("run-1")
     ray.order(verdict)
-    assert len(ray.told) == 1
+    assert len(ray.told) == 2
 
 
 class TestMailbox:

@@ -219,6 +219,35 @@ def test_what_never_is_the_best_configuration(losses: list[Any]) -> None:
     assert best_lines(better)[0].startswith("Best configuration of train: train[lr=0.2] with")
 
 
+FEASIBLE = replace(SWEEP, feasible=("memory < 9",))
+
+
+def test_the_best_of_the_feasible_ones() -> None:
+    """A mean is over the replicates that meet feasible=; a configuration without one of them is never the best, however good."""
+    good, mixed, none = (replicates(lr, 2, FEASIBLE) for lr in (0.1, 0.2, 0.3))
+    progress = Progress([*good, *mixed, *none])
+    for trials, losses, memories in (
+        (good, (2.0, 2.0), (1, 1)),
+        (mixed, (1.0, 0.1), (1, 10)),
+        (none, (0.0, 0.0), (10, 10)),
+    ):
+        for trial, loss, memory in zip(trials, losses, memories, strict=True):
+            end(progress, trial, {"loss": loss, "memory": memory, "training_iteration": 1})
+    assert best_lines(progress)[0].startswith(
+        "Best configuration of train: train[lr=0.2] with loss=1 (min, 1 of 2 trials)"
+    )
+
+
+def test_no_feasible_configuration() -> None:
+    """Where none meets the conditions the line says so, and names them."""
+    trials = replicates(0.1, 2, FEASIBLE)
+    progress = Progress(trials)
+    for trial in trials:
+        end(progress, trial, {"loss": 0.5, "memory": 10, "training_iteration": 1})
+    (line,) = best_lines(progress)
+    assert "that meets feasible=['memory < 9']" in line
+
+
 FOLDS = replace(SWEEP, average_over=("fold",))
 
 

@@ -133,8 +133,8 @@ class ProcessPort:
         """Hand it trials."""
         self._send(*order)
 
-    def tell(self, order: commands.Tell) -> None:
-        """Pass a verdict on; a thread of the process takes it."""
+    def tell(self, order: commands.WithinCall) -> None:
+        """Pass an order on while it runs trials; a thread of the process takes it."""
         self._send("tell", order)
 
     def finish(self) -> None:

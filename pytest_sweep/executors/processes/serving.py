@@ -27,7 +27,7 @@ def serve(channel: Any) -> None:
 
     Args:
         channel: of execnet. Orders are pairs of a word and bytes; answers are ``("up", pid)`` and, for each order, ``("answer", bytes)``
-            after any number of ``("events", bytes)``. A verdict, ``("tell", bytes)``, has no answer.
+            after any number of ``("events", bytes)``. What is told within a call, ``("tell", bytes)``, has no answer.
     """
     driver = os.getppid()
     folders: list[str] = []

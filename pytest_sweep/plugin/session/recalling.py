@@ -46,7 +46,7 @@ def _completed(stored: Proposed, study: Study | None) -> tuple[Proposed, bool]:
     made: Proposed | None = None
     if study is not None and study.complete is not None:
         try:
-            made = study.complete(stored.key, stored.slot, stored.values, 0)
+            made = study.complete(stored.key, stored.slot, stored.values, stored.refused)
         except SweepError:  # The space has not what was chosen then: what is stored of it is all there is.
             made = None
     if made is None or made.point_key != stored.point_key:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,22 +10,14 @@ import pytest
 
 from pytest_sweep.errors import SpaceError, SweepError
 from pytest_sweep.model.metrics import metric_value
-from pytest_sweep.model.spread import judged_number
-from pytest_sweep.model.study import Milestones, Observation, Outcome
+from pytest_sweep.model.spread import judged_float
+from pytest_sweep.model.study import OUTCOMES, Milestones, Observation, Outcome
 from pytest_sweep.model.trials import Trial, TrialState
 
 if TYPE_CHECKING:  # Imports the database, which only a session that is warmed needs that early.
     from pytest_sweep.engine.study import Study
     from pytest_sweep.results import Result, SweepResults
     from pytest_sweep.search.space import SearchSpace
-
-_OUTCOMES = {
-    TrialState.TERMINATED: Outcome.COMPLETED,
-    TrialState.CACHED: Outcome.COMPLETED,
-    TrialState.STOPPED: Outcome.STOPPED,
-    TrialState.ERROR: Outcome.FAILED,
-    TrialState.SKIPPED: Outcome.SKIPPED,
-}
 
 
 class WarmStart:
@@ -75,7 +66,7 @@ class WarmStart:
         told = left_out = 0
         made_as = self._made_as(results)
         for result in results:
-            if result.stored_params != dict(trial.params) or result.state not in _OUTCOMES:
+            if result.stored_params != dict(trial.params) or result.state not in OUTCOMES:
                 continue
             try:
                 values = space.values_of(result.config)
@@ -110,7 +101,7 @@ def _observations(result: Result, study: Study, state: TrialState) -> Iterator[O
     for metrics in reports[:-1]:
         if milestones is not None and milestones.include(metrics.get("training_iteration", 0)):
             yield _observation(key, metrics, study, Outcome.REPORTED)
-    outcome = _OUTCOMES[state]
+    outcome = OUTCOMES[state]
     last = reports[-1] if reports else {}
     is_whole = study.max_t is not None and last.get("training_iteration", 0) >= study.max_t
     yield _observation(key, last, study, Outcome.COMPLETED if outcome is Outcome.STOPPED and is_whole else outcome)
@@ -123,8 +114,7 @@ def _milestones(study: Study) -> Milestones | None:
 
 
 def _observation(key: str, metrics: Mapping[str, Any], study: Study, outcome: Outcome) -> Observation:
-    found = [judged_number(metric_value(metrics, goal.metric)) for goal in study.objectives]
-    values = tuple(math.nan if value is None else float(value) for value in found)
+    values = tuple(judged_float(metric_value(metrics, goal.metric)) for goal in study.objectives)
     iteration = metrics.get("training_iteration", 0)
     return Observation(key, iteration, values, outcome, study.constraints(metrics))
 

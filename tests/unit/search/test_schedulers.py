@@ -15,7 +15,17 @@ from pytest_sweep.search.hyperband import _dealt
 from pytest_sweep.search.mutations import read_mutations
 from pytest_sweep.search.protocols import Scheduler
 from pytest_sweep.search.settings import hyperband, median, pbt
-from pytest_sweep.space.sampling import choice, loguniform, quniform, randint, randn, uniform
+from pytest_sweep.space.sampling import (
+    choice,
+    lograndint,
+    loguniform,
+    qrandint,
+    qrandn,
+    quniform,
+    randint,
+    randn,
+    uniform,
+)
 from pytest_sweep.testing.played_study import PlayedStudy, random_curves, states
 
 LOSS = (Objective("loss", "min"),)
@@ -128,6 +138,40 @@ MUTATIONS = {
 
 
 class TestMutations:
+    @pytest.mark.parametrize("value", [100, -3, 0, 5.5, 1e308, -1e308, 10**200, Fraction(7, 2)])
+    @pytest.mark.parametrize("factor", [1.2, 0.8, 1e10])
+    def test_values_outside_of_the_domain(self, value: Any, factor: float) -> None:
+        """A number that is not in the domain, as a space may have it, is changed into one that is."""
+        domains = {
+            "a": randint(2, 9),
+            "b": qrandint(2, 10, 2),
+            "c": quniform(0, 1, 0.1),
+            "d": uniform(0, 1),
+            "e": lograndint(1, 50),
+        }
+        changed = read_mutations(domains, 0.0, (factor, factor)).explored(dict.fromkeys(domains, value), "1")
+        assert changed["a"] in range(2, 9)
+        assert changed["b"] in range(2, 11, 2)
+        assert changed["c"] in [round(0.1 * step, 1) for step in range(11)]
+        assert 0 <= changed["d"] < 1
+        assert changed["e"] in range(1, 50)
+
+    def test_a_normal_distribution(self) -> None:
+        """It has no bounds; a quantized one keeps its steps, unless a number is too large for them."""
+        mutations = read_mutations({"a": randn(), "b": qrandn(0, 1, 0.5)}, 0.0, (1.2, 1.2))
+        assert mutations.explored({"a": 10.0, "b": 2.0}, "1") == {"a": 12.0, "b": 2.5}
+        assert math.isfinite(mutations.explored({"a": 1.7e308, "b": 1.7e308}, "1")["b"])
+
+    @pytest.mark.parametrize("value", ["big", None, True, math.nan, math.inf, 10**400, [1]])
+    def test_what_cannot_be_multiplied(self, value: Any) -> None:
+        """A configuration that has no number there is refused before the run."""
+        mutations = read_mutations({"model": {"depth": randint(2, 9)}}, 0.0, (1.2, 0.8))
+        with pytest.raises(
+            DefinitionError, match=r"multiplies numbers of randint\(2, 9\), and 'model.depth' is .* in a configuration"
+        ):
+            mutations.check({"model": {"depth": value}})
+        read_mutations({"model": {"depth": [1, 2]}}, 0.0, (1.2, 0.8)).check({"model": {"depth": value}})
+
     def test_within_the_domain(self) -> None:
         """However often a configuration is changed, it stays within its domains, and what is not listed stays as it is."""
         mutations = read_mutations({**MUTATIONS, "shift": randn()}, 0.25, (1.2, 0.8))

@@ -50,6 +50,21 @@ class Own:
         self.recalled.append(values)
 
 
+class Judge:
+    """A scheduler of a user's, as far as it is looked at."""
+
+    def milestones(self, key: str) -> Milestones:  # noqa: ARG002 - a protocol
+        return Milestones((1,))
+
+    def judge(self, observation: Observation, *, can_pause: bool) -> None: ...
+
+
+class Sampler:
+    """A sampler of Optuna, as far as it is looked at."""
+
+    def sample_relative(self) -> None: ...
+
+
 class TestReading:
     def test_names(self) -> None:
         """A name stands for the call without arguments."""
@@ -112,12 +127,33 @@ class TestReading:
     @pytest.mark.parametrize(
         ("read", "written", "said"),
         [
-            (read_searcher, "tp", "there is no searcher 'tp': did you mean 'tpe'. there are random, qmc, tpe"),
-            (read_scheduler, "ahsa", "there is no scheduler 'ahsa': did you mean 'asha'"),
+            (read_searcher, "tp", "unknown searcher 'tp'; did you mean 'tpe'. There are random, qmc, tpe"),
+            (read_scheduler, "ahsa", "unknown scheduler 'ahsa'; did you mean 'asha'"),
+            (read_searcher, "zzz", "unknown searcher 'zzz'; there are random, qmc, tpe"),
+            (
+                read_searcher,
+                "asha",
+                "unknown searcher 'asha'; it is a scheduler: give it as scheduler= or --sweep-scheduler",
+            ),
+            (read_scheduler, "pbt", r"unknown scheduler 'pbt'; it needs arguments: write scheduler=pbt\(\.\.\.\)"),
+            (read_searcher, asha, r"search=asha is a scheduler: write scheduler=asha\(\)"),
+            (read_searcher, asha(max_t=9), r"search=AshaSettings\(.* is a scheduler: write scheduler=asha\(\)"),
+            (read_scheduler, tpe, r"scheduler=tpe is a searcher: write search=tpe\(\)"),
+            (read_scheduler, stop_after(goal=1), r"scheduler=StopAfter.* is a searcher: write search=tpe\(\)"),
+            (read_scheduler, Own(), r"scheduler=.* is a searcher: write search=Own\(\)"),
+            (read_scheduler, Own, r"scheduler=Own is a searcher: write search=Own\(\)"),
+            (read_searcher, Judge(), r"search=.* is a scheduler: write scheduler=Judge\(\)"),
+            (read_searcher, Judge, r"search=Judge is a scheduler: write scheduler=Judge\(\)"),
+            (read_searcher, Own, r"search=Own lacks its parentheses: write search=Own\(\)"),
+            (read_searcher, type(tpe()), r"search=TpeSettings lacks its parentheses: write search=TpeSettings\(\)"),
+            (read_searcher, Sampler, r"search=Sampler is a sampler of Optuna: write search=optuna\(Sampler\(\)\)"),
+            (read_searcher, Sampler(), r"is a sampler of Optuna: write search=optuna\(Sampler\(\)\)"),
+            (read_searcher, lambda seed: seed, r"cannot be called with \(space, objectives, seed, num_samples\)"),
+            (read_scheduler, lambda seed: seed, r"cannot be called with \(objectives, seed, max_t, trials\)"),
             (read_searcher, tpe, r"lacks its parentheses: write search=tpe\(\)"),
             (read_scheduler, asha, r"lacks its parentheses: write scheduler=asha\(\)"),
             (read_searcher, 3, r"search=3 \(int\) chooses nothing: write tpe\(\), a name"),
-            (read_scheduler, None, r"scheduler=None \(NoneType\) chooses nothing"),
+            (read_scheduler, None, r"scheduler=None \(NoneType\) stops nothing"),
         ],
     )
     def test_what_is_not_taken(self, read: Callable[[object], Any], written: object, said: str) -> None:
@@ -126,9 +162,46 @@ class TestReading:
             read(written)
 
 
+class TestStopAfter:
+    """What `stop_after` takes is what ``search=`` takes."""
+
+    @pytest.mark.parametrize("written", ["tpe", tpe(), Own(), lambda *_: Own()])
+    def test_what_is_taken(self, written: Any) -> None:
+        """A name, settings, an object and a function."""
+        assert stop_after(written, goal=1).search.needs_slots
+
+    @pytest.mark.parametrize(
+        ("written", "said"),
+        [
+            ("tpee", "unknown searcher 'tpee'; did you mean 'tpe'"),
+            (tpe, r"stop_after\(\): search=tpe lacks its parentheses: write .*tpe\(\)"),
+            (asha(max_t=9), r"stop_after\(\): search=.* is a scheduler: write scheduler=asha\(\)"),
+            (3, r"stop_after\(\): search=3 \(int\) chooses nothing"),
+        ],
+    )
+    def test_what_is_not_taken(self, written: Any, said: str) -> None:
+        """Anything else is an error that says where it is."""
+        with pytest.raises(DefinitionError, match=said):
+            stop_after(written, goal=1)
+
+
+def test_a_function_that_makes_something_else() -> None:
+    """What a function makes must be a searcher, or a scheduler."""
+    space = SearchSpace({"lr": uniform(0, 1)})
+    with pytest.raises(
+        DefinitionError, match=r"has made 3 \(int\), which is no searcher: return an object with ask\(\) and tell\(\)"
+    ):
+        read_searcher(lambda *_: 3).make(space, LOSS, 0, 3)
+    with pytest.raises(
+        DefinitionError, match=r"which is no scheduler: return an object with judge\(\) and milestones\(\)"
+    ):
+        read_scheduler(lambda *_: 3).make(LOSS, 0, None, {})
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (lambda: stop_after(goal=10**400), r"stop_after\(\): goal=1000"),
         (lambda: asha(max_t=0), r"asha\(\): max_t=0 \(int\) is not a whole number, 1 or more"),
         (lambda: asha(grace_period=1.5), r"asha\(\): grace_period=1.5"),  # type: ignore[arg-type]
         (lambda: asha(reduction_factor=1), r"asha\(\): reduction_factor=1 \(int\) is not a number above 1"),

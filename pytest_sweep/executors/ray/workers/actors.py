@@ -64,7 +64,8 @@ class SessionActor:
 
     def run(self, batch: Sequence[PackedTask], offers: Mapping[str, Any]) -> CallResult:
         """Run a batch of trials, one after the other; `offers` are the shared fixtures that they use."""
-        if self._listener is None and any(packed.is_judged for packed in batch):
+        # One trial that is not judged is told nothing: in most runs whose trials are long no thread is needed.
+        if self._listener is None and (len(batch) > 1 or any(packed.is_judged for packed in batch)):
             self._listener = Listener(self._mailbox, self._name, self._host.tell)
         return self._host.run(batch, offers)
 

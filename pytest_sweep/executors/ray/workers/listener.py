@@ -1,4 +1,4 @@
-"""Brings verdicts from the mailbox to the trial that runs, in a thread of the worker's process."""
+"""Brings orders from the mailbox to the session that runs trials, in a thread of the worker's process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ray.actor import ActorHandle
 
 from pytest_sweep import clock
 from pytest_sweep.executors.ray.workers.mailbox import Mailbox
-from pytest_sweep.model.commands import Tell
+from pytest_sweep.model.commands import WithinCall
 from pytest_sweep.wire.messages import unpickled
 
 LISTEN_SECONDS = 20.0
@@ -25,15 +25,15 @@ END_SECONDS = 1.0
 
 
 class Listener:
-    """Asks the mailbox for verdicts, from its first trial with milestones to the end of the process.
+    """Asks the mailbox for orders, from the first call that may be told some to the end of the process.
 
     Args:
         mailbox: the mailbox of the run.
         name: the name of this process there.
-        hear: is told each verdict, in the thread.
+        hear: is told each order, in the thread.
     """
 
-    def __init__(self, mailbox: ActorHandle[Mailbox], name: str, hear: Callable[[Tell], None]) -> None:
+    def __init__(self, mailbox: ActorHandle[Mailbox], name: str, hear: Callable[[WithinCall], None]) -> None:
         self._mailbox: Any = mailbox
         self._name = name
         self._hear = hear
@@ -57,5 +57,5 @@ class Listener:
                 clock.pause(RETRY_SECONDS)
                 continue
             for order in map(unpickled, filter(None, orders)):
-                if isinstance(order, Tell):
+                if isinstance(order, WithinCall):
                     self._hear(order)

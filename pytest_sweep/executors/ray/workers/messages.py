@@ -13,7 +13,7 @@ from pytest_sweep.executors.ray.desk import Desk
 from pytest_sweep.executors.ray.workers.errors import brief
 from pytest_sweep.executors.ray.workers.process import RayProcess
 from pytest_sweep.model import events
-from pytest_sweep.model.commands import Tell
+from pytest_sweep.model.commands import WithinCall
 from pytest_sweep.wire.outbox import Numbered
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class Messages:
         """Read no more messages of a process."""
         self._processes.pop(process.name, None)
 
-    def tell(self, process: RayProcess, order: Tell) -> None:
-        """Leave a verdict for a process in the mailbox; nothing is waited for."""
+    def tell(self, process: RayProcess, order: WithinCall) -> None:
+        """Leave an order for a process in the mailbox; nothing is waited for."""
         self.mailbox.tell.remote(process.name, pickle.dumps(order))
 
     def pass_on(self, process: RayProcess, numbered: Sequence[Numbered]) -> None:

@@ -122,8 +122,8 @@ class RayPort:
         _, (batch, offers) = order
         self._call(process.actor.run.remote(batch, offers), self._on_ran, process, birth)
 
-    def tell(self, order: commands.Tell) -> None:
-        """Leave a verdict in the mailbox, where a thread of the process asks for it: its main thread is busy."""
+    def tell(self, order: commands.WithinCall) -> None:
+        """Leave an order in the mailbox, where a thread of the process asks for it: its main thread is busy."""
         self._tools.messages.tell(self._living()[0], order)
 
     def finish(self) -> None:
