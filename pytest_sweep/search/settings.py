@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.search.bayesian import GpSettings, gp
 from pytest_sweep.search.population import PbtSettings, pbt
 from pytest_sweep.search.protocols import Scheduler, Searcher
 from pytest_sweep.search.schedulers import (
@@ -43,6 +44,7 @@ __all__ = [
     "SCHEDULERS",
     "SEARCHERS",
     "AshaSettings",
+    "GpSettings",
     "HyperbandSettings",
     "MedianSettings",
     "OptunaSettings",
@@ -56,6 +58,7 @@ __all__ = [
     "StopAfterSettings",
     "TpeSettings",
     "asha",
+    "gp",
     "hyperband",
     "median",
     "optuna",
@@ -70,7 +73,7 @@ __all__ = [
     "tpe",
 ]
 
-SEARCHERS: Mapping[str, Callable[[], SearcherSettings]] = {"random": random, "qmc": qmc, "tpe": tpe}
+SEARCHERS: Mapping[str, Callable[[], SearcherSettings]] = {"random": random, "qmc": qmc, "tpe": tpe, "gp": gp}
 """The searchers that a name is enough for, as ``--sweep-search`` takes them."""
 
 SCHEDULERS: Mapping[str, Callable[[], SchedulerSettings]] = {"asha": asha, "median": median, "hyperband": hyperband}
@@ -155,7 +158,7 @@ def read_searcher(written: object) -> SearcherSettings:
     if _has(written, "make", "needs_slots"):
         return written  # type: ignore[return-value]
     if _has(written, "ask", "tell") or (
-        callable(written) and not _is_one_of(written, random, qmc, tpe, optuna, stop_after)
+        callable(written) and not _is_one_of(written, random, qmc, tpe, gp, optuna, stop_after)
     ):
         return OwnSearcher(written)
     raise DefinitionError(_not_taken("search", written, "tpe()", "ask() and tell()", SEARCHERS))

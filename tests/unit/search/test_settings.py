@@ -53,7 +53,7 @@ class Own:
 class TestReading:
     def test_names(self) -> None:
         """A name stands for the call without arguments."""
-        assert [read_searcher(name).name for name in SEARCHERS] == ["random", "qmc", "tpe"]
+        assert [read_searcher(name).name for name in SEARCHERS] == ["random", "qmc", "tpe", "gp"]
         assert [read_scheduler(name).name for name in SCHEDULERS] == ["asha", "median", "hyperband"]
         assert read_searcher("tpe") == tpe()
         assert read_scheduler("median") == median()
@@ -112,7 +112,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("read", "written", "said"),
         [
-            (read_searcher, "tp", "there is no searcher 'tp': did you mean 'tpe'. there are random, qmc, tpe"),
+            (read_searcher, "tp", "there is no searcher 'tp': did you mean 'tpe'. there are random, qmc, tpe, gp"),
             (read_scheduler, "ahsa", "there is no scheduler 'ahsa': did you mean 'asha'"),
             (read_searcher, tpe, r"lacks its parentheses: write search=tpe\(\)"),
             (read_scheduler, asha, r"lacks its parentheses: write scheduler=asha\(\)"),
