@@ -72,7 +72,7 @@ class Cube:
         dimensions: of the space; those with a single value are left out.
 
     Attributes:
-        is_choice: which columns have no order.
+        choices: of each column without order, how many numbers it has; 0 for the others.
     """
 
     def __init__(self, dimensions: Mapping[str, Dimension]) -> None:
@@ -80,7 +80,7 @@ class Cube:
         columns = {name: _column(dimension, branches) for name, dimension in dimensions.items()}
         self._columns = {name: column for name, column in columns.items() if column.low < column.high}
         self._dimensions = dimensions
-        self.is_choice: Bools = np.array([column.is_choice for column in self._columns.values()], dtype=bool)
+        self.choices = [round(column.high) + 1 if column.is_choice else 0 for column in self._columns.values()]
 
     def row(self, values: Mapping[str, Any]) -> Floats:
         """Return the row of values."""
@@ -121,7 +121,7 @@ class Cube:
                 least = 0.7 / (column.high - column.low) if column.is_whole else 0.0
                 moved = found[:, index] + np.maximum(scale, least) * chance.standard_normal(count)
             found[:, index] = np.where(changed[:, index], moved, found[:, index])
-        return self._settled(np.where(self.is_choice, found, np.clip(found, 0.0, 1.0)))
+        return self._settled(np.where(np.array(self.choices) > 0, found, np.clip(found, 0.0, 1.0)))
 
     def _anything(self, chance: np.random.Generator, count: int) -> Floats:
         rows = chance.random((count, len(self._columns)))

@@ -66,7 +66,7 @@ class GpSearcher:
     def __init__(self, space: SearchSpace, objective: Objective, seed: int, options: Options) -> None:
         self._space, self._objective, self._seed, self._options = space, objective, seed, options
         self._cube = Cube(space.dimensions)
-        self._surrogate = Surrogate(self._cube.is_choice)
+        self._surrogate = Surrogate(self._cube.choices)
         self._rows: dict[str, Floats] = {}
         self._tried: set[tuple[tuple[str, Any], ...]] = set()
         self._seen: dict[str, _Seen] = {}

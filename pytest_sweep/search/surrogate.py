@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from pytest_sweep.search.cube import Bools, Floats
+from pytest_sweep.search.cube import Floats
 
 _ROUNDS = 30
 """Steps of the search for the hyperparameters. Their gradients are exact: a few dozen are enough."""
@@ -23,12 +24,13 @@ class Surrogate:
     begins says less than how it ends. Hyperparameters are those of the greatest posterior density, found by iRprop (Igel and Hüsken 2000).
 
     Args:
-        is_choice: which columns have no order: two of their numbers are equal or not.
+        choices: of each column without order how many numbers it has, from 0, beside -1: two of them are equal or not. 0 for the others.
     """
 
-    def __init__(self, is_choice: Bools) -> None:
-        self._is_choice = is_choice
-        width = self._width = len(is_choice)
+    def __init__(self, choices: Sequence[int]) -> None:
+        self._choices = choices
+        self._column_of = np.repeat(np.arange(len(choices)), [size + 1 for size in choices])
+        width = self._width = len(choices)
         length = math.log(0.4 * math.sqrt(width))
         rest = [math.log(one) for one in (1.0, 1.0, 1.0, 0.02, 0.2)]  # Progress, signal, trend, noise, early noise.
         self._expected = np.array([*[length] * width, *rest])
@@ -44,10 +46,10 @@ class Surrogate:
             scores: of about mean 0 and deviation 1.
         """
         logs, found = self._expected.copy(), (math.inf, self._expected)
-        apart = self._apart(rows, rows)
+        features = self._features(rows)
         step, before = np.full(len(logs), _FIRST_STEP), np.zeros(len(logs))
         for _ in range(_ROUNDS):
-            badness, slope = self._badness(logs, apart, progress, scores)
+            badness, slope = self._badness(logs, features, progress, scores)
             if badness < found[0]:
                 found = (badness, logs)
             turned = before * slope
@@ -60,8 +62,8 @@ class Surrogate:
 
     def condition(self, rows: Floats, progress: Floats, scores: Floats) -> None:
         """Take what is known, for `mean` and `log_improvement`."""
-        self._rows, self._progress = rows, progress
-        known = self._covariance(self._logs, self._apart(rows, rows), progress, progress)
+        self._known, self._progress = self._features(rows), progress
+        known = self._covariance(self._logs, self._known, self._known, progress, progress)
         self._inverse = np.linalg.inv(known + np.diag(self._noise(self._logs, progress)))
         self._weights = self._inverse @ scores
 
@@ -80,40 +82,43 @@ class Surrogate:
         return found
 
     def _across(self, rows: Floats) -> Floats:
-        ends = np.ones(len(rows))
-        return self._covariance(self._logs, self._apart(rows, self._rows), ends, self._progress)
+        return self._covariance(self._logs, self._features(rows), self._known, np.ones(1), self._progress)
 
-    def _apart(self, rows: Floats, others: Floats) -> Floats:
-        """Return the squared distances in each column."""
-        gap = rows[:, None, :] - others[None, :, :]
-        if self._is_choice.any():
-            gap = np.where(self._is_choice, gap != 0, gap)
-        return np.square(gap)
+    def _features(self, rows: Floats) -> Floats:
+        """Return rows in which each choice without order has a column for each of its numbers: two that differ are 1 apart."""
+        found = [
+            rows[:, [index]] if size == 0 else math.sqrt(0.5) * (rows[:, [index]] == np.arange(-1, size))
+            for index, size in enumerate(self._choices)
+        ]
+        return np.hstack(found)
 
-    def _covariance(self, logs: Floats, apart: Floats, progress: Floats, others: Floats) -> Floats:
-        matern, _, close, early = self._parts(logs, apart, progress, others)
+    def _covariance(self, logs: Floats, rows: Floats, others: Floats, progress: Floats, of_others: Floats) -> Floats:
+        matern, _, close, early = self._parts(logs, rows, others, progress, of_others)
         found: Floats = math.exp(logs[self._width + 1]) * matern * close + math.exp(logs[self._width + 2]) * early + 1.0
         return found
 
     def _parts(
-        self, logs: Floats, apart: Floats, progress: Floats, others: Floats
+        self, logs: Floats, rows: Floats, others: Floats, progress: Floats, of_others: Floats
     ) -> tuple[Floats, Floats, Floats, Floats]:
         """Return the factors of the covariance: of rows, its derivative by minus half the squared distance, of progress, of the trend."""
-        far = _ROOT * np.sqrt(apart @ np.exp(-2 * logs[: self._width]) + 1e-12)
+        scale = np.exp(-logs[self._column_of])
+        one, two = rows * scale, others * scale
+        squares = np.square(one).sum(axis=1)[:, None] + np.square(two).sum(axis=1)[None, :] - 2 * (one @ two.T)
+        far = _ROOT * np.sqrt(np.maximum(squares, 0.0) + 1e-12)
         fading = np.exp(-far)
-        later = np.square(progress[:, None] - others[None, :])
+        later = np.square(progress[:, None] - of_others[None, :])
         close = np.exp(-0.5 * later * math.exp(-2 * logs[self._width]))
         matern = (1 + far + np.square(far) / 3) * fading
-        return matern, 5 / 3 * (1 + far) * fading, close, np.outer(1 - progress, 1 - others)
+        return matern, 5 / 3 * (1 + far) * fading, close, np.outer(1 - progress, 1 - of_others)
 
     def _noise(self, logs: Floats, progress: Floats) -> Floats:
         found: Floats = math.exp(logs[self._width + 3]) + math.exp(logs[self._width + 4]) * np.square(1 - progress)
         return found
 
-    def _badness(self, logs: Floats, apart: Floats, progress: Floats, scores: Floats) -> tuple[float, Floats]:
+    def _badness(self, logs: Floats, features: Floats, progress: Floats, scores: Floats) -> tuple[float, Floats]:
         """Return minus the logarithm of the posterior density of hyperparameters, and its gradient."""
         width = self._width
-        matern, steep, close, early = self._parts(logs, apart, progress, progress)
+        matern, steep, close, early = self._parts(logs, features, features, progress, progress)
         signal, trend, noise = (math.exp(log) for log in logs[width + 1 : width + 4])
         covariance = signal * matern * close + trend * early + 1.0 + np.diag(self._noise(logs, progress))
         inverse = np.linalg.inv(covariance)
@@ -127,14 +132,19 @@ class Surrogate:
         pull = 0.5 * (inverse - np.outer(weights, weights))
         later = np.square(progress[:, None] - progress[None, :])
         slope = np.empty(len(logs))
-        lengths = np.exp(-2 * logs[:width])
-        slope[:width] = np.tensordot(pull * signal * close * steep, apart, axes=2) * lengths
+        slope[:width] = self._pulled(pull * signal * close * steep, features) * np.exp(-2 * logs[:width])
         slope[width] = (pull * signal * matern * close * later).sum() * math.exp(-2 * logs[width])
         slope[width + 1] = (pull * signal * matern * close).sum()
         slope[width + 2] = (pull * trend * early).sum()
         slope[width + 3] = noise * np.trace(pull)
         slope[width + 4] = (np.diag(pull) * np.square(1 - progress)).sum() * math.exp(logs[width + 4])
         return badness, slope + from_expected / self._spread
+
+    def _pulled(self, pulls: Floats, features: Floats) -> Floats:
+        """Return for each column the sum of the squared distances of all pairs of rows, weighted by `pulls`, which is symmetric."""
+        sums = 2 * (pulls.sum(axis=1) @ np.square(features)) - 2 * ((pulls @ features) * features).sum(axis=0)
+        found: Floats = np.bincount(self._column_of, sums, minlength=self._width)
+        return found
 
 
 def _log_gain(z: Floats) -> Floats:

@@ -192,13 +192,13 @@ class TestModel:
         chance = np.random.default_rng(1)
         rows, progress, scores = chance.random((20, 3)), chance.random(20), chance.standard_normal(20)
         rows[:, 2] = np.floor(rows[:, 2] * 3)
-        model = Surrogate(np.array([False, False, True]))
+        model = Surrogate([0, 0, 3])
         logs = model._expected + chance.standard_normal(8) * 0.3
-        apart = model._apart(rows, rows)
-        _, slope = model._badness(logs, apart, progress, scores)
+        features = model._features(rows)
+        _, slope = model._badness(logs, features, progress, scores)
         for index in range(8):
             step = np.eye(8)[index] * 1e-5
-            up, down = (model._badness(logs + sign * step, apart, progress, scores)[0] for sign in (1, -1))
+            up, down = (model._badness(logs + sign * step, features, progress, scores)[0] for sign in (1, -1))
             assert slope[index] == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=1e-5)
 
     def test_what_does_not_matter(self) -> None:
@@ -206,7 +206,7 @@ class TestModel:
         from pytest_sweep.search.surrogate import Surrogate
 
         rows = np.random.default_rng(1).random((40, 2))
-        model = Surrogate(np.array([False, False]))
+        model = Surrogate([0, 0])
         model.fit(rows, np.ones(40), np.sin(6 * rows[:, 0]))
         assert model._logs[1] > model._logs[0] + 1
 
@@ -251,6 +251,6 @@ class TestCube:
                 "d": choice([False, True]),
             }
         )
-        assert Cube(space.dimensions).is_choice.tolist() == [False, True, True, True]
+        assert Cube(space.dimensions).choices == [0, 3, 3, 2]
         three = grid(x=uniform(0, 1)) + grid(y=uniform(0, 1)) + grid(z=uniform(0, 1))
-        assert Cube(SearchSpace(three).dimensions).is_choice.tolist() == [True, False, False, False]
+        assert Cube(SearchSpace(three).dimensions).choices == [3, 0, 0, 0]
