@@ -72,9 +72,9 @@ def sweep(space: Space | Mapping[str, Any] | None = None, /, **arguments: Unpack
         configs: instead of these, a list of configurations, each a dict. A value in it may be a domain.
         num_samples: how often the whole space is tried, with values drawn anew. Default 1. With a `search` that learns: how many trials
             there are in all.
-        search: what chooses the configurations: ``gp()``, ``tpe()``, ``optuna(sampler)``, ``qmc()``, ``random()``, one of their names, or an
-            object with the methods of `pytest_sweep.search.protocols.Searcher`. A searcher that learns from results chooses them while the sweep
-            runs: its trials are called ``train[trial=07]``. Default None: all that the space says.
+        search: what chooses the configurations: ``gp()``, ``tpe()``, ``optuna(sampler)``, ``qmc()``, ``random()``, one of their names,
+            or an object with the methods of `pytest_sweep.search.protocols.Searcher`. A searcher that learns from results chooses them
+            while the sweep runs: its trials are called ``train[trial=07]``. Default None: all that the space says.
         scheduler: what stops trials that do not promise much, or pauses them for better ones: ``asha()``, ``median()``, ``hyperband()``,
             ``pbt()``, one of their names, or an object with the methods of `pytest_sweep.search.protocols.Scheduler`. Default None:
             every trial runs to its end.

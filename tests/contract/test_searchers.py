@@ -39,10 +39,6 @@ class TestGp(_Ours):
         pytest.importorskip("numpy")
 
 
-class TestGpWithRandomChoices(TestGp):
-    settings = staticmethod(lambda: gp(n_startup_trials=4, random_fraction=0.5))
-
-
 class _OfOptuna(_Ours):
     @pytest.fixture(autouse=True)
     @staticmethod
