@@ -143,7 +143,7 @@ class Surrogate:
     def _pulled(self, pulls: Floats, features: Floats) -> Floats:
         """Return for each column the sum of the squared distances of all pairs of rows, weighted by `pulls`, which is symmetric."""
         sums = 2 * (pulls.sum(axis=1) @ np.square(features)) - 2 * ((pulls @ features) * features).sum(axis=0)
-        found: Floats = np.bincount(self._column_of, sums, minlength=self._width)
+        found: Floats = np.bincount(self._column_of, sums, minlength=self._width).astype(np.float64)
         return found
 
 
