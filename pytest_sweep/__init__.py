@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_sweep.model.trials import Run, TrialState
     from pytest_sweep.reporting.columns import Column
     from pytest_sweep.results import Result, ResultGrid, list_runs, load_results
-    from pytest_sweep.search.settings import asha, hyperband, median, optuna, pbt, qmc, random, stop_after, tpe
+    from pytest_sweep.search.settings import asha, gp, hyperband, median, optuna, pbt, qmc, random, stop_after, tpe
     from pytest_sweep.sharing import shared
     from pytest_sweep.space.composition import Space, grid, zip_
     from pytest_sweep.space.functions import derived, sample_from
@@ -51,6 +51,7 @@ __all__ = [
     "choice",
     "current_trial",
     "derived",
+    "gp",
     "grid",
     "hyperband",
     "list_runs",
@@ -95,6 +96,7 @@ _HOMES = {
     "choice": "space.sampling",
     "current_trial": "worker.current",
     "derived": "space.functions",
+    "gp": "search.settings",
     "grid": "space.composition",
     "hyperband": "search.settings",
     "list_runs": "results",

@@ -72,9 +72,10 @@ def sweep(space: Space | Mapping[str, Any] | None = None, /, **arguments: Unpack
         configs: instead of these, a list of configurations, each a dict. A value in it may be a domain.
         num_samples: how often the whole space is tried, with values drawn anew. Default 1. With a `search` that learns: how many trials
             there are in all.
-        search: what chooses the configurations: ``tpe()``, ``qmc()`` or ``random()``, or one of these names; ``optuna(sampler)``,
-            ``stop_after(...)``, or an object with the methods of `pytest_sweep.search.protocols.Searcher`. A searcher that learns from
-            results chooses them while the sweep runs: its trials are called ``train[trial=07]``. Default None: all that the space says.
+        search: what chooses the configurations: ``gp()``, ``tpe()``, ``qmc()`` or ``random()``, or one of these names;
+            ``optuna(sampler)``, ``stop_after(...)``, or an object with the methods of `pytest_sweep.search.protocols.Searcher`. A searcher
+            that learns from results chooses them while the sweep runs: its trials are called ``train[trial=07]``. Default None: all that
+            the space says.
         scheduler: what stops trials that do not promise much, or pauses them for better ones: ``asha()``, ``median()`` or
             ``hyperband()``, or one of these names; ``pbt({...})``, or an object with the methods of
             `pytest_sweep.search.protocols.Scheduler`. Default None: every trial runs to its end.

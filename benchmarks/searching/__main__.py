@@ -30,6 +30,7 @@ def main(seeds: int, problems: Sequence[str]) -> None:
     jobs = [(problem, contestant, seed) for problem in problems for seed in range(seeds) for contestant in CONTESTANTS]
     curves: dict[str, dict[str, list[list[float]]]] = {}
     seconds = dict.fromkeys(CONTESTANTS, 0.0)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # Each process has a processor, and numpy is not imported yet.
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         for problem, contestant, regrets, took in pool.map(play, jobs, chunksize=4):
             curves.setdefault(problem, {}).setdefault(contestant, []).append(regrets)

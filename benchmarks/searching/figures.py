@@ -1,4 +1,4 @@
-"""Draws the curves of regret for the docs, as SVG by hand: three curves do not need a library."""
+"""Draws the curves of regret for the docs, as SVG by hand: a few curves do not need a library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.searching.problems import PROBLEMS
 
 WIDTH, HEIGHT = 640, 340
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 40, 45
-COLOURS = ("#9a9a9a", "#4f86c6", "#c6844f", "#2a7f3f")
+COLOURS = ("#9a9a9a", "#4f86c6", "#c6844f", "#9467bd", "#2a7f3f")
 
 
 def draw(found: Mapping[str, Any], folder: Path) -> None:

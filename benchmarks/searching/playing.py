@@ -12,7 +12,8 @@ from benchmarks.searching.problems import LENGTH, Problem
 from pytest_sweep.model.study import Objective, Observation, Outcome, VerdictKind
 from pytest_sweep.search.protocols import Done, Scheduler, Searcher, Values, Wait
 from pytest_sweep.search.rungs import rungs_of
-from pytest_sweep.search.settings import asha, random, tpe
+from pytest_sweep.search.searchers import SearcherSettings
+from pytest_sweep.search.settings import asha, gp, random, tpe
 from pytest_sweep.search.space import SearchSpace
 
 LOSS = (Objective("loss", "min"),)
@@ -43,18 +44,22 @@ def _tunes_asha() -> Scheduler:
     return TunesAsha(rungs_of(1, LENGTH, FACTOR), FACTOR)  # type: ignore[arg-type]
 
 
-def _ours(space: SearchSpace, seed: int) -> tuple[Searcher, Scheduler]:
-    scheduler = asha(max_t=LENGTH, reduction_factor=FACTOR).make(LOSS, seed, None, {})
-    return tpe().make(space, LOSS, seed, 10**6), scheduler
+def _ours(settings: SearcherSettings) -> Make:
+    def make(space: SearchSpace, seed: int) -> tuple[Searcher, Scheduler]:
+        scheduler = asha(max_t=LENGTH, reduction_factor=FACTOR).make(LOSS, seed, None, {})
+        return settings.make(space, LOSS, seed, 10**6), scheduler
+
+    return make
 
 
 CONTESTANTS: dict[str, Make] = {
     "random": lambda space, seed: (_random(space, seed), None),
     "random, Tune's ASHA": lambda space, seed: (_random(space, seed), _tunes_asha()),
     "OptunaSearch, Tune's ASHA": lambda space, seed: (TunesOptunaSearch(space, LOSS, seed), _tunes_asha()),
-    "tpe(), asha()": _ours,
+    "tpe(), asha()": _ours(tpe()),
+    "gp(), asha()": _ours(gp()),
 }
-PEER, OURS = "OptunaSearch, Tune's ASHA", "tpe(), asha()"
+PEER, OURS = "OptunaSearch, Tune's ASHA", "gp(), asha()"
 
 
 class Play:

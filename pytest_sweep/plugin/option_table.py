@@ -111,8 +111,8 @@ OPTIONS = (
             shown_default="all"),
     Option("set", "replace an axis for this run, of one sweep (train_model.lr=1e-4,1e-3) or of all that have it (lr=1e-4)",
             metavar="KEY=VALUES", shown_default="none", many=True),
-    Option("search", "choose configurations with another searcher: random, qmc, tpe, or another name that search= takes; for all sweeps "
-            "that have something to choose", metavar="NAME", shown_default="what each sweep says"),
+    Option("search", "choose configurations with another searcher: random, qmc, tpe, gp, or another name that search= takes; for all "
+            "sweeps that have something to choose", metavar="NAME", shown_default="what each sweep says"),
     Option("scheduler", "stop and pause trials with another scheduler: asha, median, hyperband; none runs all trials to their ends",
             metavar="NAME", shown_default="what each sweep says"),
     Option("num_samples", "how many samples, or trials of a search, each sweep has that draws values", kind=_count, metavar="N",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_sweep.errors import DefinitionError
+from pytest_sweep.search.bayesian import GpSettings, gp
 from pytest_sweep.search.own import OwnScheduler, OwnSearcher, has
 from pytest_sweep.search.population import PbtSettings, pbt
 from pytest_sweep.search.protocols import Searcher
@@ -39,6 +40,7 @@ __all__ = [
     "SCHEDULERS",
     "SEARCHERS",
     "AshaSettings",
+    "GpSettings",
     "HyperbandSettings",
     "MedianSettings",
     "OptunaSettings",
@@ -52,6 +54,7 @@ __all__ = [
     "StopAfterSettings",
     "TpeSettings",
     "asha",
+    "gp",
     "hyperband",
     "median",
     "optuna",
@@ -64,7 +67,7 @@ __all__ = [
     "tpe",
 ]
 
-SEARCHERS: Mapping[str, Callable[[], SearcherSettings]] = {"random": random, "qmc": qmc, "tpe": tpe}
+SEARCHERS: Mapping[str, Callable[[], SearcherSettings]] = {"random": random, "qmc": qmc, "tpe": tpe, "gp": gp}
 """The searchers that a name is enough for, as ``--sweep-search`` takes them."""
 
 SCHEDULERS: Mapping[str, Callable[[], SchedulerSettings]] = {"asha": asha, "median": median, "hyperband": hyperband}
@@ -176,7 +179,7 @@ class _Kind:
 
 
 _SEARCHER = _Kind(
-    "search", "searcher", "chooses", "tpe()", SEARCHERS, (random, qmc, tpe, optuna, stop_after), "needs_slots",
+    "search", "searcher", "chooses", "tpe()", SEARCHERS, (random, qmc, tpe, gp, optuna, stop_after), "needs_slots",
     ("ask", "tell"), ("space", "objectives", "seed", "num_samples"),
 )  # fmt: skip
 _SCHEDULER = _Kind(

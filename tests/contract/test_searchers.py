@@ -9,7 +9,7 @@ import pytest
 
 from pytest_sweep.model.study import Objective
 from pytest_sweep.search.protocols import Searcher
-from pytest_sweep.search.settings import SearcherSettings, optuna, qmc, random, stop_after, tpe
+from pytest_sweep.search.settings import SearcherSettings, gp, optuna, qmc, random, stop_after, tpe
 from pytest_sweep.search.space import SearchSpace
 from pytest_sweep.testing.searcher_contract import TWO, SearcherContract
 
@@ -27,6 +27,16 @@ class TestRandom(_Ours):
 
 class TestQmc(_Ours):
     settings = staticmethod(qmc)
+
+
+class TestGp(_Ours):
+    settings = staticmethod(lambda: gp(n_startup_trials=8))
+
+    @pytest.fixture(autouse=True)
+    @staticmethod
+    def needs_numpy() -> None:
+        """It is an extra."""
+        pytest.importorskip("numpy")
 
 
 class _OfOptuna(_Ours):

@@ -102,6 +102,7 @@ INSIDE_FUNCTIONS = {
     "wire/threads.py": "threadpoolctl may not be installed, and is needed only where numpy came first",
     "space/strategies.py": "hypothesis is an extra",
     "search/searchers.py": "every process imports what users write; the searchers, and Optuna, only where a search is made",
+    "search/bayesian.py": "every process imports what users write; the searcher, and numpy, which is an extra, only where a search is made",
     "search/library.py": "optuna is an extra",
     "search/population.py": "likewise",
     "search/schedulers.py": "every process imports what users write; the schedulers only where a search is made",

@@ -68,7 +68,7 @@ class Sampler:
 class TestReading:
     def test_names(self) -> None:
         """A name stands for the call without arguments."""
-        assert [read_searcher(name).name for name in SEARCHERS] == ["random", "qmc", "tpe"]
+        assert [read_searcher(name).name for name in SEARCHERS] == ["random", "qmc", "tpe", "gp"]
         assert [read_scheduler(name).name for name in SCHEDULERS] == ["asha", "median", "hyperband"]
         assert read_searcher("tpe") == tpe()
         assert read_scheduler("median") == median()
@@ -127,9 +127,9 @@ class TestReading:
     @pytest.mark.parametrize(
         ("read", "written", "said"),
         [
-            (read_searcher, "tp", "unknown searcher 'tp'; did you mean 'tpe'. There are random, qmc, tpe"),
+            (read_searcher, "tp", "unknown searcher 'tp'; did you mean 'tpe'. There are random, qmc, tpe, gp"),
             (read_scheduler, "ahsa", "unknown scheduler 'ahsa'; did you mean 'asha'"),
-            (read_searcher, "zzz", "unknown searcher 'zzz'; there are random, qmc, tpe"),
+            (read_searcher, "zzz", "unknown searcher 'zzz'; there are random, qmc, tpe, gp"),
             (
                 read_searcher,
                 "asha",
