@@ -105,6 +105,10 @@ class Replayer:
         """Why nodes are not used, by their addresses."""
         return self._beside.excluded
 
+    def progress_bars(self) -> Sequence[str]:
+        """Return the progress bars that trials draw now, see `Beside.progress_bars`."""
+        return self._beside.progress_bars()
+
     def persist(self, batch: Sequence[events.Accepted]) -> None:
         """Store the events, all in one transaction, or keep them until that is possible, and count them."""
         self._retrying.record(batch)
@@ -181,6 +185,7 @@ class Replayer:
 
     def _show_retry(self, event: events.TrialRetried) -> None:
         item, failed = self._items[event.failed.key], event.failed
+        self._beside.end_output(failed.key)
         error = failed.error or "the attempt failed"
         self.failed_attempts.setdefault(failed.key, []).append(error)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -212,6 +217,7 @@ class Replayer:
     def _show_finish(self, event: events.TrialFinished) -> None:
         if event.state is TrialState.PAUSED:
             return
+        self._beside.end_output(event.key)
         item = self._items[event.key]
         nodeid, hook = item.nodeid, item.ihook  # Asked for once: each is found out anew.
         # The worker has found it out already, which takes a look at the disk.
@@ -281,6 +287,7 @@ class Replayer:
 
     def _show_interrupted(self, event: events.TrialInterrupted) -> None:
         """Show a trial that was cut off: to junit and others as one that was skipped, since nobody knows how it would have ended."""
+        self._beside.end_output(event.key)
         item = self._items[event.key]
         self.interrupted.append((item.name, event.sections))
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())
