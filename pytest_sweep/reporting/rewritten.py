@@ -18,7 +18,7 @@ class RewrittenLines:
     def __init__(self) -> None:
         self._rows: list[str] = []
         self._row = 0
-        self._is_at_start = self._is_rewritten = self._is_cut = False
+        self._is_at_start = self._is_below = self._is_rewritten = self._is_cut = False
 
     def feed(self, text: str) -> list[str]:
         """Take in more text, and return the lines that stay."""
@@ -55,19 +55,21 @@ class RewrittenLines:
         return [row for row in self._rows if row.strip()]
 
     def _put(self, text: str, done: list[str]) -> None:
-        if self._is_rewritten and not self._is_at_start and self._row >= len(self._rows):
-            self._release(done)  # Ordinary text below it.
+        if self._is_rewritten and self._is_below and not self._is_at_start:  # Ordinary text.
+            del self._rows[self._row :]
+            self._release(done)
         self._rows += [""] * (self._row + 1 - len(self._rows))
         if self._is_at_start:
             self._rows[self._row], self._is_rewritten = text, True
         else:
             self._rows[self._row] += text
-        self._is_at_start = self._is_cut = False
+        self._is_at_start = self._is_below = self._is_cut = False
 
     def _break_line(self, done: list[str]) -> None:
         self._is_at_start = False
         if self._is_rewritten:
             self._row += 1
+            self._is_below = True
             if self._row > _MOST_ROWS:
                 self._release(done)
         else:
@@ -83,4 +85,4 @@ class RewrittenLines:
     def _forget(self) -> None:
         self._rows.clear()
         self._row = 0
-        self._is_rewritten = self._is_cut = False
+        self._is_below = self._is_rewritten = self._is_cut = False

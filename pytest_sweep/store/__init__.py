@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
+    from pytest_sweep.store.following import LiveScan, RunningRow
     from pytest_sweep.store.losses import lost_commits, lost_database, said_of_losses
     from pytest_sweep.store.nonsense import UnsoundError, stored_run, unsound
     from pytest_sweep.store.opening import NotBegunError, peek, row_of_run, snapshot
@@ -49,6 +50,7 @@ __all__ = [
     "Changes",
     "Judged",
     "LastRun",
+    "LiveScan",
     "NotBegunError",
     "Outcome",
     "References",
@@ -56,6 +58,7 @@ __all__ = [
     "RunReader",
     "RunScan",
     "RunStore",
+    "RunningRow",
     "Start",
     "StoredAttempt",
     "StoredReport",
@@ -108,12 +111,14 @@ _HOMES = {
     "Changes": "changes",
     "Judged": "scanning",
     "LastRun": "earlier",
+    "LiveScan": "following",
     "NotBegunError": "opening",
     "Outcome": "earlier",
     "References": "referring",
     "RunLock": "running",
     "RunReader": "reader",
     "RunScan": "scanning",
+    "RunningRow": "following",
     "RunStore": "writer",
     "Start": "earlier",
     "StoredAttempt": "records",

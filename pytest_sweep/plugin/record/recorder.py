@@ -106,7 +106,7 @@ class Recorder:
         self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine, is_live=is_live)
         self._live: LiveDisplay | None = None
         if self._reporter is not None and can_draw(config, options):
-            bars = self._replayer.progress_bars
+            bars = self._replayer.beside.progress_bars
             self._live = LiveDisplay(self._reporter, run, self._progress, engine, has_state=is_live, bars=bars)
         # Not there where trials run in this session.
         self._guests: Guests | None = config.pluginmanager.get_plugin("sweep-guests")
@@ -165,7 +165,7 @@ class Recorder:
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
         copying = None if self._backup is None else self._backup.trouble
-        excluded = [excluded_line(address, cause) for address, cause in self._replayer.excluded.items()]
+        excluded = [excluded_line(address, cause) for address, cause in self._replayer.beside.excluded.items()]
         stored = [self._retrying.summary(), self._salvaged]
         troubles = [*excluded, self._replayer.fatal, *stored, copying, self._continuing()]
         write_interrupted(reporter, self._replayer.interrupted)
