@@ -19,12 +19,12 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from wcwidth import wcswidth
+from wcwidth import wcwidth
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_ERASE_LINE, _ERASE_BELOW = "\x1b[K", "\x1b[J"
+_ERASE_LINE, _ERASE_REST = "\x1b[K", "\x1b[J"
 _SAVE, _RESTORE = "\x1b7", "\x1b8"
 _DOWN = "\x1bD"
 """Moves the cursor down in its column, and scrolls where it is at the bottom of the screen."""
@@ -33,6 +33,9 @@ _BEGIN, _END = "\x1b[?2026h\x1b[?7l", "\x1b[?7h\x1b[?2026l"
 """The terminal shows what stands between them at once, if it can, and wraps no line, however wide it takes a character to be."""
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\].*?(?:\x07|\x1b\\)|[@-Z\\-_])", re.DOTALL)
+_MOVES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-ln-~]|[78DEM])")
+"""Escapes that may move the cursor: all but colours and titles."""
+
 _LONGEST_LINE = 20_000
 """How much of a line without end is looked at to find out in which column it ends."""
 
@@ -127,33 +130,41 @@ class Footer:
             if not drawn:
                 self.erase()
                 return
-            before = self._wrap(size.columns) + _ERASE_LINE + _DOWN * len(drawn) + f"\x1b[{len(drawn)}A"
+            before = self._wrap(size.columns) + ("" if self._is_rewound else _ERASE_LINE)
+            room = _DOWN * len(drawn) + f"\x1b[{len(drawn)}A"
             rows = "".join(f"\r\n{self._encodable(line)}{_ERASE_LINE}" for line in drawn)
-            self._write(self._stream, f"{_BEGIN}{before}{_SAVE}{rows}{_ERASE_BELOW}{_RESTORE}{_END}")
+            self._write(self._stream, f"{_BEGIN}{before}{room}{_SAVE}{rows}{_ERASE_REST}{_RESTORE}{_END}")
             self._drawn = drawn, size
             self._rescuer = self._rescuer or _rescuer(self._stream)
 
     def erase(self) -> None:
         """Show no lines."""
         with self._lock:
-            if self._drawn is not None:
-                self._drawn = None
-                self._write(self._stream, _ERASE_BELOW)
+            if erasing := self._erasing():
+                self._write(self._stream, erasing)
 
     def above(self, stream: TextIO, text: str) -> int:
         """Write output to `stream`, and return how many characters that were."""
         with self._lock:
             if stream is not self._stream:
                 self.erase()
-            shown = f"{self._start()}{self._after_wrap(text)}" if text else text
+            shown = f"{self._erasing()}{self._after_wrap(text)}" if text else text
             self._note(text)
             stream.write(shown)
             return len(text)
 
-    def _start(self) -> str:
-        """Return what erases the footer, as the beginning of what is written."""
+    def _erasing(self) -> str:
+        """Return what erases the lines if they are shown."""
         drawn, self._drawn = self._drawn, None
-        return "" if drawn is None else _ERASE_BELOW
+        if drawn is None:
+            return ""
+        # Right of the cursor there is nothing but what a library has written past us, unless the output has returned in its line.
+        return f"{_SAVE}\x1b[B\r{_ERASE_REST}{_RESTORE}" if self._is_rewound else _ERASE_REST
+
+    @property
+    def _is_rewound(self) -> bool:
+        """Whether there may be output right of the cursor."""
+        return "\r" in self._line or "\b" in self._line or bool(_MOVES.search(self._line))
 
     def _note(self, text: str) -> None:
         """Keep the line in which the cursor is."""
@@ -165,9 +176,7 @@ class Footer:
 
         There a terminal waits for the next character before it wraps, and would forget that when the cursor is moved.
         """
-        line = _ESCAPES.sub("", self._line.rpartition("\r")[2])
-        width = len(line) if line.isascii() else max(wcswidth(line), 0)
-        if not width or width % columns or self._is_wrapped:
+        if self._is_wrapped or _column(_ESCAPES.sub("", self._line.rpartition("\r")[2]), columns) < columns:
             return ""
         self._is_wrapped = True
         return "\r\n"
@@ -212,6 +221,17 @@ class _Above:
         if name in ("buffer", "fileno", "detach"):  # Who asks for these writes past us.
             self._footer.erase()
         return getattr(self._stream, name)
+
+
+def _column(line: str, columns: int) -> int:
+    """Return in which column a line of output ends, from 0; `columns` where it has filled its last row."""
+    if line.isascii():
+        return (len(line) - 1) % columns + 1 if line else 0
+    column = 0
+    for char in line:
+        width = max(wcwidth(char), 0)
+        column = width if column + width > columns else column + width
+    return column
 
 
 def _is_ready(stream: TextIO) -> bool:

@@ -25,14 +25,11 @@ from pytest_sweep.space import printable
 INTERVAL = 0.25
 """Seconds between two updates."""
 
-WAITING_SECONDS = 1.0
-"""How long what waits for what is shown as it was found out: that looks at every worker."""
-
 SHARE = 3
 """The view takes at most the third part of the screen."""
 
 _LEAST_FREE = 50
-"""Of this process's time, drawing takes at most one part in so many."""
+"""Of this process's time, drawing takes at most one part in so many; so does finding out what waits, which looks at every worker."""
 
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 Lines = Callable[[], Sequence[str]]
@@ -105,7 +102,7 @@ class LiveDisplay:
         self._next = 0.0
         self._is_closed = False
         self._waiting: Waiting | None = None
-        self._asked = float("-inf")
+        self._ask_next = 0.0
 
     def tick(self) -> None:
         """Draw, if it is time."""
@@ -144,6 +141,7 @@ class LiveDisplay:
         return [*live_lines(view, width, rows - len(bars)), *bars]
 
     def _waits(self, now: float) -> Waiting | None:
-        if self._engine is not None and now - self._asked >= WAITING_SECONDS:
-            self._asked, self._waiting = now, self._engine.waiting()
+        if self._engine is not None and now >= self._ask_next:
+            self._waiting = self._engine.waiting()
+            self._ask_next = now + _LEAST_FREE * (clock.monotonic() - now)
         return self._waiting
