@@ -28,8 +28,7 @@ class RewrittenLines:
             if piece in ("\n", "\r\n"):
                 self._break_line(done)
             elif piece == "\r":
-                self._is_at_start = True
-                self._is_rewritten |= self._row < len(self._rows)
+                self._return()
             elif match[1] is not None:
                 self._row = max(self._row - int(match[1] or 1), 0)
                 self._is_at_start = True
@@ -53,6 +52,13 @@ class RewrittenLines:
     def held(self) -> list[str]:
         """The lines that are held back, as they are now."""
         return [row for row in self._rows if row.strip()]
+
+    def _return(self) -> None:
+        if self._rows and not self.held:  # Wiped out with spaces: an empty line.
+            self._forget()
+        else:
+            self._is_at_start = True
+            self._is_rewritten |= self._row < len(self._rows)
 
     def _put(self, text: str, done: list[str]) -> None:
         if self._is_rewritten and self._is_below and not self._is_at_start:  # Ordinary text.
