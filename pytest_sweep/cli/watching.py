@@ -121,11 +121,12 @@ def _failed(scan: LiveScan) -> list[NamedLine]:
         reasons[reason] = reasons.get(reason, (0, 0))[0] + 1, ordinal
     most = heapq.nlargest(MOST_REASONS, reasons.items(), key=lambda item: item[1][0])
     rows = {row.ordinal: row for row in scan.trials_at([ordinal for _, (_, ordinal) in most])}
+    names = {sweep.id: sweep.name for sweep in scan.sweeps}
     lines = []
     for reason, (count, ordinal) in most:
         more = f" and {count - 1} more" if count > 1 else ""
         row = rows[ordinal]
-        lines.append(NamedLine("ERROR ", row.name, f"trial {row.key[:_DIGITS]}", f"{more}: {reason}"))
+        lines.append(NamedLine("ERROR ", row.name, f"{names[row.sweep_id]}_{row.key[:_DIGITS]}", f"{more}: {reason}"))
     return lines
 
 

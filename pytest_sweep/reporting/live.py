@@ -141,7 +141,8 @@ def best_named(metric: str | None, value: object, mode: str, name: NamedLine, tr
         trials: how many trials that is.
     """
     of = f", mean of {trials} trials" if trials > 1 else ""
-    before = f"Best so far: {name_text(metric)}={cell_text(value)} ({mode}{of}): "
+    shown = float(value) if isinstance(value, float) else value  # A mean without its deviation.
+    before = f"Best so far: {name_text(metric)}={cell_text(shown)} ({mode}{of}): "
     return NamedLine(f"{before}{name.before}", name.name, name.short, name.after)
 
 

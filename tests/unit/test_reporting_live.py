@@ -90,7 +90,7 @@ def test_few_rows() -> None:
         running=[NamedLine("", f"runs {number}") for number in range(5)],
     )  # fmt: skip
     assert live_lines(view, 80, 0) == []
-    assert live_lines(view, 60, 1) == ["sweep [##########!!!>>>>>>>>>>>>>>>>>] 4/9 done, 00:00:05"]
+    assert live_lines(view, 60, 1) == ["sweep [###########!!!!>>>>>>>>>>>>>>>>>>] 4/9 done, 00:00:05"]
     assert live_lines(view, 200, 1)[0].endswith("4/9 done, 00:00:05, 3 TERMINATED, 1 ERROR, 5 RUNNING")
     assert live_lines(view, 80, 3)[2:] == ["best"]
     assert live_lines(view, 80, 4)[2:] == ["best", "runs 0"]
