@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pytest_sweep import clock
 from pytest_sweep.cli.bests import best_of
@@ -107,7 +108,8 @@ class WatchedRun:
             if best is not None and len(self._best) < MOST_SWEEPS:
                 (row,) = scan.trials_at([best.ordinal])
                 name = row.name if best.trials == 1 else str(TrialView(row).value("configuration"))
-                named = NamedLine("", name, f"{sweep.name}_{row.key[:_DIGITS]}")
+                chosen = _chosen(row.config) if sweep.search else ""
+                named = NamedLine("", f"{name}{chosen}", f"{sweep.name}_{row.key[:_DIGITS]}")
                 self._best.append(best_named(sweep.metric, best.value, sweep.mode, named, best.trials))
         self._counted = ended, failed
         took = clock.monotonic() - before
@@ -134,13 +136,13 @@ def _running(row: RunningRow, sweep: StoredSweep, now: float) -> NamedLine:
     metrics = row.metrics or {}
     first = next((name for name in metrics if name not in AUTO_METRICS), None)
     seconds = None if row.started is None else max(now - row.started, 0.0)
-    named = NamedLine("", f"{row.name}{_chosen(row)}", f"{sweep.name}_{row.key[:_DIGITS]}")
+    named = NamedLine("", f"{row.name}{_chosen(row.config)}", f"{sweep.name}_{row.key[:_DIGITS]}")
     return running_named(named, seconds, metrics.get("training_iteration"), metric_text(metrics, [sweep.metric, first]))
 
 
-def _chosen(row: RunningRow) -> str:
-    """Return the configuration of a slot."""
-    config = restored(row.config) if row.config else None
+def _chosen(stored: Mapping[str, Any] | None) -> str:
+    """Return the configuration that a searcher has chosen; "" where it has not."""
+    config = restored(dict(stored)) if stored else None
     if not isinstance(config, dict):
         return ""
     return f" {{{'-'.join(f'{name}={displayable(value)}' for name, value in config.items())}}}"

@@ -87,7 +87,7 @@ def test_it_shows_what_the_session_shows(tmp_path: Path, monkeypatch: pytest.Mon
     store.finish(1, now)
     store.close()
     last = watched.look(100)
-    assert not watched.goes_on
+    assert [watched.goes_on] == [False]
     assert (last.remaining, last.elapsed, last.running) == (None, 20.0, [])
 
 

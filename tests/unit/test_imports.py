@@ -395,7 +395,7 @@ class TestLoading:
         )
         assert json.loads(in_new_process(code, tmp_path)) == [[[]], 1]
 
-    @pytest.mark.parametrize("command", ["ls", "show", "path", "tag", "prune"])
+    @pytest.mark.parametrize("command", ["ls", "show", "path", "tag", "prune", "watch"])
     def test_the_command_starts_at_once(self, tmp_path: Path, command: str) -> None:
         """What lists runs and trials loads neither pytest nor Ray, nor SQLAlchemy, which would take longer than all of it."""
         code = (

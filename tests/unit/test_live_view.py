@@ -20,14 +20,14 @@ from tests.support.terminals import Screen
 from .test_reporting_live import trial
 
 
-class Replaced(pytest.TerminalReporter):
+class Replaced(pytest.TerminalReporter):  # type: ignore[misc]  # As pytest-sugar does.
     """The reporter of another plugin."""
 
 
 def configured(
     *, is_terminal: bool = True, kind: type = pytest.TerminalReporter, verbosity: int = 0, **options: Any
 ) -> Any:
-    reporter = object.__new__(kind)
+    reporter: Any = object.__new__(kind)
     reporter.isatty = is_terminal
     return SimpleNamespace(
         pluginmanager=SimpleNamespace(get_plugin=lambda name: reporter),
