@@ -12,11 +12,12 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from wcwidth import wcwidth
@@ -75,10 +76,15 @@ class Footer:
         self._rescuer: subprocess.Popen[bytes] | None = None
         self._replaced: dict[str, tuple[object, object]] = {}
         self._is_open = False
+        self._handles_stop = False
 
     def __enter__(self) -> Self:
-        """Take the place of `sys.stdout` and `sys.stderr`."""
+        """Take the place of `sys.stdout` and `sys.stderr`, and of what Ctrl-Z does by itself."""
         self._is_open = True
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and hasattr(signal, "SIGTSTP") and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, self._stop)
+            self._handles_stop = True
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             if stream is not None and stream.isatty():
@@ -100,6 +106,9 @@ class Footer:
             if getattr(sys, name) is above:
                 setattr(sys, name, stream)
         self._replaced.clear()
+        if self._handles_stop:
+            self._handles_stop = False
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         with contextlib.suppress(OSError, ValueError):  # The terminal is gone.
             self.erase()
         rescuer, self._rescuer = self._rescuer, None
@@ -152,6 +161,15 @@ class Footer:
             self._note(text)
             stream.write(shown)
             return len(text)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
+        """Erase the lines, and stop until the shell lets this process go on."""
+        with contextlib.suppress(OSError, ValueError):  # Past the stream, in whose middle this may be.
+            os.write(self._stream.fileno(), self._erasing().encode())
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        if self._is_open:
+            signal.signal(number, self._stop)
 
     def _erasing(self) -> str:
         """Return what erases the lines if they are shown."""

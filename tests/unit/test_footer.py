@@ -230,6 +230,26 @@ def test_a_killed_program_leaves_no_line(tmp_path: Path, number: int) -> None:
         program.close()
 
 
+def test_a_stopped_program_leaves_no_line(tmp_path: Path) -> None:
+    """Ctrl-Z erases the lines and stops the program; they are back when it goes on."""
+    code = SHOWING.replace("time.sleep(600)", "while True: time.sleep(0.05); footer.draw(['again'])")
+    (tmp_path / "showing.py").write_text(code)
+    program = Program(
+        ["/bin/bash", "-c", f"set -m; {sys.executable} showing.py; printf 'stopped$ '; fg >/dev/null"], tmp_path, {}
+    )
+    try:
+        program.read(lambda: program.screen.below == ["again"], "its footer")
+        program.press("\x1a")
+        program.read(lambda: "stopped$" in program.screen.above[-1], "the shell")
+        program.read(lambda: program.screen.below == ["again"], "its footer again")
+        assert "again" not in "".join(program.screen.above)
+        program.press("\x1a")
+        program.read(lambda: not program.screen.below, "nothing below the cursor")
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    finally:
+        program.close()
+
+
 def test_no_process_is_left(tmp_path: Path) -> None:
     """The process that waits for a kill ends with the footer, and writes nothing then."""
     code = (

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from time import thread_time
 
 import pytest
 
@@ -109,13 +110,14 @@ class LiveDisplay:
         now = clock.monotonic()
         if now < self._next or self._is_closed or not (self._has_state or self._footer or self._bars()):
             return
+        began = thread_time()
         try:
             footer = self._footer or self._open()
             size = footer.size
             footer.draw(self._lines(now, size.columns - 1, size.lines // SHARE))
         except OSError:  # The terminal is gone.
             self.close()
-        self._next = max(now + INTERVAL, now + _LEAST_FREE * (clock.monotonic() - now))
+        self._next = now + max(INTERVAL, _LEAST_FREE * (thread_time() - began))
 
     def close(self) -> None:
         """Erase what is drawn, and draw nothing any more. A second call does nothing."""
@@ -142,6 +144,7 @@ class LiveDisplay:
 
     def _waits(self, now: float) -> Waiting | None:
         if self._engine is not None and now >= self._ask_next:
+            began = thread_time()
             self._waiting = self._engine.waiting()
-            self._ask_next = now + _LEAST_FREE * (clock.monotonic() - now)
+            self._ask_next = now + _LEAST_FREE * (thread_time() - began)
         return self._waiting
