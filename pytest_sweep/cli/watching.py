@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sweep import clock
-from pytest_sweep.cli.bests import best_of
+from pytest_sweep.cli.bests import Best, best_judged, goal_of
 from pytest_sweep.cli.trial_rows import TrialView
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import AUTO_METRICS
@@ -102,7 +102,7 @@ class WatchedRun:
             return
         if self._counted is None or failed != self._counted[1]:
             self._failures = _failed(scan)
-        found = ((sweep, best_of(scan, sweep)) for sweep in scan.sweeps)
+        found = ((sweep, _best_of(scan, sweep)) for sweep in scan.sweeps)
         self._best = []
         for sweep, best in found:
             if best is not None and len(self._best) < MOST_SWEEPS:
@@ -114,6 +114,23 @@ class WatchedRun:
         self._counted = ended, failed
         took = clock.monotonic() - before
         self._next = before + took + min(_LEAST_FREE * took, 60.0)
+
+
+def _best_of(scan: LiveScan, sweep: StoredSweep) -> Best | None:
+    """Return what `bests.best_of` returns, with few trials in memory at once."""
+    goal = goal_of(sweep)
+    best, first = None, 0
+    for judged in () if goal is None else scan.judged_in_parts(sweep.id, goal):
+        assert goal is not None
+        found = best_judged(judged, goal, whole=bool(sweep.average_over))
+        if found is None:
+            continue
+        group = next(one.group for one in judged if one.ordinal == found.ordinal)
+        begins = next(one.ordinal for one in judged if one.group == group)
+        is_equal = best is not None and found.value == best.value
+        if best is None or (begins < first if is_equal else goal.best([best.value, found.value]) == 1):
+            best, first = found, begins
+    return best
 
 
 def _failed(scan: LiveScan) -> list[NamedLine]:

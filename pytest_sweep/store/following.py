@@ -9,12 +9,17 @@ from typing import Any, NamedTuple
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.exact_json import from_json
+from pytest_sweep.model.judging import Goal
 from pytest_sweep.store.files import reporting_errors
-from pytest_sweep.store.scanning import RunScan
+from pytest_sweep.store.scanning import Judged, RunScan, judging_query
 from pytest_sweep.store.trial_row import decoded
 
 _ERROR_END = 600
 """How much of the end of an error is read: its last line says why a trial failed."""
+
+_PART = 5000
+_GROUP = 2
+"""The column of a row of `judging_query` with the key of its group."""
 
 _ENDED = tuple(state.value for state in TrialState if state.is_finished and state is not TrialState.CACHED)
 
@@ -79,6 +84,17 @@ class LiveScan(RunScan):
             "AND duration IS NOT NULL AND state IN (SELECT value FROM json_each(?)) GROUP BY sweep_id",
             [json.dumps(_ENDED)],
         )
+
+    def judged_in_parts(self, sweep_id: str, goal: Goal) -> Iterator[list[Judged]]:
+        """Iterate over what `judged` returns, in parts of some thousand trials, each with whole groups."""
+        query = f"{judging_query(goal)} ORDER BY group_key, ordinal"
+        with reporting_errors(self._database, "read"), closing(self._connection.execute(query, [sweep_id])) as cursor:
+            rest: list[tuple[Any, ...]] = []
+            while rows := [*rest, *cursor.fetchmany(_PART)]:
+                last = rows[-1][_GROUP]
+                whole = [row for row in rows if row[_GROUP] != last] if len(rows) > len(rest) else rows
+                rest = rows[len(whole) :]
+                yield sorted(self.judge(whole, goal), key=lambda one: one.ordinal)
 
     def retries(self) -> int:
         """Return how many trials wait for another attempt."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_sweep.cli import watching
+from pytest_sweep.cli.bests import best_of
 from pytest_sweep.cli.commands import watch
 from pytest_sweep.cli.errors import Status
 from pytest_sweep.cli.watching import WatchedRun
@@ -18,6 +20,7 @@ from pytest_sweep.model.events import Accepted, TrialFinished, TrialReported, Tr
 from pytest_sweep.reporting import FailureReasons, Leaders, Progress
 from pytest_sweep.reporting.live import live_lines
 from pytest_sweep.reporting.live_session import SessionView
+from pytest_sweep.store import LiveScan, following
 from tests.support.runs import BEGAN, begin_run, command, make_run, trial
 from tests.support.sessions import wait_for
 from tests.support.terminals import Program
@@ -169,3 +172,21 @@ def test_ctrl_c(tmp_path: Path) -> None:
     finally:
         program.close()
         store.close()
+
+
+def test_the_best_of_many_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the trials are cut into parts, the best is the one that ``show`` names, of replicates by their mean, of equals the first."""
+    made = [
+        *(trial(n, group=digits(n // 3 * 3)) for n in range(12)),
+        *(trial(100 + n, OTHER, group=digits(100 + n % 4)) for n in range(12)),
+    ]
+    trials = [replace(one, key=digits(one.seed)) for one in made]
+    values: list[object] = [3, 1, 2, 1, 2, 3, 2, 2, 2, None, 1, 9]
+    values += [{"accuracy": value} for value in (1, 2, 3, float("nan"), 5, 4, 3, 1, 3, 3, 3, 3)]
+    folder = make_run(tmp_path, values, trials=trials)
+    with LiveScan(folder) as scan:
+        known = [best_of(scan, sweep) for sweep in scan.sweeps]
+        for part in (1, 2, 3, 5, 100):
+            monkeypatch.setattr(following, "_PART", part)
+            assert [watching._best_of(scan, sweep) for sweep in scan.sweeps] == known
+    assert [None if best is None else best.value for best in known] == [2.0, 3.0]
