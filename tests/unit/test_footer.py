@@ -69,6 +69,8 @@ def terminal() -> Iterator[Terminal]:
 TEXTS = [
     "\n", "\n\n", ".", "..", "x" * 20, "y" * 39, "z" * 40, "w" * 41, "v" * 80, "\n" + "宽" * 20, "\n宽a", "\r", "\x1b[32mgreen\x1b[0m",
 ]  # fmt: skip
+"""Pieces of output."""
+
 PIECES = st.lists(st.one_of(st.sampled_from(TEXTS), st.integers(0, 6)), max_size=40)
 
 
@@ -77,10 +79,13 @@ def test_the_output_is_what_it_is_without(pieces: list[str | int]) -> None:
     """Whatever is written, and whenever lines are drawn, all rows down to the cursor's are those of a terminal without a footer."""
     terminal = Terminal()
     try:
+        lines: list[str] = []
         with Footer(terminal.stream) as footer:
             for piece in pieces:
                 if isinstance(piece, str):
+                    footer._drawn_at = 0.0  # Long ago: the lines are drawn anew at once.
                     terminal.write(footer, piece)
+                    assert terminal.screen.below == lines
                 else:
                     lines = [f"line {number} of {piece}" for number in range(piece)]
                     terminal.draw(footer, *lines)
@@ -139,7 +144,7 @@ def test_print_and_warnings_erase_it(terminal: Terminal, monkeypatch: pytest.Mon
         terminal.draw(footer, "a long line of the footer")
         print("printed")
         terminal.show()
-        assert terminal.screen.below == []
+        assert terminal.screen.above == ["printed", ""]
         terminal.draw(footer, "a long line of the footer")
         print("a", "b", sep="\n", file=sys.stderr)
         sys.stdout.writelines(["c\n", "d\n"])
@@ -149,6 +154,28 @@ def test_print_and_warnings_erase_it(terminal: Terminal, monkeypatch: pytest.Mon
     assert [row for row in terminal.screen.rows if row] == ["printed", "a", "b", "c", "d", "past it"]
     assert sys.stdout is terminal.stream
     assert sys.stderr is terminal.stream
+
+
+def test_letters_leave_it_alone(terminal: Terminal) -> None:
+    """What fits in the row of the cursor is written beside the lines, as a dot for each test is; the end of a line draws them anew."""
+    with Footer(terminal.stream) as footer:
+        terminal.write(footer, "abc")
+        terminal.draw(footer, "first", "second")
+        for number in range(20):
+            terminal.write(footer, "\x1b[32m.\x1b[0m")
+            assert (terminal.screen.above, terminal.screen.below) == (["abc" + "." * (number + 1)], ["first", "second"])
+        written = len(terminal.raw)
+        terminal.write(footer, ".")
+        assert len(terminal.raw) == written + 1
+        footer._drawn_at = 0.0
+        terminal.write(footer, " [ 50%]\n")
+        assert (len(terminal.screen.above), terminal.screen.below) == (2, ["first", "second"])
+        terminal.write(footer, "at once\n")  # Within a fiftieth of a second.
+        assert (len(terminal.screen.above), terminal.screen.below) == (3, [])
+        footer._drawn_at = 0.0
+        footer.redraw()
+        terminal.show()
+        assert (len(terminal.screen.above), terminal.screen.below) == (3, ["first", "second"])
 
 
 def test_what_the_terminal_cannot_encode() -> None:
@@ -253,7 +280,7 @@ def test_a_stopped_program_leaves_no_line(tmp_path: Path) -> None:
 def test_no_process_is_left(tmp_path: Path) -> None:
     """The process that waits for a kill ends with the footer, and writes nothing then."""
     code = (
-        SHOWING.replace("time.sleep(600)", "pid = footer._rescuer.pid")
+        SHOWING.replace("time.sleep(600)", "pid = footer._rescuer._process.pid")
         + "import os\ntry: os.kill(pid, 0)\nexcept OSError: print('gone')\n"
     )
     program = Program([sys.executable, "-c", code], tmp_path, {})

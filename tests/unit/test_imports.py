@@ -32,7 +32,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "store": "clock space model errors",
         "checkpoints": "clock model errors",
         "hookcalls": "",
-        "footer": "",
+        "footer": "clock",
         "sharing": "errors",
         "sources": "clock model",
         "wire": "clock permissions model errors",

@@ -108,7 +108,11 @@ class LiveDisplay:
     def tick(self) -> None:
         """Draw, if it is time."""
         now = clock.monotonic()
-        if now < self._next or self._is_closed or not (self._has_state or self._footer or self._bars()):
+        if self._is_closed or not (self._has_state or self._footer or self._bars()):
+            return
+        if now < self._next:
+            if self._footer is not None:
+                self._footer.redraw()
             return
         began = thread_time()
         try:

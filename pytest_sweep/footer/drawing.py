@@ -1,26 +1,20 @@
-"""Lines below the output of a program on a terminal. Knows nothing of what they say, and nothing of sweeps.
-
-The cursor stays where the program's own output ends, and the footer is drawn below it. So the output needs no care: before anything
-is written, all below the cursor is erased. What scrolls off the top of the screen is output only, whatever the width of the terminal
-has become since the footer was drawn. The cursor is never hidden, and is where a shell's next prompt belongs at any moment.
-"""
+"""Draws lines below the output of this process, and has the output pass above them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import select
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from wcwidth import wcwidth
+from pytest_sweep import clock
+from pytest_sweep.footer.line import OutputLine
+from pytest_sweep.footer.rescue import Rescuer, is_ready
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,23 +27,16 @@ _DOWN = "\x1bD"
 _BEGIN, _END = "\x1b[?2026h\x1b[?7l", "\x1b[?7h\x1b[?2026l"
 """The terminal shows what stands between them at once, if it can, and wraps no line, however wide it takes a character to be."""
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\].*?(?:\x07|\x1b\\)|[@-Z\\-_])", re.DOTALL)
-_MOVES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-ln-~]|[78DEM])")
-"""Escapes that may move the cursor: all but colours and titles."""
-
-_LONGEST_LINE = 20_000
-"""How much of a line without end is looked at to find out in which column it ends."""
-
-_RESCUE = r"read -r line || printf '\033[J'"
-"""Erases the footer at the end of its input, unless there was a line before that."""
+_REPEAT_SECONDS = 0.02
+"""How often lines are drawn again that a line of output has erased."""
 
 
 class Footer:
-    """Draws lines below the output of this process, and erases them before output is written. A context manager.
+    """Draws lines below the output of this process. A context manager.
 
     While it is open, `sys.stdout` and `sys.stderr` are replaced, if they are terminals, and `stream` is to be used in place of the
-    stream that it was given: what is written to these erases the footer first. What a library writes past them, to a file descriptor
-    or to a stream that it has remembered, is below the output and may leave a part of the footer beside it.
+    stream that it was given: of what is written to these, the end of a line erases the lines, and draws them again below it. What a library
+    writes past them, to a file descriptor or to a stream that it has remembered, may leave a part of a line beside it.
 
     If this process is killed, a shell that has waited for that erases the footer.
 
@@ -63,17 +50,19 @@ class Footer:
     Example:
         >>> with Footer(sys.stdout) as footer:
         ...     footer.draw(["3 of 10 done"])
-        ...     print("a line of output")  # The footer is gone.
+        ...     print("a line of output")
     """
 
     def __init__(self, stream: TextIO, column: int = 0) -> None:
         self.stream: Any = _Above(stream, self)
         self._stream = stream
         self._lock = threading.RLock()
-        self._line = " " * column
-        self._is_wrapped = False
-        self._drawn: tuple[Sequence[str], os.terminal_size] | None = None
-        self._rescuer: subprocess.Popen[bytes] | None = None
+        self._line = OutputLine(column)
+        self._wanted: Sequence[str] = ()
+        self._size = os.terminal_size((0, 0))
+        self._is_drawn = False
+        self._drawn_at = 0.0
+        self._rescuer: Rescuer | None = None
         self._replaced: dict[str, tuple[object, object]] = {}
         self._is_open = False
         self._handles_stop = False
@@ -113,8 +102,7 @@ class Footer:
             self.erase()
         rescuer, self._rescuer = self._rescuer, None
         if rescuer is not None:
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                rescuer.communicate(b"\n", timeout=5.0)
+            rescuer.release()
 
     @property
     def size(self) -> os.terminal_size:
@@ -133,34 +121,62 @@ class Footer:
         """
         with self._lock:
             size = self.size
-            drawn = list(lines)[: max(size.lines - 1, 0)]
-            if not self._is_open or self._drawn == (drawn, size) or not _is_ready(self._stream):
+            wanted = list(lines)[: max(size.lines - 1, 0)]
+            if (self._is_drawn and (self._wanted, self._size) == (wanted, size)) or not is_ready(self._stream):
                 return
-            if not drawn:
-                self.erase()
-                return
-            before = self._wrap(size.columns) + ("" if self._is_rewound else _ERASE_LINE)
-            room = _DOWN * len(drawn) + f"\x1b[{len(drawn)}A"
-            rows = "".join(f"\r\n{self._encodable(line)}{_ERASE_LINE}" for line in drawn)
-            self._write(self._stream, f"{_BEGIN}{before}{room}{_SAVE}{rows}{_ERASE_REST}{_RESTORE}{_END}")
-            self._drawn = drawn, size
-            self._rescuer = self._rescuer or _rescuer(self._stream)
+            if self._is_open:
+                self._wanted, self._size = wanted, size
+                self._show()
+
+    def redraw(self) -> None:
+        """Show the lines again if output has erased them, at most fifty times a second."""
+        with self._lock:
+            if self._wanted and not self._is_drawn and self._is_time and is_ready(self._stream):
+                self._show()
 
     def erase(self) -> None:
         """Show no lines."""
         with self._lock:
-            if erasing := self._erasing():
-                self._write(self._stream, erasing)
+            self._wanted = ()
+            self._write(self._erasing())
 
     def above(self, stream: TextIO, text: str) -> int:
         """Write output to `stream`, and return how many characters that were."""
         with self._lock:
-            if stream is not self._stream:
-                self.erase()
-            shown = f"{self._erasing()}{self._after_wrap(text)}" if text else text
-            self._note(text)
+            is_beside = not self._is_drawn or self._line.takes(text, self._size.columns)
+            shown = self._noted(text) if is_beside else self._passed(stream, text)
             stream.write(shown)
             return len(text)
+
+    def _passed(self, stream: TextIO, text: str) -> str:
+        """Return what is to be written so that `text` stands above the lines."""
+        if stream is not self._stream:
+            self._write(self._erasing())
+            return self._noted(text)
+        shown = f"{self._erasing()}{self._noted(text)}"
+        return f"{shown}{self._drawing()}" if self._is_time else shown
+
+    @property
+    def _is_time(self) -> bool:
+        return clock.monotonic() - self._drawn_at >= _REPEAT_SECONDS
+
+    def _show(self) -> None:
+        self._write(self._drawing() if self._wanted else self._erasing())
+        if self._wanted and self._rescuer is None:
+            self._rescuer = Rescuer(self._stream)
+
+    def _noted(self, text: str) -> str:
+        shown = self._line.after_wrap(text) if text else text
+        self._line.note(text)
+        return shown
+
+    def _drawing(self) -> str:
+        """Return what draws the lines."""
+        before = self._line.wrap(self._size.columns) + ("" if self._line.is_rewound else _ERASE_LINE)
+        room = _DOWN * len(self._wanted) + f"\x1b[{len(self._wanted)}A"
+        rows = "".join(f"\r\n{self._encodable(line)}{_ERASE_LINE}" for line in self._wanted)
+        self._is_drawn, self._drawn_at = True, clock.monotonic()
+        return f"{_BEGIN}{before}{room}{_SAVE}{rows}{_ERASE_REST}{_RESTORE}{_END}"
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         """Erase the lines, and stop until the shell lets this process go on."""
@@ -173,52 +189,24 @@ class Footer:
 
     def _erasing(self) -> str:
         """Return what erases the lines if they are shown."""
-        drawn, self._drawn = self._drawn, None
-        if drawn is None:
+        if not self._is_drawn:
             return ""
+        self._is_drawn = False
         # Right of the cursor there is nothing but what a library has written past us, unless the output has returned in its line.
-        return f"{_SAVE}\x1b[B\r{_ERASE_REST}{_RESTORE}" if self._is_rewound else _ERASE_REST
-
-    @property
-    def _is_rewound(self) -> bool:
-        """Whether there may be output right of the cursor."""
-        return "\r" in self._line or "\b" in self._line or bool(_MOVES.search(self._line))
-
-    def _note(self, text: str) -> None:
-        """Keep the line in which the cursor is."""
-        _, newline, rest = text.rpartition("\n")
-        self._line = (rest if newline else self._line + rest)[-_LONGEST_LINE:]
-
-    def _wrap(self, columns: int) -> str:
-        """Return what moves the cursor to the next line if the output has filled its line to the last column.
-
-        There a terminal waits for the next character before it wraps, and would forget that when the cursor is moved.
-        """
-        if self._is_wrapped or _column(_ESCAPES.sub("", self._line.rpartition("\r")[2]), columns) < columns:
-            return ""
-        self._is_wrapped = True
-        return "\r\n"
-
-    def _after_wrap(self, text: str) -> str:
-        """Return `text` as it is to be written after `_wrap`: a line break that follows is done already."""
-        if not self._is_wrapped:
-            return text
-        self._is_wrapped = False
-        if text.startswith(("\n", "\r\n")):
-            return text.partition("\n")[2]
-        return f"\x1b[A{text}" if text.startswith("\r") else text
+        return f"{_SAVE}\x1b[B\r{_ERASE_REST}{_RESTORE}" if self._line.is_rewound else _ERASE_REST
 
     def _encodable(self, line: str) -> str:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         return line if line.isascii() else line.encode(encoding, "replace").decode(encoding)
 
-    def _write(self, stream: TextIO, text: str) -> None:
-        stream.write(text)
-        stream.flush()
+    def _write(self, text: str) -> None:
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class _Above:
-    """Stands in for a stream: what is written to it erases the footer first."""
+    """Stands in for a stream: what is written to it stands above the footer."""
 
     def __init__(self, stream: TextIO, footer: Footer) -> None:
         self._stream, self._footer = stream, footer
@@ -239,39 +227,3 @@ class _Above:
         if name in ("buffer", "fileno", "detach"):  # Who asks for these writes past us.
             self._footer.erase()
         return getattr(self._stream, name)
-
-
-def _column(line: str, columns: int) -> int:
-    """Return in which column a line of output ends, from 0; `columns` where it has filled its last row."""
-    if line.isascii():
-        return (len(line) - 1) % columns + 1 if line else 0
-    column = 0
-    for char in line:
-        width = max(wcwidth(char), 0)
-        column = width if column + width > columns else column + width
-    return column
-
-
-def _is_ready(stream: TextIO) -> bool:
-    """Say whether the terminal takes output now: one that is stopped with Ctrl-S, or at the end of a slow line, would block."""
-    try:
-        poll = select.poll()
-        poll.register(stream.fileno(), select.POLLOUT)
-        return [event for _, event in poll.poll(0)] == [select.POLLOUT]
-    except (AttributeError, OSError, ValueError):  # Windows has no poll.
-        return False
-
-
-def _rescuer(stream: TextIO) -> subprocess.Popen[bytes] | None:
-    """Start the process that erases the footer when this process is gone without having closed it; None where there is no shell."""
-    try:
-        # In a session of its own, where no Ctrl-C reaches it.
-        return subprocess.Popen(
-            ["/bin/sh", "-c", _RESCUE],
-            stdin=subprocess.PIPE,
-            stdout=stream.fileno(),
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError:
-        return None
