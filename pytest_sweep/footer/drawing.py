@@ -154,7 +154,8 @@ class Footer:
             self._write(self._erasing())
             return self._noted(text)
         shown = f"{self._erasing()}{self._noted(text)}"
-        return f"{shown}{self._drawing()}" if self._is_time else shown
+        # A line break that follows is not to be taken for the end of a row that the terminal has wrapped.
+        return f"{shown}{self._drawing()}" if self._is_time and not self._line.is_full(self._size.columns) else shown
 
     @property
     def _is_time(self) -> bool:
@@ -172,11 +173,12 @@ class Footer:
 
     def _drawing(self) -> str:
         """Return what draws the lines."""
-        before = self._line.wrap(self._size.columns) + ("" if self._line.is_rewound else _ERASE_LINE)
+        wrap = self._line.wrap(self._size.columns)
+        before = "" if self._line.is_rewound else _ERASE_LINE
         room = _DOWN * len(self._wanted) + f"\x1b[{len(self._wanted)}A"
         rows = "".join(f"\r\n{self._encodable(line)}{_ERASE_LINE}" for line in self._wanted)
         self._is_drawn, self._drawn_at = True, clock.monotonic()
-        return f"{_BEGIN}{before}{room}{_SAVE}{rows}{_ERASE_REST}{_RESTORE}{_END}"
+        return f"{wrap}{_BEGIN}{before}{room}{_SAVE}{rows}{_ERASE_REST}{_RESTORE}{_END}"
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         """Erase the lines, and stop until the shell lets this process go on."""

@@ -52,15 +52,19 @@ class OutputLine:
         shown = _COLOURS.sub("", text) if "\x1b" in text else text
         return shown.isprintable() and _column(self._text, columns) + _column(shown, 10 * columns) < columns
 
-    def wrap(self, columns: int) -> str:
-        """Return what moves the cursor to the next row if the output has filled its row to the last column.
+    def is_full(self, columns: int) -> bool:
+        """Return whether the output has filled its row to the last column.
 
         There a terminal waits for the next character before it wraps, and would forget that when the cursor is moved.
         """
-        if self._is_wrapped or _column(self._text, columns) < columns:
+        return not self._is_wrapped and _column(self._text, columns) == columns
+
+    def wrap(self, columns: int) -> str:
+        """Return what has the terminal wrap a row that `is_full`: it knows then that the next row goes on with the same line."""
+        if not self.is_full(columns):
             return ""
         self._is_wrapped = True
-        return "\r\n"
+        return " \b"
 
     def after_wrap(self, text: str) -> str:
         """Return `text` as it is to be written after `wrap`: a line break that follows is done already."""
