@@ -7,8 +7,8 @@ import select
 import subprocess
 from typing import TextIO
 
-_WAITING = r"read -r line || printf '\033[J'"
-"""Erases all below the cursor at the end of its input, unless there was a line before that."""
+_WAITING = r"read -r line || printf '\033[?7h\033[?2026l\033[J'"
+"""Erases all below the cursor at the end of its input, unless there was a line before that; what a kill has cut off is undone first."""
 
 
 class Rescuer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -126,6 +127,23 @@ def test_one_line() -> None:
         "sweep: 2/3 done (1 TERMINATED, 1 ERROR, 1 PENDING), 00:00:10; Best so far: loss=0.5 (min): train[lr=0]; "
         "ERROR train[lr=1]: ValueError: boom"
     )
+
+
+def test_what_a_look_costs() -> None:
+    """A look at 10,000 trials costs about as much as one at 100: it is taken four times a second beside the engine."""
+
+    def cost(number: int) -> float:
+        progress = played(number, *(event for one in range(number // 2) for event in ended(one, 0.5)))
+        view = SessionView(progress, Leaders(progress), FailureReasons(progress))
+        view.look(110.0, 10.0, None)
+        times = []
+        for _ in range(50):
+            before = time.thread_time()
+            live_lines(view.look(110.0, 10.0, None), 80, 8)
+            times.append(time.thread_time() - before)
+        return min(times)
+
+    assert cost(10_000) < 5 * cost(100)
 
 
 def streamed(*pieces: str) -> tuple[list[str], list[str], list[str]]:
