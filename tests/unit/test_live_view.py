@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from pytest_sweep.model.events import OutputWritten
+from pytest_sweep.plugin.record.beside import Beside
+from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.show import live
 from pytest_sweep.plugin.show.live import LiveDisplay, can_draw, shows_state
 from pytest_sweep.reporting import Progress
@@ -164,3 +167,34 @@ def test_a_terminal_that_is_gone(begin: Any, monkeypatch: pytest.MonkeyPatch) ->
     display.tick(1001.0)
     assert display.writer._file is display.file
     display.tick(1002.0)
+
+
+class Written:
+    """A terminal reporter that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.config = SimpleNamespace(get_terminal_writer=lambda: SimpleNamespace(width_of_current_line=0))
+        self.ensure_newline = self.flush = lambda: None
+
+    def write_line(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_rewritten_lines_of_several_trials() -> None:
+    """Each trial, and the worker between trials, has its own line; what is held back is written when the trial or the run ends."""
+    reporter = Written()
+    config: Any = SimpleNamespace(pluginmanager=SimpleNamespace(get_plugin=lambda name: reporter))
+    items: Any = {key: SimpleNamespace(name=f"train[{key}]") for key in "ab"}
+    beside = Beside(config, items, HookCaller.__new__(HookCaller))
+    for step in range(100):
+        for key in ("a", "b", None):
+            beside.output(OutputWritten(key, f"\rstep {step}"))
+    assert reporter.lines == []
+    assert beside.progress_bars() == ["[train[a]] step 99", "[train[b]] step 99", "[worker] step 99"]
+    beside.output(OutputWritten("a", "\nprinted\n"))
+    beside.end_output("a")
+    assert reporter.lines == ["[train[a]] step 99", "[train[a]] printed"]
+    beside.end_outputs()
+    assert reporter.lines[2:] == ["[train[b]] step 99", "[worker] step 99"]
+    assert beside.progress_bars() == []

@@ -71,11 +71,16 @@ class Beside:
             self._rewritten[event.key] = lines
         self._write(event.key, lines.feed(event.text))
 
-    def end_output(self, key: str) -> None:
+    def end_output(self, key: str | None) -> None:
         """Show what was not shown yet of the output of a trial that has ended."""
         lines = self._rewritten.pop(key, None)
         if lines is not None:
             self._write(key, lines.end())
+
+    def end_outputs(self) -> None:
+        """Show what was not shown yet of all output: of workers between trials, or of a trial after its end."""
+        for key in list(self._rewritten):
+            self.end_output(key)
 
     def progress_bars(self) -> list[str]:
         """Return the lines that trials rewrite now, as they are."""

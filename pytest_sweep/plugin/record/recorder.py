@@ -139,7 +139,8 @@ class Recorder:
         self._replayer.show_taken(self._taken, self._plan.taken)
 
     def close_live(self) -> None:
-        """Draw no live view any more. A second call does nothing."""
+        """Draw no live view any more, and show what is left of rewritten lines. A second call does nothing."""
+        self._replayer.beside.end_outputs()
         if self._live is not None:
             self._live.close()
 

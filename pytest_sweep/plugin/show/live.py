@@ -30,7 +30,10 @@ SHARE = 3
 """The view takes at most the third part of the screen."""
 
 _LEAST_FREE = 50
-"""Of this process's time, drawing takes at most one part in so many; so does finding out what waits, which looks at every worker."""
+"""Of the time that passes, drawing takes at most one part in so many."""
+
+_LEAST_FREE_OF_ASKING = 500
+"""Likewise finding out what waits, which looks at every worker and at up to 10,000 trials."""
 
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 Lines = Callable[[], Sequence[str]]
@@ -150,5 +153,5 @@ class LiveDisplay:
         if self._engine is not None and now >= self._ask_next:
             began = thread_time()
             self._waiting = self._engine.waiting()
-            self._ask_next = now + _LEAST_FREE * (thread_time() - began)
+            self._ask_next = now + _LEAST_FREE_OF_ASKING * (thread_time() - began)
         return self._waiting
