@@ -6,9 +6,9 @@ import fcntl
 import os
 import re
 import select
-import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +22,13 @@ from tests.support.sessions import LIMIT
 _FRAME_END = b"\x1b[?2026l"
 _NOT_KNOWN = re.compile(rb"\x1b\]9;4;[0-9;]*\x1b\\")
 """What the emulator does not know, and would show: a terminal's own progress bar."""
+
+
+_TAKE_TERMINAL = (
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+"""Has Ctrl-C reach a program, and runs it."""
 
 
 class Screen:
@@ -83,9 +90,8 @@ class Program:
             if name not in ("CI", "BUILD_NUMBER", "PYTHONUNBUFFERED", "COLUMNS")
         }
         self.process = subprocess.Popen(
-            command, cwd=folder, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            env={**kept, "TERM": "xterm-256color", **environ},
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - this process has no threads that hold a lock
+            [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *command], cwd=folder, stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True, env={**kept, "TERM": "xterm-256color", **environ},
         )  # fmt: skip
         os.close(slave)
 
@@ -138,9 +144,3 @@ class Program:
 
     def _size(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-
-def _take_terminal() -> None:
-    """Have Ctrl-C reach this process."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
