@@ -141,7 +141,13 @@ class Footer:
             self._write(self._erasing())
 
     def above(self, stream: TextIO, text: str) -> int:
-        """Write output to `stream`, and return how many characters that were."""
+        """Write output to `stream`, and return how many characters that were.
+
+        Raises:
+            UnicodeEncodeError: its encoding has not all of them; nothing was written.
+        """
+        if not text.isascii():
+            text.encode(stream.encoding or "utf-8", stream.errors or "strict")
         with self._lock:
             is_beside = not self._is_drawn or self._line.takes(text, self._size.columns)
             shown = self._noted(text) if is_beside else self._passed(stream, text)

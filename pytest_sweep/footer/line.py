@@ -20,7 +20,7 @@ class OutputLine:
         column: in which column, from 0, the cursor is.
 
     Attributes:
-        is_rewound: whether there may be output right of the cursor.
+        is_rewound: whether the cursor has been moved in its line, also by a tab, so that there may be output right of it.
     """
 
     def __init__(self, column: int = 0) -> None:
@@ -37,8 +37,8 @@ class OutputLine:
         if "\r" in shown:
             shown = shown.rpartition("\r")[2]
             self._text, self.is_rewound = "", True
-        self.is_rewound |= "\x1b" in shown or "\b" in shown
         self._text = (self._text + shown)[-_LONGEST:]
+        self.is_rewound |= not shown.isprintable()
 
     def takes(self, text: str, columns: int) -> bool:
         """Return whether the row of the cursor takes all of `text` and has room left, so that nothing below it is touched.
@@ -57,7 +57,9 @@ class OutputLine:
 
         There a terminal waits for the next character before it wraps, and would forget that when the cursor is moved.
         """
-        return not self._is_wrapped and _column(self._text, columns) == columns
+        if self._is_wrapped or self.is_rewound or not all(map(wcwidth, self._text if not self._text.isascii() else "")):
+            return False  # Terminals do not agree on how wide a character is that others join.
+        return _column(self._text, columns) == columns
 
     def wrap(self, columns: int) -> str:
         """Return what has the terminal wrap a row that `is_full`: it knows then that the next row goes on with the same line."""

@@ -187,7 +187,31 @@ def test_what_the_terminal_cannot_encode() -> None:
     with Footer(terminal.stream) as footer:
         terminal.draw(footer, "naïve 宽")
         assert terminal.screen.below == ["na?ve ?"]
+        with pytest.raises(UnicodeEncodeError):  # As of the stream itself: pytest writes it with escapes then.
+            footer.stream.write("naïve\n")
+        terminal.write(footer, "na\\xefve\n")
+        assert terminal.screen.above[0] == "na\\xefve"
+        assert "?" not in "".join(terminal.screen.above)
     terminal.close()
+
+
+def test_columns_that_are_not_known(terminal: Terminal) -> None:
+    """After tabs, bells and joined characters no line break is lost, wherever the terminal sees the cursor."""
+    for text in (
+        "\t" * 5,
+        "a\t" * 4 + "b" * 8,
+        "\a" + "c" * 39,
+        "\a" + "d" * 40,
+        "e\u0301" * 40,
+        "f" * 36 + "👩\u200d🔬",
+    ):
+        with Footer(terminal.stream) as footer:
+            terminal.write(footer, text)
+            for number in range(2):
+                terminal.draw(footer, f"line {number}")
+            terminal.write(footer, "\nnext\n")
+        terminal.show()
+    assert sum(row == "next" for row in terminal.screen.rows) == 6
 
 
 def test_nothing_is_written_twice(terminal: Terminal) -> None:
