@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_sweep.footer import Footer
@@ -75,6 +75,7 @@ TEXTS = [
 PIECES = st.lists(st.one_of(st.sampled_from(TEXTS), st.integers(0, 6)), max_size=20)
 
 
+@settings(max_examples=50)
 @given(PIECES)
 def test_the_output_is_what_it_is_without(pieces: list[str | int]) -> None:
     """Whatever is written, and whenever lines are drawn, all rows down to the cursor's are those of a terminal without a footer."""
