@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "export": "write trials, or all their reports, as csv, jsonl or parquet",
     "tag": "give a run a name, or list the names",
     "prune": "delete old runs, or their checkpoints",
+    "watch": "show a run while it goes on",
     "path": "print the path of a run's folder",
 }
 """The sub-commands, each a module of `cli.commands`, with what ``--help`` says of it."""

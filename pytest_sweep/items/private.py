@@ -43,6 +43,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "pytest.Config": {"_tmp_path_factory": "know the folder for temporary folders"},
         "pytest.Cache": {"_cachedir": "leave pytest's cache behind when code is shipped to nodes"},
         "terminal reporter": {"_tw": "silence the terminal of a worker's session"},
+        "terminal writer": {"_file": "erase the lines below pytest's output before it is written to"},
         "logging plugin": {
             "_log_cli_enabled": "send live logs to the driver",
             "log_cli_handler": "send live logs to the driver",
@@ -185,6 +186,16 @@ def terminal_writer(config: pytest.Config, file: TextIO) -> Any:
 def set_terminal(reporter: Any, config: pytest.Config, file: TextIO) -> None:
     """Have a terminal reporter write into `file`."""
     reporter._tw = terminal_writer(config, file)
+
+
+def writer_file(writer: Any) -> Any:
+    """Return the file that a terminal writer writes into."""
+    return writer._file
+
+
+def set_writer_file(writer: Any, file: Any) -> None:
+    """Have a terminal writer write into `file`."""
+    writer._file = file
 
 
 def set_live_log(plugin: Any, stream: object) -> None:

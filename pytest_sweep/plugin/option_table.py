@@ -10,6 +10,7 @@ from pytest_sweep.durations import parse_duration
 from pytest_sweep.model.integers import parse_integer
 from pytest_sweep.sizes import parse_size
 
+LIVE = ("auto", "on", "off")
 LAST = "last"
 """The run that ``--sweep-resume`` without a name goes on from."""
 
@@ -76,6 +77,12 @@ def _limit(text: str) -> float:
     return seconds
 
 
+def _live(text: str) -> str:
+    if text not in LIVE:
+        raise ValueError(f"write one of {', '.join(LIVE)}")
+    return text
+
+
 def _patterns(text: str) -> tuple[str, ...]:
     patterns = tuple(text.replace(",", " ").split())
     if any(not pattern.strip("*?") for pattern in patterns):
@@ -122,6 +129,8 @@ OPTIONS = (
     Option("max_trials", "refuse a sweep of more than N trials", kind=_count, metavar="N", shown_default="1000000"),
     Option("status_interval", "seconds between two status blocks, 0 for none but the last", kind=parse_duration,
             metavar="SECONDS", shown_default="30 on a terminal, else a line every 60 and a block every 600"),
+    Option("live", "show the state of the run below pytest's output: auto, on, off", "auto", kind=_live, metavar="WHEN",
+            shown_default="auto: on a terminal, but not in CI, with -q, -s, --pdb, or inline"),
     Option("timeout", "end an attempt that takes longer, where its sweep does not say timeout=: seconds, or 10m, 2h", kind=_limit,
             metavar="TIME", shown_default="none"),
     Option("budget", "after this time start nothing new; what has not run is NOT_RUN, and the exit status 6", kind=_limit, metavar="TIME",

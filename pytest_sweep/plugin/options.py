@@ -41,6 +41,7 @@ class SweepOptions:
         warm: the run whose results searchers are told first, by name or folder, or None.
         max_trials: how many trials a sweep may have, or None for the usual.
         status_interval: seconds between two status blocks, or None for the usual.
+        live: when the live view is shown: ``auto``, ``on`` or ``off``.
         timeout: seconds that an attempt may take where its sweep says nothing, or None.
         budget: seconds after which nothing new starts, or None.
         grace: seconds that running trials have then.
@@ -75,6 +76,7 @@ class SweepOptions:
     warm: str | None
     max_trials: int | None
     status_interval: float | None
+    live: str
     timeout: float | None
     budget: float | None
     grace: float
@@ -164,6 +166,7 @@ def read_options(config: pytest.Config) -> SweepOptions:
         warm=given["warm"],
         max_trials=given["max_trials"],
         status_interval=given["status_interval"],
+        live=given["live"],
         timeout=given["timeout"],
         budget=given["budget"],
         grace=given["grace"],

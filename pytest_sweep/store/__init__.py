@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from pytest_sweep.store.files import has_database, set_aside
     from pytest_sweep.store.folders import DATABASE, begin_run, find_results_dir
+    from pytest_sweep.store.following import LiveScan, RunningRow
     from pytest_sweep.store.losses import lost_commits, lost_database, said_of_losses
     from pytest_sweep.store.newest import LastRun, last_run, lost_runs
     from pytest_sweep.store.nonsense import UnsoundError, stored_run, unsound
@@ -46,6 +47,7 @@ __all__ = [
     "Changes",
     "Judged",
     "LastRun",
+    "LiveScan",
     "NotBegunError",
     "Outcome",
     "References",
@@ -53,6 +55,7 @@ __all__ = [
     "RunReader",
     "RunScan",
     "RunStore",
+    "RunningRow",
     "Start",
     "StoredAttempt",
     "StoredReport",
@@ -105,12 +108,14 @@ _HOMES = {
     "Changes": "changes",
     "Judged": "scanning",
     "LastRun": "newest",
+    "LiveScan": "following",
     "NotBegunError": "opening",
     "Outcome": "earlier",
     "References": "referring",
     "RunLock": "running",
     "RunReader": "reader",
     "RunScan": "scanning",
+    "RunningRow": "following",
     "RunStore": "writer",
     "Start": "earlier",
     "StoredAttempt": "records",

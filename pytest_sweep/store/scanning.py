@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -182,18 +182,21 @@ class RunScan:
 
     def judged(self, sweep_id: str, goal: Goal) -> list[Judged]:
         """Return what each trial of a sweep is judged by, as `model.judging` defines it for the scope ``last``."""
+        return self.judge(self._rows(f"{judging_query(goal)} ORDER BY ordinal", [sweep_id]), goal)
+
+    def judge(self, rows: Sequence[tuple[Any, ...]], goal: Goal) -> list[Judged]:
+        """Return what trials are judged by, of rows that `judging_query` has found."""
         goes_on = self.goes_on
         found: list[Judged] = []
         unknown: dict[str, int] = {}
         conditions = feasibility(goal.feasible) if goal.feasible else None
-        value, extracted = ("metrics", False) if conditions else _value_of(goal.metric)
-        query = f"SELECT ordinal, key, group_key, state, attempts, reason, {value} FROM trial WHERE sweep_id = ? ORDER BY ordinal"
+        extracted = _value_of(goal)[1]
         considered = {
             (state, is_none): goal.considers(state, None if is_none else "")
             for state in TrialState
             for is_none in (True, False)
         }
-        for ordinal, key, group, word, attempts, stored_reason, content in self._rows(query, [sweep_id]):
+        for ordinal, key, group, word, attempts, stored_reason, content in rows:
             state, reason, number = state_of(word), stored_reason, None
             if state in OPEN and not goes_on:
                 state, reason = left_open_as(attempts), KILLED
@@ -234,9 +237,17 @@ class RunScan:
             return cursor.fetchall()
 
 
-def _value_of(metric: str) -> tuple[str, bool]:
-    """Return the expression for a metric, and whether it is its number; else it is the JSON of all metrics."""
-    if not _PLAIN_NAME.fullmatch(metric):
+def judging_query(goal: Goal) -> str:
+    """Return the query for what the trials of the sweep with an id are judged by, without an order."""
+    return (
+        f"SELECT ordinal, key, group_key, state, attempts, reason, {_value_of(goal)[0]} FROM trial WHERE sweep_id = ?"
+    )
+
+
+def _value_of(goal: Goal) -> tuple[str, bool]:
+    """Return the expression for a metric, and whether it is its number; else it is the JSON of all metrics, as conditions need them."""
+    metric = goal.metric
+    if goal.feasible or not _PLAIN_NAME.fullmatch(metric):
         return "metrics", False
     paths = [f'$."{metric}"']
     if "/" in metric:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import sys
 import threading
 from collections.abc import Callable
 
+from pytest_sweep.clock import monotonic
+
 SYNC_SECONDS = 1.0
 _CHUNK = 65536
+_REWRITTEN_SECONDS = 0.5
+"""How long a line that is rewritten, as a progress bar is, is kept before it is passed on as it is by then."""
+
+_REWRITTEN = re.compile(rb"\r(?:[^\r\n\x1b]|\x1b\[[\d;]*m)*(?=\r[^\r\n])")
+"""A state of a line of which there is a later one."""
+
 _MARK = b"\0pytest-sweep: end of trial\0"
 
 
@@ -18,7 +27,8 @@ class OutputPipe:
     """Puts a pipe in the place of file descriptors 1 and 2 of this process; a thread passes on what comes through.
 
     Args:
-        show: has a text written to the driver's terminal: each run of whole lines; called from the pipe's thread.
+        show: has a text written to the driver's terminal: each run of whole lines, and twice a second what is followed by a carriage
+            return; called from the pipe's thread.
     """
 
     def __init__(self, show: Callable[[str], None]) -> None:
@@ -33,6 +43,7 @@ class OutputPipe:
         self._marked = threading.Event()
         self._lock = threading.Lock()
         self._rest = b""
+        self._next = 0.0
         threading.Thread(target=self._run, name="sweep-output", daemon=True).start()
 
     def sync(self) -> None:
@@ -74,11 +85,19 @@ class OutputPipe:
             self._pass_on(written)
             self._marked.set()
         else:
-            lines, newline, self._rest = written.rpartition(b"\n")
-            self._pass_on(lines + newline)
+            end = written.rfind(b"\n")
+            if (returned := written.rfind(b"\r")) > end and monotonic() >= self._next:
+                end, self._next = returned, monotonic() + _REWRITTEN_SECONDS
+            self._pass_on(written[: end + 1])
+            self._rest = _latest(written[end + 1 :])
 
     def _pass_on(self, text: bytes) -> None:
         if text:
             # Whatever it raises: without this thread, who writes to the full pipe would wait for ever.
             with contextlib.suppress(BaseException):
-                self._show(text.decode(errors="replace"))
+                self._show(_latest(text).decode(errors="replace"))
+
+
+def _latest(text: bytes) -> bytes:
+    """Return `text` with the last state only of each line that is rewritten."""
+    return _REWRITTEN.sub(b"", text) if b"\r" in text else text

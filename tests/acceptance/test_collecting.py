@@ -600,7 +600,7 @@ def test_help_shows_the_options_in_one_group(project: Project) -> None:
     text = " ".join(line.strip() for line in group)
     options = (
         "executor=", "address=", "num-cpus=", "num-gpus=", "env=", "runtime-env=", "include=", "code-limit=", "max-concurrent=", "dir=",
-        "storage=", "keep-checkpoints=", "seed=", "where=", "set=", "max-trials=", "status-interval=", "timeout=", "budget=",
+        "storage=", "keep-checkpoints=", "seed=", "where=", "set=", "max-trials=", "status-interval=", "live=", "timeout=", "budget=",
         "grace=", "exit-timeout=",
         "abort-after=", "resume=", "retry-failed", "resume-strict", "cache", "search=", "scheduler=", "num-samples=", "warm=",
     )  # fmt: skip

@@ -7,11 +7,14 @@ import html
 import json
 import os
 import re
+import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
 from pytest_sweep import TrialState
+from tests.support.terminals import Program
 
 from .project import Project, output
 
@@ -49,6 +52,10 @@ class Neighbour:
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run a session; an executor among the arguments counts instead of the own one."""
         return self.project.pytester.runpytest_subprocess(*self._blocked(), "--sweep", *self._executor, *arguments)
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command that runs a session."""
+        return [sys.executable, "-m", "pytest", *self._blocked(), "--sweep", *self._executor, *arguments]
 
     def _blocked(self) -> list[str]:
         """Return arguments that block all other plugins."""
@@ -471,6 +478,29 @@ def test_sugar(neighbour: Neighbour) -> None:
     assert "[worker]" not in text
     assert "[train" not in text
     assert text.count("Test session starts") == 1
+
+
+@pytest.mark.parametrize("when", ["auto", "on"])
+def test_sugar_on_a_terminal(neighbour: Neighbour, when: str) -> None:
+    """pytest-sugar, which rewrites its lines, is left alone; where the live view is asked for, it is drawn below, and leaves nothing."""
+    neighbour.use("pytest_sugar")
+    neighbour.write("""
+        import time
+
+        @sweep(grid={"n": [0, 1, 2]})
+        def train(n):
+            time.sleep(0.4)
+    """)
+    live = Program(neighbour.command(f"--sweep-live={when}"), neighbour.path, {"HOME": str(Path.home())})
+    try:
+        assert live.end() == 0
+    finally:
+        live.close()
+    text = "\n".join(live.screen.rows)
+    assert bool(live.frames) is (when == "on")
+    assert "/3 done" not in text
+    assert text.count("✓✓✓") == 1
+    assert "3 passed" in text
 
 
 @pytest.mark.parametrize("only", [(), ("--benchmark-only",)], ids=["all", "only"])

@@ -32,6 +32,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "store": "clock space model errors",
         "checkpoints": "clock model errors",
         "hookcalls": "",
+        "footer": "clock",
         "sharing": "errors",
         "sources": "clock model",
         "wire": "clock permissions model errors",
@@ -45,8 +46,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "decorator": "wrapping errors",
         "hookspecs": "",
         "plugin": "clock sources engine executors reporting results worker items wire store checkpoints search space model hookspecs "
-        "hookcalls decorator sharing durations sizes errors",
-        "cli": "clock results reporting store checkpoints space model durations sizes errors",
+        "hookcalls footer decorator sharing durations sizes errors",
+        "cli": "clock footer results reporting store checkpoints space model durations sizes errors",
         "testing": "clock plugin engine executors reporting results worker items wire store checkpoints search space model hookcalls "
         "decorator errors",
         "__init__": "",
@@ -54,6 +55,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 WITHOUT_PYTEST = (
     "clock",
+    "footer",
     "durations",
     "sizes",
     "sources",
@@ -394,7 +396,7 @@ class TestLoading:
         )
         assert json.loads(in_new_process(code, tmp_path)) == [[[]], 1]
 
-    @pytest.mark.parametrize("command", ["ls", "show", "path", "tag", "prune"])
+    @pytest.mark.parametrize("command", ["ls", "show", "path", "tag", "prune", "watch"])
     def test_the_command_starts_at_once(self, tmp_path: Path, command: str) -> None:
         """What lists runs and trials loads neither pytest nor Ray, nor SQLAlchemy, which would take longer than all of it."""
         code = (

@@ -44,6 +44,7 @@ class _Witness:
             "pytest.Config": item.config,
             "pytest.Cache": item.config.cache,
             "terminal reporter": manager.get_plugin("terminalreporter"),
+            "terminal writer": item.config.get_terminal_writer(),
             "capture manager": manager.get_plugin("capturemanager"),
             "pytest.Item": item,
             "logging plugin": manager.get_plugin("logging-plugin"),

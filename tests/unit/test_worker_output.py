@@ -63,3 +63,18 @@ class TestSync:
         """After a trial that wrote nothing the pipe's thread is not waited for: it may be held up for as long as it likes."""
         body = "pipe._marked.wait = lambda seconds: said.append('waited')\nfor n in range(100): pipe.sync()"
         assert passed_on(body) == "[]"
+
+
+class TestRewritten:
+    def test_a_bar_is_passed_on_while_it_is_drawn(self) -> None:
+        """What is followed by a carriage return is passed on without a line break, its newest state only."""
+        body = "for n in range(100): os.write(1, b'\\r%d%%' % n)\nos.write(1, b'\\r')\n"
+        body += "while not said: time.sleep(0.01)\nos.write(1, b'\\rdone\\n')\npipe.sync()\n"
+        body += "text = ''.join(said)\nsaid[:] = [len(said) <= 3, text.count('%') <= 2, text.endswith('\\rdone\\n')]"
+        assert passed_on(body) == "[True, True, True]"
+
+    def test_a_bar_without_end_is_not_kept(self) -> None:
+        """A line that is rewritten for days takes no more memory than its newest state, colours included."""
+        body = "for n in range(20000): os.write(1, b'\\r\\x1b[32m%d%%\\x1b[0m' % n)\n"
+        body += "pipe.sync()\nsaid[:] = [len(''.join(said)) < 2000, said[-1].endswith('19999%\\x1b[0m')]"
+        assert passed_on(body) == "[True, True]"

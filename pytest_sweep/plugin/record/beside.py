@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -13,6 +13,7 @@ from pytest_sweep.plugin.record.hooks import HookCaller
 from pytest_sweep.plugin.record.reports import failure_of, made_report, rebuilt
 from pytest_sweep.plugin.show.terminal import begin_below, write_below
 from pytest_sweep.reporting import excluded_line
+from pytest_sweep.reporting.rewritten import RewrittenLines
 from pytest_sweep.space import printable
 
 
@@ -31,6 +32,7 @@ class Beside:
     def __init__(self, config: pytest.Config, items: Mapping[str, pytest.Item], hooks: HookCaller) -> None:
         self.excluded: dict[str, str] = {}
         self._config, self._items, self._hooks = config, items, hooks
+        self._rewritten: dict[str | None, RewrittenLines] = {}
 
     def note(self, event: events.StudyNoted) -> None:
         """Show what is to be said of a study."""
@@ -62,14 +64,43 @@ class Beside:
         self._hooks.note_failure(event.hook, event.plugin, event.error)
 
     def output(self, event: events.OutputWritten) -> None:
-        """Show what a worker has written past pytest's capture."""
+        """Show what a worker has written past pytest's capture; what is rewritten, as a progress bar is, when it stays as it is."""
+        lines = self._rewritten.get(event.key)
+        if lines is None:
+            lines = RewrittenLines()
+            self._rewritten[event.key] = lines
+        self._write(event.key, lines.feed(event.text))
+
+    def end_output(self, key: str | None) -> None:
+        """Show what was not shown yet of the output of a trial that has ended."""
+        lines = self._rewritten.pop(key, None)
+        if lines is not None:
+            self._write(key, lines.end())
+
+    def end_outputs(self) -> None:
+        """Show what was not shown yet of all output: of workers between trials, or of a trial after its end."""
+        for key in list(self._rewritten):
+            self.end_output(key)
+
+    def progress_bars(self) -> list[str]:
+        """Return the lines that trials rewrite now, as they are."""
+        if not self._rewritten:
+            return []
+        return [f"[{self._name(key)}] {line}" for key, lines in self._rewritten.items() for line in lines.held]
+
+    def _write(self, key: str | None, lines: Sequence[str]) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            name = "worker" if event.key is None else printable(self._items[event.key].name)
+        if reporter is not None and lines:
+            name = self._name(key)
             begin_below(reporter)
-            for line in event.text.splitlines():  # As it was written: with -s, pytest leaves it alone, too.
-                reporter.write_line(f"[{name}] {line}")
+            # As it was written: with -s, pytest leaves it alone, too.
+            for line in lines:
+                for part in line.splitlines() or [""]:
+                    reporter.write_line(f"[{name}] {part}")
             reporter.flush()
+
+    def _name(self, key: str | None) -> str:
+        return "worker" if key is None else printable(self._items[key].name)
 
     def late_report(self, event: events.LateReport) -> None:
         """Hand a report to pytest that came after its trial had ended."""

@@ -30,6 +30,7 @@ from pytest_sweep.plugin.session.plan import Plan, out_of_reach
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.session.verdict import exit_status
 from pytest_sweep.plugin.show.interrupted import write_interrupted
+from pytest_sweep.plugin.show.live import LiveDisplay, can_draw, shows_state
 from pytest_sweep.plugin.show.stalls import Engine
 from pytest_sweep.plugin.show.terminal import StatusPrinter, write_below, write_summary
 from pytest_sweep.plugin.show.warned import warn
@@ -101,7 +102,12 @@ class Recorder:
         )
         self._replayer.points = plan.known_from
         self._replayer.go_on(begun)
-        self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine)
+        is_live = shows_state(config, options, executor.name)
+        self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine, is_live=is_live)
+        self._live: LiveDisplay | None = None
+        if self._reporter is not None and can_draw(config, options):
+            bars = self._replayer.beside.progress_bars
+            self._live = LiveDisplay(self._reporter, run, self._progress, engine, has_state=is_live, bars=bars)
         # Not there where trials run in this session.
         self._guests: Guests | None = config.pluginmanager.get_plugin("sweep-guests")
         self.show = self._replayer.show
@@ -115,10 +121,12 @@ class Recorder:
             self._guests.note(batch)
 
     def tick(self) -> None:
-        """Write the status, and copy the database, if it is time."""
+        """Write the status, copy the database, and draw the live view, if it is time."""
         self._status.tick()
         if self._backup is not None:
             self._backup.tick()
+        if self._live is not None:
+            self._live.tick()
 
     # The beginning and the end
 
@@ -129,6 +137,12 @@ class Recorder:
             pytest.Session.Failed, pytest.Session.Interrupted: a failure that was taken ends the session.
         """
         self._replayer.show_taken(self._taken, self._plan.taken)
+
+    def close_live(self) -> None:
+        """Draw no live view any more, and show what is left of rewritten lines. A second call does nothing."""
+        self._replayer.beside.end_outputs()
+        if self._live is not None:
+            self._live.close()
 
     def end_run(self) -> None:
         """Store what waits, and tell of the results."""
@@ -152,7 +166,7 @@ class Recorder:
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the final table, the best trials, the failures and what went wrong beside the trials."""
         copying = None if self._backup is None else self._backup.trouble
-        excluded = [excluded_line(address, cause) for address, cause in self._replayer.excluded.items()]
+        excluded = [excluded_line(address, cause) for address, cause in self._replayer.beside.excluded.items()]
         stored = [self._retrying.summary(), self._salvaged]
         troubles = [*excluded, self._replayer.fatal, *stored, copying, self._continuing()]
         write_interrupted(reporter, self._replayer.interrupted)

@@ -46,6 +46,7 @@ class Replayer:
     """The driver's memory and mouth.
 
     Attributes:
+        beside: shows what is no end of a trial.
         failed_attempts: the errors of the attempts of each trial that were tried again, by key.
         failed_reports: how many failures of each sweep's trials pytest has counted, by the sweep's id.
         fatal: why the run could not go on, or None.
@@ -82,7 +83,7 @@ class Replayer:
         self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._rebuilding = RebuildingWatch(item.stash[TRIAL] for item in items.values())
         self._turns = Turns(list(items)) if config.getoption("stepwise", False) else None
-        self._beside = Beside(config, items, hooks)
+        self.beside = Beside(config, items, hooks)
         self._show: dict[type, Callable[[Any], None]] = {
             events.TrialStarted: self._show_start,
             events.TrialReported: self._show_report,
@@ -90,20 +91,15 @@ class Replayer:
             events.TrialFinished: self._show_finish if self._turns is None else self._show_in_turn,
             events.TrialInterrupted: self._show_interrupted,
             events.TrialJudged: self._show_judged,
-            events.StudyNoted: self._beside.note,
-            events.LateReport: self._beside.late_report,
-            events.TeardownTimedOut: self._beside.teardown,
-            events.NodeExcluded: self._beside.excluded_node,
-            events.WarningRecorded: self._beside.warning,
-            events.HookFailed: self._beside.hook_failure,
-            events.OutputWritten: self._beside.output,
-            events.LogWritten: self._beside.log,
+            events.StudyNoted: self.beside.note,
+            events.LateReport: self.beside.late_report,
+            events.TeardownTimedOut: self.beside.teardown,
+            events.NodeExcluded: self.beside.excluded_node,
+            events.WarningRecorded: self.beside.warning,
+            events.HookFailed: self.beside.hook_failure,
+            events.OutputWritten: self.beside.output,
+            events.LogWritten: self.beside.log,
         }
-
-    @property
-    def excluded(self) -> Mapping[str, str]:
-        """Why nodes are not used, by their addresses."""
-        return self._beside.excluded
 
     def persist(self, batch: Sequence[events.Accepted]) -> None:
         """Store the events, all in one transaction, or keep them until that is possible, and count them."""
@@ -181,6 +177,7 @@ class Replayer:
 
     def _show_retry(self, event: events.TrialRetried) -> None:
         item, failed = self._items[event.failed.key], event.failed
+        self.beside.end_output(failed.key)
         error = failed.error or "the attempt failed"
         self.failed_attempts.setdefault(failed.key, []).append(error)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -212,6 +209,7 @@ class Replayer:
     def _show_finish(self, event: events.TrialFinished) -> None:
         if event.state is TrialState.PAUSED:
             return
+        self.beside.end_output(event.key)
         item = self._items[event.key]
         nodeid, hook = item.nodeid, item.ihook  # Asked for once: each is found out anew.
         # The worker has found it out already, which takes a look at the disk.
@@ -243,7 +241,7 @@ class Replayer:
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         self._output.take(reports)
         if (advice := self._rebuilding.note(trial, event)) is not None:
-            self._beside.warning(warning_of(item, advice))
+            self.beside.warning(warning_of(item, advice))
         if taken_from is None:
             self._tell_of_end(item, event)
         raise_if_ended(item.session)
@@ -281,6 +279,7 @@ class Replayer:
 
     def _show_interrupted(self, event: events.TrialInterrupted) -> None:
         """Show a trial that was cut off: to junit and others as one that was skipped, since nobody knows how it would have ended."""
+        self.beside.end_output(event.key)
         item = self._items[event.key]
         self.interrupted.append((item.name, event.sections))
         trial, failed = item.stash[TRIAL], self.failed_attempts.get(event.key, ())

@@ -229,6 +229,8 @@ class TrialPhase:
 
     def _end(self, ending: str) -> None:
         """Do what is left to do; `ending` is why the run was cut off, or ""."""
+        if self._recorder is not None:
+            self._recorder.close_live()
         if ending:
             self._interrupts.end()
         forced: tuple[type[BaseException], ...] = (

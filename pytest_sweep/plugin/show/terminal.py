@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from pytest_sweep.model import Run, Sweep, TrialState
 from pytest_sweep.model.waiting import Waiting
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.record.hooks import HookCaller
+from pytest_sweep.plugin.show.live import is_ci
 from pytest_sweep.plugin.show.stalls import Engine, StallWatch
 from pytest_sweep.reporting import (
     Column,
@@ -79,13 +79,14 @@ def write_lines(reporter: pytest.TerminalReporter, text: str, **markup: bool) ->
 class StatusPrinter:
     """Writes a status block from time to time: on a terminal only blocks, elsewhere lines with a block every ten.
 
-    Where no block tells of it soon, a line says that nothing happens, and who waits for what.
+    Where no block tells of it soon, a line says that nothing happens, and who waits for what. With a live view, which says all that,
+    nothing is written unless an interval was asked for.
 
     Attributes:
         exit: what the hook for columns has raised to end the session while the last table was written, or None.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a run consists of
         self,
         config: pytest.Config,
         options: SweepOptions,
@@ -94,6 +95,8 @@ class StatusPrinter:
         hooks: HookCaller,
         run: Run,
         engine: Engine | None,
+        *,
+        is_live: bool = False,
     ) -> None:
         self.exit: BaseException | None = None
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
@@ -111,7 +114,8 @@ class StatusPrinter:
         self._elapsed = 0.0
         self._lines = 0
         self._on_terminal = self._reporter is not None and self._reporter.isatty
-        usual = BLOCK_ON_TERMINAL if self._on_terminal else LINE_ELSEWHERE
+        self._is_live = is_live
+        usual = 0.0 if is_live else BLOCK_ON_TERMINAL if self._on_terminal else LINE_ELSEWHERE
         self._interval = usual if options.status_interval is None else options.status_interval
 
     def tick(self) -> None:
@@ -147,8 +151,8 @@ class StatusPrinter:
 
     @property
     def _has_blocks(self) -> bool:
-        """Whether what waits is seen in a block soon enough."""
-        return self._on_terminal and 0 < self._interval <= LINE_ELSEWHERE
+        """Whether what waits is seen in a block, or in the live view, soon enough."""
+        return self._is_live or (self._on_terminal and 0 < self._interval <= LINE_ELSEWHERE)
 
     def _status(self, reporter: pytest.TerminalReporter, now: float) -> str:
         width = reporter.config.get_terminal_writer().fullwidth
@@ -219,9 +223,4 @@ def _hides_failures(reporter: pytest.TerminalReporter, progress: Progress, width
     if not reporter.hasopt("f"):
         return True
     ids = [text_width(f"FAILED {entry.trial.id} - ") for entry in progress.in_state(TrialState.ERROR)]
-    return not _is_ci() and max(ids, default=0) + LEAST_REASON > width
-
-
-def _is_ci() -> bool:
-    """Return whether pytest cuts no line of its short test summary: that is how it knows a CI."""
-    return any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER"))
+    return not is_ci() and max(ids, default=0) + LEAST_REASON > width
