@@ -201,7 +201,8 @@ class WandbTracker:
 
 
 def _name(name: str) -> str:
-    """Return the name of a metric in W&B, which keeps names with an underscore at their beginning for itself."""
+    """Return the name of a metric in W&B, which keeps names with an underscore at their beginning for itself, and takes no half surrogate pairs."""
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return f"{METRIC_PREFIX}{name}" if not name or name.startswith("_") else name
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +15,7 @@ from pytest_sweep.errors import SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.events import TrialFinished, TrialStarted
 from pytest_sweep.trackers.base import TrackerDown
-from pytest_sweep.trackers.wandb import WandbTracker
+from pytest_sweep.trackers.wandb import _QUIET, WandbTracker
 from tests.support.runs import begin_run, trial
 from tests.trackers.fake_wandb import FakeWandb, offline_runs
 from tests.trackers.playing import BEGAN, SWEEP, Played, broken, refused, report, run_of, values_of
@@ -116,13 +112,14 @@ class TestOffline:
         tracker.log(remote, [replace(its, attempt=2) for its in reports[2:]])
         tracker.log(remote, [replace(reports[-1], id=0, metrics={"best": 7.0})])
         tracker.end(remote, one)
+        tracker.close(run.run)
         [its] = offline_runs(own_folder).values()
         assert [row["training_iteration"] for row in its.history] == [1, 2, 3, 4, 5, 3, 4, 5, 5]
         assert its.history[-1]["best"] == 7.0
 
     def test_values(self, tmp_path: Path, own_folder: Path) -> None:
         """NaN, infinities and names that W&B keeps for itself arrive; texts and how it ended are in the summary."""
-        values = {"nan": math.nan, "inf": math.inf, "huge": 10**400, "yes": True, "_step": 7.0, "": 8.0, "ü": 9.0, "x": {"y": 1.0}}
+        values = {"nan": math.nan, "inf": math.inf, "huge": 10**400, "yes": True, "_step": 7.0, "": 8.0, "ü\ud800": 9.0, "x": {"y": 1.0}}
         run = played(tmp_path, [report(0, 1, **values)])
         [one], tracker = run.trials(), WandbTracker()
         tracker.open(run.run, {})
@@ -130,11 +127,12 @@ class TestOffline:
         tracker.log(remote, run.reports[one.key])
         failed = replace(one.stored, state=TrialState.ERROR, error="ValueError: boom", metrics={"text": "a", "list": [1]})
         tracker.end(remote, replace(one, stored=failed))
+        tracker.close(run.run)
         [its] = offline_runs(own_folder).values()
         [row] = its.history
         assert math.isnan(float(row["nan"]))
         assert float(row["inf"]) == float(row["huge"]) == math.inf
-        assert (row["yes"], row["metrics/_step"], row["metrics/"], row["ü"], row["x/y"], row["_step"]) == (1, 7, 8, 9, 1, 1)
+        assert (row["yes"], row["metrics/_step"], row["metrics/"], row["ü\\ud800"], row["x/y"], row["_step"]) == (1, 7, 8, 9, 1, 1)
         assert (its.summary["text"], its.summary["list"], its.summary["sweep/error"]) == ("a", "[1]", "ValueError: boom")
         assert its.exit_codes == [1]
 
@@ -209,7 +207,7 @@ class TestFaults:
     @pytest.mark.parametrize("mode", ["hang", "drop", "429", "500", "503"])
     def test_a_broken_server(self, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The begin of a trial says within seconds that W&B is down, and leaves no folder behind."""
-        monkeypatch.setitem(__import__("pytest_sweep.trackers.wandb", fromlist=["_QUIET"])._QUIET, "init_timeout", 3)
+        monkeypatch.setitem(_QUIET, "init_timeout", 3)
         run = played(tmp_path, [])
         with broken(mode) as server:
             online(monkeypatch, server.url)
@@ -223,7 +221,7 @@ class TestFaults:
 
     def test_no_server_and_no_right(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """An address where nobody listens is down; credentials that are refused, or not there, are no reason to try again."""
-        monkeypatch.setitem(__import__("pytest_sweep.trackers.wandb", fromlist=["_QUIET"])._QUIET, "init_timeout", 3)
+        monkeypatch.setitem(_QUIET, "init_timeout", 3)
         run = played(tmp_path, [])
         [one], tracker = run.trials(), WandbTracker()
         tracker.open(run.run, {})
