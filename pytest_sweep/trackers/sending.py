@@ -45,6 +45,7 @@ class Sender:
         tracker: the tracker.
         settings: its settings.
         stop: says when the run is over, and when the time is up.
+        await_driver: whether, when the run is over, it is waited for the end of its driver.
 
     Attributes:
         patience: says whether the tracker is down.
@@ -53,12 +54,22 @@ class Sender:
         is_done: whether all was sent, and the tracker closed.
     """
 
-    def __init__(self, folder: Path, name: str, tracker: Tracker, settings: Mapping[str, str], stop: Stop) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        tracker: Tracker,
+        settings: Mapping[str, str],
+        stop: Stop,
+        *,
+        await_driver: bool = True,
+    ) -> None:
         self.patience = Patience(stop)
         self.lag = self.sent = 0
         self.is_done = False
         self._folder, self._name, self._tracker, self._settings, self._stop = folder, name, tracker, settings, stop
         self._interval = NETWORK_POLL_SECONDS if on_network(folder) else POLL_SECONDS
+        self._awaits_driver = await_driver
         self._open: dict[str, str] = {}
 
     def send(self) -> None:
@@ -74,7 +85,7 @@ class Sender:
             self._with_retries(self._begin_run)
             while True:
                 is_over = self._stop.is_over
-                if is_over:
+                if is_over and self._awaits_driver:
                     self._await_driver()
                 began = clock.monotonic()
                 is_busy = self._with_retries(self._round)
