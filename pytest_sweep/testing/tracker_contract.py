@@ -301,7 +301,7 @@ def _events() -> list[Accepted]:
         TrialRetried(failed),
         TrialStarted(second, 2, _BEGAN + 25, "host:1"),
         *_reports(second, 2, [{**one, "loss": one["loss"] + 1} for one in losses[2:5]], first=3),
-        *_ended(first, 1, TrialState.TERMINATED, {**losses[2], "training_iteration": 3, "returned": 5.0}),
+        *_ended(first, 1, TrialState.TERMINATED, {**losses[2], "training_iteration": 3, "best": 5.0}),
         *_ended(
             second, 2, TrialState.TERMINATED, {**losses[4], "loss": losses[4]["loss"] + 1, "training_iteration": 5}
         ),

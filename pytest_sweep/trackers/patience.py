@@ -17,6 +17,9 @@ LONGEST_PAUSE = 30.0
 HANGS_AFTER = 15.0
 """After how many seconds a call of a tracker counts as one that hangs; it is waited for all the same."""
 
+_HANGS_AT_LAST = 2.0
+"""The same when the time is up."""
+
 
 class GivenUp(Exception):  # noqa: N818 - not an error: time is up
     """The time is up: nothing more is sent."""
@@ -95,6 +98,7 @@ class Patience:
     def trouble(self) -> str | None:
         """Why nothing is sent at this moment; None where it goes well, as far as is known."""
         since = self.since
-        if self.down is None and since is not None and clock.monotonic() - since > HANGS_AFTER:
+        enough = _HANGS_AT_LAST if self.stop.is_given_up else HANGS_AFTER
+        if self.down is None and since is not None and clock.monotonic() - since > enough:
             return f"it has not answered for {clock.monotonic() - since:.0f} s"
         return self.down

@@ -27,7 +27,7 @@ LOG = "trackers.log"
 
 _LOOK_SECONDS = 0.5
 _QUIET_SECONDS = 2.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 _LIVES_SECONDS = 20.0
 """After this time a follower is one that lives: when it is gone, the next one is started at once."""
 _MOST_DEFECTS = 3
