@@ -44,11 +44,12 @@ ALLOWED: dict[str, frozenset[str]] = {
         "wrapping": "errors",
         "decorator": "wrapping errors",
         "hookspecs": "",
-        "plugin": "clock sources engine executors reporting results worker items wire store checkpoints search space model hookspecs "
-        "hookcalls decorator sharing durations sizes errors",
-        "cli": "clock results reporting store checkpoints space model durations sizes errors",
-        "testing": "clock plugin engine executors reporting results worker items wire store checkpoints search space model hookcalls "
-        "decorator errors",
+        "trackers": "clock store space model errors",
+        "plugin": "clock trackers sources engine executors reporting results worker items wire store checkpoints search space model "
+        "hookspecs hookcalls decorator sharing durations sizes errors",
+        "cli": "clock trackers results reporting store checkpoints space model durations sizes errors",
+        "testing": "clock trackers plugin engine executors reporting results worker items wire store checkpoints search space model "
+        "hookcalls decorator errors",
         "__init__": "",
     }.items()
 }
@@ -67,12 +68,14 @@ WITHOUT_PYTEST = (
     "reporting",
     "checkpoints",
     "cli",
+    "trackers",
     "wire",
     "errors",
 )
 
 # Imports inside functions hide what a module depends on. These are here for a reason, and no others.
 INSIDE_FUNCTIONS = {
+    "trackers/tensorboard.py": "tensorboardX is an extra, and the driver imports no more of a tracker than its checks",
     "space/restoring.py": "numpy, which only its own values need, and which need not be installed",
     "checkpoints/remote.py": "fsspec is an extra",
     "store/opening.py": "SQLAlchemy takes a fifth of a second, and listing runs does without it",
