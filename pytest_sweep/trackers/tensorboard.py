@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,8 @@ from pytest_sweep.trackers.files import Places
 _SETTINGS = {"dir": "the folder for all trials; default the folder of each trial in that of the run"}
 _SCHEME = "pytest-sweep-appended"
 _PLUGIN = "hparams"
+_HEADER, _CHECKSUM = 12, 4
+"""Bytes of a record besides its data: its length and a checksum of that, and a checksum of the data."""
 _SUCCESS = (TrialState.TERMINATED, TrialState.STOPPED, TrialState.CACHED)
 
 
@@ -59,28 +61,33 @@ class TensorboardTracker:
         folder = self._places.of(trial, remote)
         started = trial.stored.started or clock.wall()
         first = [self._protobuf.session_start(parameters(trial), self._run.id_of(trial.stored.group_key), started)]
-        events = _Events(self._protobuf, folder, trial.logged, first)
-        events.write([self._protobuf.restart(trial.logged + 1)] if remote is not None or trial.may_exist else [])
+        events = _Events(self._protobuf, folder, first, trial.logged)
+        if remote is not None or trial.may_exist:
+            events.at_last = self._protobuf.values_at(folder, trial.logged)
+            events.write([self._protobuf.restart(trial.logged + 1)])
+        else:
+            events.write([])
         self._trials[str(folder)] = events
         return str(folder)
 
     def log(self, remote: str, reports: Sequence[StoredReport]) -> None:
         """Write scalars."""
-        made = [self._protobuf.scalars(report) for report in reports]
-        self._trials[remote].write([event for event in made if event is not None], reports[-1].iteration)
+        self._trials[remote].add(reports)
 
     def restart(self, remote: str, iteration: int) -> None:
         """Have TensorBoard forget the steps from `iteration` on."""
-        self._trials[remote].write([self._protobuf.restart(iteration)], iteration - 1)
+        events = self._trials[remote]
+        events.write([self._protobuf.restart(iteration)])
+        events.last, events.at_last = iteration - 1, {}
 
     def end(self, remote: str, trial: TrackedTrial) -> None:
         """Write how the trial ended. Of what TensorBoard reads of this kind the first counts, so one that may go on has none."""
         state = trial.stored.state
-        if state is not TrialState.INTERRUPTED:
+        if state is not TrialState.INTERRUPTED and remote in self._trials:
             status = "SUCCESS" if state in _SUCCESS else "FAILURE" if state is TrialState.ERROR else "UNKNOWN"
             ended = trial.stored.finished or clock.wall()
             self._trials[remote].write([self._protobuf.session_end(f"STATUS_{status}", ended)])
-        del self._trials[remote]
+        self._trials.pop(remote, None)
 
     def close(self, run: TrackedRun) -> None:  # noqa: ARG002 - the protocol's
         """Forget what was kept."""
@@ -107,16 +114,38 @@ class Protobuf:
         log = self._event.SessionLog(status=self._event.SessionLog.START)
         return self._event.Event(wall_time=clock.wall(), step=step, session_log=log)
 
-    def scalars(self, report: StoredReport) -> Any:
-        """Return the event of a report; None where it has no numbers."""
+    def scalars(self, report: StoredReport, known: Mapping[str, str]) -> Any:
+        """Return the event of a report; None where it has no numbers but those that are `known`."""
         values = [
             self._summary.Summary.Value(tag=_text(name), simple_value=value)
             for name, value in numbers(report.metrics).items()
         ]
-        if not values:
+        new = [value for value in values if known.get(value.tag) != repr(value.simple_value)]
+        if not new:
             return None
-        summary = self._summary.Summary(value=values)
+        summary = self._summary.Summary(value=new)
         return self._event.Event(wall_time=time_of(report) or clock.wall(), step=report.iteration, summary=summary)
+
+    def values_at(self, folder: Path, step: int) -> dict[str, str]:
+        """Return the scalars of a step that the files in a folder have, by their tags, as texts."""
+        return {
+            value.tag: repr(value.simple_value)
+            for path in sorted(folder.glob("*tfevents*"))
+            for event in self._events(path)
+            if event.step == step
+            for value in event.summary.value
+            if value.HasField("simple_value")
+        }
+
+    def _events(self, path: Path) -> Iterator[Any]:
+        """Yield the events of a file, up to one that is incomplete."""
+        data, end = path.read_bytes(), 0
+        while end + _HEADER <= len(data):
+            start = end + _HEADER
+            length = int.from_bytes(data[end : end + 8], "little")
+            end = start + length + _CHECKSUM
+            if end <= len(data):
+                yield self._event.Event.FromString(data[start : start + length])
 
     def session_start(self, values: Mapping[str, bool | float | str], group: str, started: float) -> Any:
         """Return the event with the hyperparameters of a trial."""
@@ -145,21 +174,42 @@ class Protobuf:
 
 @dataclass
 class _Events:
-    """The event files of a trial: one, and a further one after each write that failed, behind which nothing would be read."""
+    """The event files of a trial: one, and a further one after each write that failed, behind which nothing would be read.
+
+    Attributes:
+        protobuf: makes events.
+        folder: where the files are.
+        first: the events with which each file begins.
+        last: the iteration of the last report that was written.
+        at_last: the values that were written of it, by their tags.
+    """
 
     protobuf: Protobuf
     folder: Path
-    last: int
     first: Sequence[Any]
-    has_failed: bool = False
+    last: int
+    at_last: dict[str, str] = field(default_factory=dict)
+    _has_failed: bool = field(default=False, init=False)
     _writer: Any = field(default=None, init=False)
 
-    def write(self, events: Sequence[Any], last: int | None = None) -> None:
-        """Append events.
+    def add(self, reports: Sequence[StoredReport]) -> None:
+        """Append the reports that were not written; what comes again has been, since restarts are told."""
+        made = []
+        last, at_last = self.last, self.at_last
+        for report in reports:
+            if 0 < report.iteration < last or (0 < report.iteration == last and report.id and at_last):
+                continue
+            if report.iteration != last:
+                last, at_last = report.iteration, {}
+            event = self.protobuf.scalars(report, at_last)
+            if event is not None:
+                made.append(event)
+                at_last = at_last | {value.tag: repr(value.simple_value) for value in event.summary.value}
+        self.write(made)
+        self.last, self.at_last = last, at_last
 
-        Args:
-            events: the events.
-            last: the iteration up to which all is written then; None where that stays as it is.
+    def write(self, events: Sequence[Any]) -> None:
+        """Append events.
 
         Raises:
             TrackerDown: they cannot be written.
@@ -167,19 +217,16 @@ class _Events:
         try:
             if self._writer is None:
                 self._writer = self.protobuf.record_writer(f"{_SCHEME}:{self._free_path()}")
-                again = [self.protobuf.restart(self.last + 1)] if self.has_failed else []
+                again = [self.protobuf.restart(self.last + 1)] if self._has_failed else []
                 events = [self.protobuf.version(), *self.first, *again, *events]
             for event in events:
                 self._writer.write(event.SerializeToString())
             self._writer.flush()
         except OSError as error:
-            self._writer = None
-            self.has_failed = True
+            self._writer, self._has_failed = None, True
             raise TrackerDown(
                 f"{error.filename or self.folder} cannot be written: {error.strerror or error}"
             ) from error
-        if last is not None:
-            self.last = last
 
     def _free_path(self) -> Path:
         """Return a name that comes after those that are there: TensorBoard reads the files in the order of their names."""

@@ -1,4 +1,4 @@
-"""The contract of trackers, with those that write files: read back by what reads them for users, where that is installed."""
+"""The contract of trackers, with those that write files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pytest_sweep.model.metrics import AUTO_METRICS
 from pytest_sweep.testing.tracker_contract import TrackerContract
 from pytest_sweep.trackers.base import Tracker, numbers
 from pytest_sweep.trackers.files import CsvTracker, JsonlTracker
+from pytest_sweep.trackers.tensorboard import TensorboardTracker
+from tests.support.events import scalars
 
 _NUMBER = re.compile(r"-?(\d[\d.e+-]*|inf|nan)")
 AUTOMATIC = (*AUTO_METRICS, "sweep/attempt", "sweep/returned")
@@ -44,6 +46,17 @@ class TestCsv(TrackerContract):
         with Path(remote, "progress.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return [(int(row["training_iteration"]), _own(_parsed(row))) for row in rows]
+
+
+class TestTensorboard(TrackerContract):
+    def make_tracker(self) -> Tracker:
+        return TensorboardTracker()
+
+    def settings(self, folder: Path) -> Mapping[str, str]:
+        return {"dir": str(folder / "runs")}
+
+    def received(self, remote: str) -> Sequence[tuple[int, Mapping[str, float]]]:
+        return scalars(Path(remote))
 
 
 def _own(values: Mapping[str, float]) -> dict[str, float]:

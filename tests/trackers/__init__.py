@@ -1,1 +1,1 @@
-"""Tests of trackers with the packages and the servers that they are for; needs the dependency group `trackers`."""
+"""Tests of trackers with what reads them for users: run by `tox -e trackers`."""
