@@ -69,6 +69,14 @@ class Outgoing:
             found = [StoredReport(*row) for row in self._reader.checked(connection, query, columns)]
         return {report.trial_key: report for report in found}
 
+    def reports_of(self, key: str) -> list[StoredReport]:
+        """Return all reports of a trial, in their order."""
+        its = schema.report.c
+        columns = list(its)
+        query = select(*columns).where(its.trial_key == key).order_by(its.id)
+        with self._reader.reading() as connection:
+            return [StoredReport(*row) for row in self._reader.checked(connection, query, columns)]
+
     def left(self, number: int) -> int:
         """Return how many reports come after this number."""
         its = schema.report.c

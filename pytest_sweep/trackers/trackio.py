@@ -103,17 +103,7 @@ class TrackioTracker:
 
     def begin(self, trial: TrackedTrial, remote: str | None) -> str:
         """Remember its parameters, which Trackio takes with the first metrics: its id follows from the trial's."""
-        stored = trial.stored
-        names = {f"params/{name}" if name.startswith("_") else name: value for name, value in parameters(trial).items()}
-        ours = {"sweep": trial.sweep.name, "key": stored.key, "group": stored.group_key, "seed": stored.seed}
-        config = {
-            **names,
-            **{f"sweep/{name}": value for name, value in ours.items()},
-            "_Group": self._run.origin,
-            "_Created": _iso(stored.started or self._run.stored.started),
-            "_Username": None,
-        }
-        self._open[trial.id] = _Open(trial.name, config, trial.logged)
+        self._open[trial.id] = self._described(trial)
         return trial.id
 
     def log(self, remote: str, reports: Sequence[StoredReport]) -> None:
@@ -142,13 +132,26 @@ class TrackioTracker:
             if not isinstance(value, (bool, int, float)) and value is not None
         }
         values |= {f"sweep/{name}": value for name, value in told.items() if value is not None}
-        its = self._open[remote]
+        its = self._open.setdefault(remote, self._described(trial))  # What has ended is ended once more where nobody has kept that.
         place = f"{remote}-{stored.attempts}-{stored.state.value}"
         self._send(remote, [(values, its.step, stored.finished or its.time, place)])
         del self._open[remote]
 
     def close(self, run: TrackedRun) -> None:
         """Do nothing: all is there."""
+
+    def _described(self, trial: TrackedTrial) -> _Open:
+        stored = trial.stored
+        names = {f"params/{name}" if name.startswith("_") else name: value for name, value in parameters(trial).items()}
+        ours = {"sweep": trial.sweep.name, "key": stored.key, "group": stored.group_key, "seed": stored.seed}
+        config = {
+            **names,
+            **{f"sweep/{name}": value for name, value in ours.items()},
+            "_Group": self._run.origin,
+            "_Created": _iso(stored.started or self._run.stored.started),
+            "_Username": None,
+        }
+        return _Open(trial.name, config, trial.logged)
 
     def _send_to_file(self, remote: str, rows: Sequence[tuple[dict[str, Any], int, float | None, str]]) -> None:
         import trackio

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from pytest_sweep.errors import SweepError
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import METRIC_PREFIX, flattened
+from pytest_sweep.store.outgoing import Outgoing
 from pytest_sweep.store.records import StoredReport
 from pytest_sweep.trackers.base import (
     TrackedRun,
@@ -76,20 +78,24 @@ class _Open:
         run: wandb's object.
         first: the first step that W&B does not have yet.
         step: the last step.
+        again: the attempts and iterations of the reports that `WandbTracker.begin` has logged.
         ending: the thread that waits until all is uploaded, or None.
     """
 
     run: Any
     first: int
-    step: int
+    step: int = -1
+    again: frozenset[tuple[int, int]] = frozenset()
     ending: threading.Thread | None = None
 
 
 class WandbTracker:
-    """Sends runs to W&B, or writes them to a folder in offline mode. `docs/trackers.md` says what is where there."""
+    """Sends runs to W&B, or writes them to a folder in offline mode. `docs/trackers.md` says what is where there.
 
-    durable_at_end = True
-    """wandb writes its file in blocks of 32 KB, and the process that does so dies with ours: until the end, reports may be lost with it."""
+    wandb writes its file in blocks of 32 KB, and the process that does so dies with ours, so what an earlier process has logged of a trial
+    that goes on may be lost. It is logged again, from the first report on, with the same steps. Those that W&B has are left out. Offline
+    nobody knows them: the newest folder of a trial has all of it.
+    """
 
     def __init__(self) -> None:
         self._wandb: Any
@@ -119,32 +125,29 @@ class WandbTracker:
         run = self._init(trial)
         run.define_metric(_ITERATION)
         run.define_metric("*", step_metric=_ITERATION)
-        there = run.starting_step if remote is not None or trial.may_exist else 0
-        self._open[trial.id] = _Open(run, there, max(there - 1, trial.logged) if trial.logged else -1)
+        its = self._open[trial.id] = _Open(run, run.starting_step if remote is not None or trial.may_exist else 0)
+        if trial.logged:
+            earlier = Outgoing(self._run.folder).reports_of(trial.key)
+            self._log(its, earlier)
+            its.again = frozenset((report.attempt, report.iteration) for report in earlier)
         return trial.id
 
     def log(self, remote: str, reports: Sequence[StoredReport]) -> None:
         """Log all metrics that are numbers. A step is the iteration as long as no attempt was restarted: W&B's steps only rise."""
         its = self._open[remote]
-        for report in reports:
-            its.step = max(its.step + 1, report.iteration if report.id else 0)
-            if its.step < its.first:
-                continue
-            values = {_name(name): value for name, value in numbers(report.metrics, automatic=True).items()}
-            values[_ITERATION] = report.iteration
-            if (time := time_of(report)) is not None:
-                values["_timestamp"] = time
-            self._told(lambda values=values: its.run.log(values, step=its.step))
-        self._told(its.run.status)  # wandb's process answers it when it has all that came before.
+        self._log(its, [one for one in reports if not one.id or (one.attempt, one.iteration) not in its.again])
 
     def restart(self, remote: str, iteration: int) -> None:
         """Do nothing: what was logged stays, and repeated iterations are drawn once more."""
 
     def end(self, remote: str, trial: TrackedTrial) -> None:
         """Finish the W&B run, and wait until W&B has all of it."""
-        its = self._open[remote]
+        its = self._open.get(remote)
+        if its is None:  # It has ended before, which nobody has kept.
+            return
         if its.ending is None:
-            self._told(lambda: its.run.summary.update(_summary(trial)))
+            with self._telling():
+                its.run.summary.update(_summary(trial))
             code = {TrialState.ERROR: 1, TrialState.INTERRUPTED: 255}.get(trial.stored.state, 0)
             # A thread, since wandb waits as long as W&B is down; in it, what it has still waits for W&B while we say so.
             its.ending = threading.Thread(target=its.run.finish, args=(code,), name=f"wandb-{remote}", daemon=True)
@@ -187,13 +190,28 @@ class WandbTracker:
                 f"W&B: {error}. Call 'wandb login', set WANDB_API_KEY, or write wandb:mode=offline"
             ) from error
 
+    def _log(self, its: _Open, reports: Sequence[StoredReport]) -> None:
+        for report in reports:
+            its.step = max(its.step + 1, report.iteration if report.id else 0)
+            if its.step < its.first:
+                continue
+            values = {_name(name): value for name, value in numbers(report.metrics, automatic=True).items()}
+            values[_ITERATION] = report.iteration
+            if (time := time_of(report)) is not None:
+                values["_timestamp"] = time
+            with self._telling():
+                its.run.log(values, step=its.step)
+        with self._telling():
+            its.run.status()  # wandb's process answers it when it has all that came before.
+
     def _project(self) -> str:
         return re.sub(r"[/\\#?%:]", "-", Path(self._run.stored.rootdir).name) or "pytest-sweep"
 
-    def _told(self, call: Any) -> None:
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
         """Tell wandb's process something."""
         try:
-            call()
+            yield
         except (OSError, EOFError, RuntimeError, self._wandb.errors.Error) as error:
             raise SweepError(
                 f"wandb's own process has ended ({type(error).__name__}: {error}): its log is in the folder wandb"

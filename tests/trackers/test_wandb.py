@@ -85,7 +85,7 @@ class TestOffline:
             assert (its.exit_codes, its.summary["sweep/state"]) == ([0], "TERMINATED")
 
     def test_resumed(self, tmp_path: Path, own_folder: Path) -> None:
-        """A trial that goes on in another run is the same W&B run, with higher steps in a second folder."""
+        """A trial that goes on in another process or run is the same W&B run, and its newest folder has all of it."""
         run = played(tmp_path, [report(0, i, loss=float(i)) for i in range(1, 11)])
         [one], reports = run.trials(), run.reports[trial(0).key]
         for logged, part in ((0, reports[:6]), (6, reports[6:])):
@@ -95,10 +95,10 @@ class TestOffline:
             tracker.log(remote, part)
             tracker.end(remote, replace(one, stored=replace(one.stored, state=TrialState.INTERRUPTED)))
             tracker.close(run.run)
-        assert len(list(own_folder.glob("wandb/offline-run-*"))) == 2
+        first, second = sorted(own_folder.glob("wandb/offline-run-*"))
         [its] = offline_runs(own_folder).values()
-        assert steps(its.history) == [(i, float(i)) for i in range(1, 11)]
-        assert [row["_step"] for row in its.history] == [*range(1, 11)]
+        assert steps(its.history) == [(i, float(i)) for i in (*range(1, 7), *range(1, 11))]
+        assert [row["_step"] for row in its.history] == [*range(1, 7), *range(1, 11)]
         assert its.exit_codes == [255, 255]
 
     def test_a_restarted_attempt(self, tmp_path: Path, own_folder: Path) -> None:
@@ -163,17 +163,17 @@ class TestOnline:
             first = server.runs[one.id].upserts[0]
             assert (first["groupName"], first["jobType"], first["displayName"]) == (run.run.origin, "train", one.name)
 
-    def test_all_once_more(self, server: FakeWandb, tmp_path: Path) -> None:
-        """What a process that was killed had uploaded is not there twice when all reports come again, restarts included."""
-        run = played(tmp_path, [report(0, i, loss=float(i)) for i in range(1, 21)])
+    def test_another_process(self, server: FakeWandb, tmp_path: Path) -> None:
+        """What a process that was killed had not uploaded comes again, restarts included, and what it had is not there twice."""
+        again = [report(0, i, 2, loss=float(i)) for i in range(5, 21)]
+        run = played(tmp_path, [*(report(0, i, loss=float(i)) for i in range(1, 21)), *again])
         [one], reports = run.trials(), run.reports[trial(0).key]
-        again = [replace(its, attempt=2) for its in reports[4:]]
-        for count in (10, 24, 36):
+        for logged, part in ((0, reports[:10]), (10, reports[10:24]), (8, reports[24:])):
             wandb.teardown()
             tracker = WandbTracker()
             tracker.open(run.run, {})
-            remote = tracker.begin(one, one.id if count > 10 else None)
-            tracker.log(remote, [*reports, *again][:count])
+            remote = tracker.begin(replace(one, logged=logged), one.id if logged else None)
+            tracker.log(remote, part)
             tracker.end(remote, one)
         assert [row["training_iteration"] for row in server.runs[one.id].history] == [*range(1, 21), *range(5, 21)]
 
