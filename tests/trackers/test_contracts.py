@@ -9,7 +9,8 @@ import pytest
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import AUTO_METRICS
-from pytest_sweep.testing.tracker_contract import TrackerContract
+from pytest_sweep.store import RunReader
+from pytest_sweep.testing.tracker_contract import TrackerContract, make_run, remotes, resume
 from pytest_sweep.trackers.base import Tracker, numbers
 from pytest_sweep.trackers.mlflow import MLflowTracker
 from pytest_sweep.trackers.trackio import TrackioTracker
@@ -22,8 +23,30 @@ def own(values: Mapping[str, object]) -> dict[str, float]:
     return {name: value for name, value in numbers(values).items() if name not in AUTO_METRICS}
 
 
-class TestMLflow(TrackerContract):
+class NothingIsDeleted(TrackerContract):
+    """Of a service that deletes nothing: what was thrown away stays."""
+
     can_forget = False
+
+    def test_a_resumed_run(self, tmp_path: Path) -> None:
+        """A run that resumes another one goes on with its trials where they are; what it has reported is there beside what was before."""
+        first = make_run(tmp_path)
+        self._send(first, tmp_path)
+        before = remotes(first)
+        again = resume(first)
+        self._send(again, tmp_path)
+        after = remotes(again)
+        assert {key: after[key] for key in before} == before
+        for key, history in RunReader(again).histories(list(after)).items():
+            there = self.received(after[key])
+            for metrics in history:
+                points = [values for iteration, values in there if iteration == metrics["training_iteration"]]
+                assert metrics["loss"] in [pytest.approx(values.get("loss")) for values in points]
+        for stored in RunReader(again).trials():
+            assert self.ended(after[stored.key]) == self.expected_end(stored.state)
+
+
+class TestMLflow(NothingIsDeleted):
 
     @pytest.fixture(autouse=True)
     def use_server(self, mlflow_server: MLflowServer) -> None:
@@ -57,10 +80,9 @@ class TestMLflow(TrackerContract):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Of runs that nobody finishes.
-class TestWandb(TrackerContract):
+class TestWandb(NothingIsDeleted):
     """Online, with what stands for W&B."""
 
-    can_forget = False
     # A hundred starts of wandb's process: test_following.py kills the real follower instead.
     test_death_at_every_call = None  # type: ignore[assignment]
     test_down_at_every_call = None  # type: ignore[assignment]
@@ -107,9 +129,7 @@ class TestWandb(TrackerContract):
         return {TrialState.ERROR: "1", TrialState.INTERRUPTED: "255"}.get(state, "0")
 
 
-class TestTrackio(TrackerContract):
-    can_forget = False
-
+class TestTrackio(NothingIsDeleted):
     @pytest.fixture(autouse=True)
     def use_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have the databases in the test's folder."""
