@@ -234,6 +234,25 @@ class TestSending:
         assert (folder / "x" / "result.json").exists()
         assert not (tmp_path / "outside").exists()
 
+    def test_a_remote_that_leads_elsewhere(self, tmp_path: Path) -> None:
+        """Nor is the folder written to that somebody's cursors name, or the file that a link leads to."""
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (outside / "victim").write_text("as it was")
+        folder = make_run(
+            tmp_path / "results", [], trials=[trial(0), trial(1)], events=events(trial(0), 1) + events(trial(1), 1)
+        )
+        with TrackerCursors(folder) as cursors:
+            cursors.add("jsonl", folder.name, None)
+            cursors.save("jsonl", TrialCursor(trial(0).key, str(outside)))
+        linked = folder / trial(1).path_name
+        linked.mkdir()
+        (linked / "result.json").symlink_to(outside / "victim")
+        assert command("track", folder, "--to", "jsonl").status == 0
+        assert [path.name for path in outside.iterdir()] == ["victim"]
+        assert (outside / "victim").read_text() == "as it was"
+        assert [(folder / trial(number).path_name / "result.json").is_file() for number in (0, 1)] == [True, True]
+
 
 class TestChains:
     def test_the_origin(self, tmp_path: Path) -> None:
