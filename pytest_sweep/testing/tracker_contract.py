@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pytest_sweep.model import Sweep, Trial, TrialState
-from pytest_sweep.model.events import Accepted, TrialFinished, TrialReported, TrialRetried, TrialStarted
-from pytest_sweep.store import RunReader, RunStore
+from pytest_sweep.model import TrialState
+from pytest_sweep.store import RunReader
 from pytest_sweep.store.cursors import TrackerCursors
+from pytest_sweep.testing.tracked_runs import BEGAN, EVENTS, HOSTILE, begin_run, ended, make_run, reports, resume, trial
 from pytest_sweep.trackers.base import Tracker, TrackerDown, numbers
 from pytest_sweep.trackers.patience import Stop
 from pytest_sweep.trackers.sending import Sender
@@ -22,18 +22,8 @@ from pytest_sweep.trackers.sending import Sender
 Points = Mapping[int, Mapping[str, float]]
 """The numbers of a trial, by iteration and name."""
 
-SWEEP = Sweep("test_models.py::train", "train", "loss", "min", varying=("lr",))
 NAME = "contract"
-_BEGAN = 1.7e9
 _METHODS = ("open", "begin", "log", "restart", "end", "close")
-
-HOSTILE: Sequence[Mapping[str, Any]] = (
-    {"loss": math.nan, "up": math.inf, "down": -math.inf},
-    {"loss": 0.5, "nothing": None, "text": "a,b\n\"c\"\r\u2028", "many": [1.0, 2.0], "yes": True},
-    {"loss": 1e300, "huge": 10**400, "ünï ↯/code": 1.0, "<b>": 2.0},
-    {"nested": {"deep": {"x": 1.0}}, "a/b": 1.0, "": 3.0},
-    {"text": "no number at all"},
-)  # fmt: skip
 
 
 class Death(BaseException):
@@ -119,7 +109,7 @@ class TrackerContract(ABC):
         for event in EVENTS:
             store.record([event])
             self._send(store.path, tmp_path)
-        store.finish(0, _BEGAN + 100)
+        store.finish(0, BEGAN + 100)
         store.close()
         self._send(store.path, tmp_path)
         self._check(store.path)
@@ -176,9 +166,9 @@ class TrackerContract(ABC):
             trial(9), config={"lr": math.nan, "ünï": None, "deep": {"x": [1, {"y": 2}]}, "text": "x" * 10_000}
         )
         store = begin_run(tmp_path, [one])
-        store.record(_reports(one.key, 1, [{**metrics, "n": 1.0} for metrics in HOSTILE]))
-        store.record(_ended(one.key, 1, TrialState.ERROR, None, "ValueError: \ud800 \x1b[31m"))
-        store.finish(1, _BEGAN + 100)
+        store.record(reports(one.key, 1, [{**metrics, "n": 1.0} for metrics in HOSTILE]))
+        store.record(ended(one.key, 1, TrialState.ERROR, None, "ValueError: \ud800 \x1b[31m"))
+        store.finish(1, BEGAN + 100)
         store.close()
         self._send(store.path, tmp_path)
         found = dict(self._merged(remotes(store.path)[one.key]))
@@ -228,91 +218,11 @@ class TrackerContract(ABC):
         return sorted(merged.items())
 
 
-def trial(number: int, **more: Any) -> Trial:
-    """Return a trial, whose key is its number."""
-    return Trial(
-        f"{number:016x}", f"{SWEEP.id}[lr={number}]", f"train[lr={number}]", SWEEP, {"lr": number}, seed=number, **more
-    )
-
-
-def begin_run(results_dir: Path, trials: Sequence[Trial] = (), resumed_from: Path | None = None) -> RunStore:
-    """Return the store of a run that goes on, with some trials, by default those of `EVENTS`."""
-    store = RunStore.create(
-        results_dir, seed=7, command="pytest --sweep", executor="inline", rootdir=results_dir, versions={"python": "3.13"},
-        git=None, resumed_from=resumed_from, now=_BEGAN,
-    )  # fmt: skip
-    store.add_trials(list(trials) or [trial(number) for number in range(3)])
-    return store
-
-
-def make_run(results_dir: Path) -> Path:
-    """Store a run that has ended, and return its folder: `EVENTS`."""
-    store = begin_run(results_dir)
-    store.record(EVENTS)
-    store.finish(1, _BEGAN + 100)
-    store.close()
-    return store.path
-
-
-def resume(first: Path) -> Path:
-    """Store a run that has resumed that of `make_run`: one trial was taken, one goes on, and one began anew."""
-    keys = [trial(number).key for number in range(3)]
-    store = begin_run(first.parent, resumed_from=first)
-    store.copy_trials(first, [keys[0]], [keys[1]])
-    store.record([TrialStarted(keys[1], 3, _BEGAN, "host:1"), *_reports(keys[1], 3, [{"loss": 0.1}], first=6)])
-    store.record(_ended(keys[1], 3, TrialState.TERMINATED, {"loss": 0.1, "training_iteration": 6}))
-    store.record([TrialStarted(keys[2], 1, _BEGAN, "host:1"), *_reports(keys[2], 1, [{"loss": 7.0}, {"loss": 8.0}])])
-    store.record(_ended(keys[2], 1, TrialState.STOPPED, {"loss": 8.0, "training_iteration": 2}))
-    store.finish(0, _BEGAN + 200)
-    store.close()
-    return store.path
-
-
 def remotes(folder: Path) -> dict[str, str]:
     """Return what the tracker calls the trials of a run, by their keys."""
     keys = [stored.key for stored in RunReader(folder).trials()]
     with TrackerCursors(folder) as cursors:
         return {key: cursor.remote for key, cursor in cursors.of(NAME, keys).items() if cursor.remote is not None}
-
-
-def _reports(key: str, attempt: int, metrics: Sequence[Mapping[str, Any]], first: int = 1) -> list[Accepted]:
-    return [
-        TrialReported(key, attempt, {"training_iteration": number, "timestamp": _BEGAN + number, **its})
-        for number, its in enumerate(metrics, first)
-    ]
-
-
-def _ended(
-    key: str, attempt: int, state: TrialState, metrics: dict[str, Any] | None, error: str = ""
-) -> list[Accepted]:
-    return [TrialFinished(key, attempt, state, metrics, error or None, 1.0, _BEGAN + 50)]
-
-
-def _events() -> list[Accepted]:
-    first, second, third = (trial(number).key for number in range(3))
-    losses = [{"loss": 1 / number, "n": float(number)} for number in range(1, 7)]
-    failed = TrialFinished(second, 1, TrialState.ERROR, None, "OSError: gone", 1.0, _BEGAN + 20)
-    return [
-        TrialStarted(first, 1, _BEGAN, "host:1"),
-        TrialStarted(second, 1, _BEGAN, "host:2"),
-        *_reports(first, 1, losses[:3]),
-        *_reports(second, 1, losses[:4]),
-        # Goes on behind the second report.
-        TrialRetried(failed),
-        TrialStarted(second, 2, _BEGAN + 25, "host:1"),
-        *_reports(second, 2, [{**one, "loss": one["loss"] + 1} for one in losses[2:5]], first=3),
-        *_ended(first, 1, TrialState.TERMINATED, {**losses[2], "training_iteration": 3, "best": 5.0}),
-        *_ended(
-            second, 2, TrialState.TERMINATED, {**losses[4], "loss": losses[4]["loss"] + 1, "training_iteration": 5}
-        ),
-        TrialStarted(third, 1, _BEGAN, "host:2"),
-        *_reports(third, 1, losses),
-        *_ended(third, 1, TrialState.ERROR, None, "Traceback\nValueError: boom"),
-    ]
-
-
-EVENTS = _events()
-"""What happens in the run: a trial that returns something, one whose second attempt repeats two iterations, and one that fails."""
 
 
 def _beside(place: Path) -> Callable[[TrackerCursors, Path], None]:

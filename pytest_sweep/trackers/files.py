@@ -39,16 +39,17 @@ class Places:
     def __init__(self, run: TrackedRun, settings: Mapping[str, str]) -> None:
         given = settings.get("dir")
         self._folder = run.folder if given is None else Path(given).expanduser().absolute() / run.origin
+        self._within = self._folder.parent.resolve()
 
     def of(self, trial: TrackedTrial, remote: str | None) -> Path:
-        """Return the folder of a trial, which is made: where it was before, if that is still there.
+        """Return the folder of a trial, which is made: where it was before, if that is still there, among the runs.
 
         Raises:
             TrackerDown: it cannot be made, as on a full disk.
         """
-        if remote is not None and os.path.isdir(remote):  # noqa: PTH112 - Path.is_dir() raises for what is no path
+        # What a database says may come from anyone: a path that leads elsewhere is not written to.
+        if remote is not None and os.path.isdir(remote) and Path(remote).resolve().is_relative_to(self._within):  # noqa: PTH112
             return Path(remote)
-        # What a database says may come from anyone; a path that leads elsewhere is not written to.
         name = Path(trial.stored.folder).name
         folder = self._folder / (name if name not in ("", "..") and "\0" not in name else trial.key)
         with writing(folder):
@@ -87,6 +88,8 @@ class _FileTracker(ABC):
         """Make the trial's folder, write its parameters, and read what is there."""
         folder = self._places.of(trial, remote)
         with writing(folder):
+            if (folder / self.file).is_symlink():  # Likewise.
+                (folder / self.file).unlink()
             _replace(folder / PARAMS, f"{json.dumps(parameters(trial), indent=2)}\n")
             self._written[str(folder)] = self._repair(folder / self.file)
         return str(folder)

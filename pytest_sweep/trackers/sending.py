@@ -199,6 +199,8 @@ class Sender:
             return self._open[trial.key], cursor
         may_exist = cursor is not None and cursor.remote is None
         if cursor is None:
+            # Another machine may have sent the run that this one resumes.
+            may_exist = trial.taken_from is not None and self._run.stored.resumed_from is not None
             cursor = TrialCursor(trial.key)
             self._cursors.save(self._name, cursor)
         logged, remote = cursor.iteration, cursor.remote

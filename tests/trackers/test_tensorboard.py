@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from pytest_sweep.testing.samples import make_replicates
-from pytest_sweep.testing.tracker_contract import SWEEP, TrackerContract, begin_run
+from pytest_sweep.testing.tracked_runs import SWEEP, begin_run
+from pytest_sweep.testing.tracker_contract import TrackerContract
 from pytest_sweep.trackers.base import Tracker
 from pytest_sweep.trackers.patience import Stop
 from pytest_sweep.trackers.sending import Sender

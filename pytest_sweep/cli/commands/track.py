@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -46,7 +48,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
         following = Following(folder, trackers, stop)
         following.start()
         try:
-            _follow(RunReader(folder), following, stop, context, wait)
+            with contextlib.redirect_stdout(sys.stderr):  # What trackers print is no result.
+                _follow(RunReader(folder), following, stop, context, wait)
         finally:
             stop.give_up()
     states = following.states()

@@ -128,6 +128,7 @@ class Tracking:
             if not self._has_ended(0.0):
                 return True
             status, lived = self._process.returncode, now - self._began
+            self._close_lifeline()
             self._process = None
             if status == 0:  # All is sent, or no tracker works.
                 self._defects = _MOST_DEFECTS
@@ -158,6 +159,11 @@ class Tracking:
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._process.stdin.write(OVER)
+            self._close_lifeline()
+
+    def _close_lifeline(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def end(self) -> None:
@@ -171,6 +177,7 @@ class Tracking:
         finally:
             self._signal("SIGKILL")
             self._process.wait()
+            self._close_lifeline()
 
     def _signal(self, name: str) -> None:
         """Send a signal to the follower and to what its trackers have started."""
