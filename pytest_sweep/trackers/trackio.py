@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.model.metrics import flattened
@@ -42,6 +42,15 @@ _REFUSED = (401, 403)
 _LONGEST_ERROR = 2000
 
 T = TypeVar("T")
+
+
+class _Row(NamedTuple):
+    """A row of Trackio's: metrics, their step and time, and an id by which it is there once."""
+
+    values: dict[str, Any]
+    step: int
+    time: float | None
+    id: str
 
 
 @dataclass(slots=True)
@@ -101,7 +110,7 @@ class TrackioTracker:
             self._send = self._send_to_server
             self._asking(self._connect)
 
-    def begin(self, trial: TrackedTrial, remote: str | None) -> str:
+    def begin(self, trial: TrackedTrial, remote: str | None) -> str:  # noqa: ARG002 - the protocol's
         """Remember its parameters, which Trackio takes with the first metrics: its id follows from the trial's."""
         self._open[trial.id] = self._described(trial)
         return trial.id
@@ -113,7 +122,7 @@ class TrackioTracker:
             values = numbers(report.metrics, automatic=True)
             for name in _WITH_THE_POINT:
                 values.pop(name, None)
-            rows.append((values, report.iteration, time_of(report), f"{remote}-{_place(report)}"))
+            rows.append(_Row(values, report.iteration, time_of(report), f"{remote}-{_place(report)}"))
         self._send(remote, rows)
         if reports:
             self._open[remote].step, self._open[remote].time = reports[-1].iteration, time_of(reports[-1])
@@ -126,15 +135,17 @@ class TrackioTracker:
         stored = trial.stored
         how = {"state": stored.state.value, "attempts": stored.attempts, "reason": stored.reason}
         told = {**how, "error": (stored.error or "")[-_LONGEST_ERROR:] or None}  # Its end says most.
-        values = {
+        values: dict[str, Any] = {
             name: value if isinstance(value, str) else str(value)
             for name, value in flattened(stored.metrics or {}).items()
             if not isinstance(value, (bool, int, float)) and value is not None
         }
         values |= {f"sweep/{name}": value for name, value in told.items() if value is not None}
-        its = self._open.setdefault(remote, self._described(trial))  # What has ended is ended once more where nobody has kept that.
+        its = self._open.setdefault(
+            remote, self._described(trial)
+        )  # What has ended is ended once more where nobody has kept that.
         place = f"{remote}-{stored.attempts}-{stored.state.value}"
-        self._send(remote, [(values, its.step, stored.finished or its.time, place)])
+        self._send(remote, [_Row(values, its.step, stored.finished or its.time, place)])
         del self._open[remote]
 
     def close(self, run: TrackedRun) -> None:
@@ -153,34 +164,35 @@ class TrackioTracker:
         }
         return _Open(trial.name, config, trial.logged)
 
-    def _send_to_file(self, remote: str, rows: Sequence[tuple[dict[str, Any], int, float | None, str]]) -> None:
+    def _send_to_file(self, remote: str, rows: Sequence[_Row]) -> None:
         import trackio
 
         its = self._open[remote]
-        metrics, steps, times, ids = ([row[part] for row in rows] for part in range(4))
         try:
             trackio.SQLiteStorage.bulk_log(
                 project=self._project,
                 run=_clean(its.name),
                 run_id=remote,
-                metrics_list=[_clean_all(one) for one in metrics],
-                steps=steps,
-                timestamps=[_iso(time or self._run.stored.started) for time in times],
+                metrics_list=[_clean_all(row.values) for row in rows],
+                steps=[row.step for row in rows],
+                timestamps=[_iso(row.time or self._run.stored.started) for row in rows],
                 config=_clean_all(its.config),
-                log_ids=ids,
+                log_ids=[row.id for row in rows],
             )
         except (sqlite3.Error, OSError) as error:
-            raise TrackerDown(f"Trackio's database of the project {self._project} cannot be written: {error}") from error
+            raise TrackerDown(
+                f"Trackio's database of the project {self._project} cannot be written: {error}"
+            ) from error
 
-    def _send_to_server(self, remote: str, rows: Sequence[tuple[dict[str, Any], int, float | None, str]]) -> None:
+    def _send_to_server(self, remote: str, rows: Sequence[_Row]) -> None:
         its = self._open[remote]
         # With each row, for the server takes those of some rows as what the run is.
         logs = [
             {
-                "project": self._project, "run": _clean(its.name), "run_id": remote, "metrics": _sendable(values),
-                "step": step, "config": _clean_all(its.config), "log_id": log_id,
+                "project": self._project, "run": _clean(its.name), "run_id": remote, "metrics": _sendable(row.values),
+                "step": row.step, "config": _clean_all(its.config), "log_id": row.id,
             }
-            for values, step, _, log_id in rows
+            for row in rows
         ]  # fmt: skip
         if self._client is None:
             self._asking(self._connect)
@@ -215,7 +227,9 @@ def _place(report: StoredReport) -> str:
     """Return what tells a report from all others of its trial, in each run that has it."""
     if report.id and report.iteration:
         return f"{report.attempt}-{report.iteration}"
-    return f"{report.attempt}-{hashlib.sha256(repr(report.metrics).encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
+    return (
+        f"{report.attempt}-{hashlib.sha256(repr(report.metrics).encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
+    )
 
 
 def _iso(time: float) -> str:

@@ -157,7 +157,7 @@ class WandbTracker:
             raise TrackerDown(f"W&B has not taken all of {trial.name} within {_SECONDS} s")
         del self._open[remote]
 
-    def close(self, run: TrackedRun) -> None:
+    def close(self, run: TrackedRun) -> None:  # noqa: ARG002 - the protocol's
         """End wandb's process."""
         self._wandb.teardown()
 
@@ -219,7 +219,7 @@ class WandbTracker:
 
 
 def _name(name: str) -> str:
-    """Return the name of a metric in W&B, which keeps names with an underscore at their beginning for itself, and takes no half surrogate pairs."""
+    """Return the name of a metric in W&B, which keeps those with an underscore at their beginning, and takes no half surrogate pairs."""
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return f"{METRIC_PREFIX}{name}" if not name or name.startswith("_") else name
 

@@ -105,7 +105,7 @@ class BrokenServer:
                 self.end_headers()
                 self.wfile.write(b"busy")
 
-            do_GET = do_POST = do_PATCH = do_PUT = handle_request
+            do_GET = do_POST = do_PATCH = do_PUT = handle_request  # noqa: N815 - the names of http.server
 
             def log_message(self, *arguments: object) -> None:
                 pass

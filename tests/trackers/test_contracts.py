@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.metrics import AUTO_METRICS
 from pytest_sweep.store import RunReader
-from pytest_sweep.testing.tracker_contract import TrackerContract, make_run, remotes, resume
+from pytest_sweep.testing.tracked_runs import make_run, resume
+from pytest_sweep.testing.tracker_contract import TrackerContract, remotes
 from pytest_sweep.trackers.base import Tracker, numbers
 from pytest_sweep.trackers.mlflow import MLflowTracker
 from pytest_sweep.trackers.trackio import TrackioTracker
@@ -47,7 +49,6 @@ class NothingIsDeleted(TrackerContract):
 
 
 class TestMLflow(NothingIsDeleted):
-
     @pytest.fixture(autouse=True)
     def use_server(self, mlflow_server: MLflowServer) -> None:
         """Use the server."""
@@ -111,7 +112,7 @@ class TestWandb(NothingIsDeleted):
         wandb.teardown()  # It dies with the process that is killed.
         return WandbTracker()
 
-    def settings(self, folder: Path) -> Mapping[str, str]:
+    def settings(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - the suite's
         return {"project": "contract"}
 
     def received(self, remote: str) -> Sequence[tuple[int, Mapping[str, float]]]:
@@ -144,7 +145,11 @@ class TestTrackio(NothingIsDeleted):
 
     def received(self, remote: str) -> Sequence[tuple[int, Mapping[str, float]]]:
         rows = self._rows(remote)
-        return [(row["step"], own({k: v for k, v in row.items() if k != "step"})) for row in rows if "sweep/state" not in row]
+        return [
+            (row["step"], own({k: v for k, v in row.items() if k != "step"}))
+            for row in rows
+            if "sweep/state" not in row
+        ]
 
     def ended(self, remote: str) -> str | None:
         return str([row["sweep/state"] for row in self._rows(remote) if "sweep/state" in row][-1])
@@ -152,7 +157,7 @@ class TestTrackio(NothingIsDeleted):
     def expected_end(self, state: TrialState) -> str | None:
         return "TERMINATED" if state is TrialState.CACHED else state.value  # Which is not sent again.
 
-    def _rows(self, remote: str) -> list[dict[str, object]]:
+    def _rows(self, remote: str) -> list[dict[str, Any]]:
         import trackio
 
         return list(trackio.SQLiteStorage.get_logs(self.project, run_id=remote))

@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -27,6 +28,15 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     """An empty project."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     return Project(pytester)
+
+
+class Place(NamedTuple):
+    """Where a run is: the project, the run's name, its trials, and MLflow's server."""
+
+    path: Path
+    run: str
+    trials: list[StoredTrial]
+    server: MLflowServer | None
 
 
 class Work:
@@ -64,12 +74,10 @@ def losses(history: dict[int, float]) -> list[tuple[int, float]]:
 
 class TestKilled:
     @pytest.mark.parametrize("name", ["mlflow", "wandb", "trackio"])
-    def test_a_follower_that_is_killed(
-        self, name: str, project: Project, request: pytest.FixtureRequest
-    ) -> None:
+    def test_a_follower_that_is_killed(self, name: str, project: Project, request: pytest.FixtureRequest) -> None:
         """The follower is killed ten times, and MLflow's server once: every report is there, and once where the service can tell."""
         server: MLflowServer | None = request.getfixturevalue("mlflow_server") if name == "mlflow" else None
-        environ = {
+        environ: dict[str, Any] = {
             **written(project, TRIALS, REPORTS, KILLS),
             "MLFLOW_TRACKING_URI": server.url if server else "",
             "MLFLOW_EXPERIMENT_NAME": f"killed-{name}",
@@ -101,23 +109,21 @@ class TestKilled:
         assert len(trials) == TRIALS
         histories = reader.histories([trial.key for trial in trials])
         read = {"mlflow": self.of_mlflow, "wandb": self.of_wandb, "trackio": self.of_trackio}[name]
-        found = read(project, folder, trials, server)
+        found = read(Place(project.path, folder.name, trials, server))
         for trial in trials:
             stored = [(its["training_iteration"], its["loss"]) for its in histories[trial.key]]
             assert len(stored) == REPORTS
             assert found[trial.key] == stored, trial.name
 
-    def of_mlflow(
-        self, project: Project, folder: Path, trials: list[StoredTrial], server: MLflowServer | None
-    ) -> dict[str, list[tuple[int, float]]]:
+    def of_mlflow(self, place: Place) -> dict[str, list[tuple[int, float]]]:
         from mlflow import MlflowClient
 
-        assert server is not None
-        client = MlflowClient(server.url)
+        assert place.server is not None
+        client = MlflowClient(place.server.url)
         experiment = client.get_experiment_by_name("killed-mlflow")
         assert experiment is not None
         runs = [one for one in client.search_runs([experiment.experiment_id]) if "sweep.key" in one.data.tags]
-        assert len(runs) == len(trials)
+        assert len(runs) == len(place.trials)
         return {
             one.data.tags["sweep.key"]: [
                 (point.step, point.value) for point in client.get_metric_history(one.info.run_id, "loss")
@@ -125,30 +131,26 @@ class TestKilled:
             for one in runs
         }
 
-    def of_wandb(
-        self, project: Project, folder: Path, trials: list[StoredTrial], server: MLflowServer | None
-    ) -> dict[str, list[tuple[int, float]]]:
-        found = offline_runs(project.path)
-        assert len(found) == len(trials)
+    def of_wandb(self, place: Place) -> dict[str, list[tuple[int, float]]]:
+        found = offline_runs(place.path)
+        assert len(found) == len(place.trials)
         # Offline W&B cannot tell what comes again, but says so: it has the same step.
         return {
-            one.key: losses({row["_step"]: row["loss"] for row in found[stable_id(folder.name, one.key)].history})
-            for one in trials
+            one.key: losses({row["_step"]: row["loss"] for row in found[stable_id(place.run, one.key)].history})
+            for one in place.trials
         }
 
-    def of_trackio(
-        self, project: Project, folder: Path, trials: list[StoredTrial], server: MLflowServer | None
-    ) -> dict[str, list[tuple[int, float]]]:
+    def of_trackio(self, place: Place) -> dict[str, list[tuple[int, float]]]:
         import trackio
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("trackio.sqlite_storage.TRACKIO_DIR", project.path / "trackio")
-            assert len(trackio.SQLiteStorage.get_run_records("mine")) == len(trials)
+            patch.setattr("trackio.sqlite_storage.TRACKIO_DIR", place.path / "trackio")
+            assert len(trackio.SQLiteStorage.get_run_records("mine")) == len(place.trials)
             return {
                 one.key: [
                     (row["step"], row["loss"])
-                    for row in trackio.SQLiteStorage.get_logs("mine", run_id=stable_id(folder.name, one.key))
+                    for row in trackio.SQLiteStorage.get_logs("mine", run_id=stable_id(place.run, one.key))
                     if "loss" in row
                 ]
-                for one in trials
+                for one in place.trials
             }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,9 @@ from mlflow.entities import Run
 
 
 @pytest.fixture
-def client(mlflow_server: MLflowServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
+def client(mlflow_server: MLflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server.url)
-    yield MlflowClient(mlflow_server.url)
+    return MlflowClient(mlflow_server.url)
 
 
 def runs_of(client: MlflowClient, experiment: str) -> dict[str, Run]:
@@ -128,7 +127,9 @@ class TestRuns:
         stored = Played(run_of(tmp_path / "other", 1, 5)).reports[trial(0).key]
         tracker.log(remote, stored)
         tracker.restart(remote, 3)
-        later = [replace(one, attempt=2, metrics={**one.metrics, "loss": 9.0, "timestamp": BEGAN + 50}) for one in stored]
+        later = [
+            replace(one, attempt=2, metrics={**one.metrics, "loss": 9.0, "timestamp": BEGAN + 50}) for one in stored
+        ]
         tracker.log(remote, later[2:])
         assert sorted(step for step, _ in history(client, remote, "loss")) == [1, 2, 3, 3, 4, 4, 5, 5]
         found = client.get_run(remote)
@@ -164,16 +165,17 @@ class TestRuns:
         found = client.get_experiment_by_name("mine")
         assert found is not None
         client.delete_experiment(found.experiment_id)
-        with pytest.raises(SweepError, match="'mine' .* is deleted: restore it"):
+        with pytest.raises(SweepError, match=r"'mine' .* is deleted: restore it"):
             MLflowTracker().open(run.run, {})
 
 
 class TestValues:
     def test_what_numbers_there_are(self, client: MlflowClient, tmp_path: Path) -> None:
         """NaN, infinities, huge integers and booleans are there, too, and names that MLflow refuses get others."""
-        values = {
+        values: dict[str, Any] = {
             "nan": math.nan, "inf": math.inf, "huge": 10**400, "yes": True, "acc@1": 1.0, "p<": 2.0, "p>": 3.0, "/a//b": 4.0,
-            "..": 5.0, "": 6.0, "ünïcode": 7.0, "long" * 100: 8.0, "text": "x", "none": None, "half\ud800": 9.0, "list": [1.0], "x": {"y": 10.0},
+            "..": 5.0, "": 6.0, "ünïcode": 7.0, "long" * 100: 8.0, "text": "x",
+            "none": None, "half\ud800": 9.0, "list": [1.0], "x": {"y": 10.0},
         }  # fmt: skip
         run = played(tmp_path, "values", [report(0, 1, **values)])
         [remote] = run.play(MLflowTracker()).values()
@@ -212,7 +214,8 @@ class TestValues:
 
     def test_more_metrics_than_a_request_takes(self, client: MlflowClient, tmp_path: Path) -> None:
         """A report of 2,500 metrics with long names arrives as a whole."""
-        run = played(tmp_path, "many", [report(0, 1, **{f"{'n' * 240}{i:04}": float(i) for i in range(2500)})])
+        metrics: dict[str, Any] = {f"{'n' * 240}{i:04}": float(i) for i in range(2500)}
+        run = played(tmp_path, "many", [report(0, 1, **metrics)])
         [remote] = run.play(MLflowTracker()).values()
         assert len(client.get_run(remote).data.metrics) == 2502
 
@@ -247,7 +250,7 @@ class TestFaults:
     def test_no_server(self, tmp_path: Path) -> None:
         """An address where nobody listens is a server that is down."""
         run = played(tmp_path, "nobody", [])
-        with pytest.raises(TrackerDown, match="cannot be used now: .*refused"):
+        with pytest.raises(TrackerDown, match=r"cannot be used now: .*refused"):
             MLflowTracker().open(run.run, {"uri": refused()})
 
     def test_credentials(self, tmp_path: Path) -> None:
@@ -257,9 +260,7 @@ class TestFaults:
             MLflowTracker().open(run.run, {"uri": server.url})
         assert not isinstance(caught.value, TrackerDown)
 
-    def test_killed_and_started_again(
-        self, mlflow_server: MLflowServer, client: MlflowClient, tmp_path: Path
-    ) -> None:
+    def test_killed_and_started_again(self, mlflow_server: MLflowServer, client: MlflowClient, tmp_path: Path) -> None:
         """A server that is killed in the middle says so at once, and what is repeated afterwards is there once."""
         run = played(tmp_path, "killed", [report(0, i, loss=float(i)) for i in range(1, 21)])
         [one], tracker = run.trials(), MLflowTracker()

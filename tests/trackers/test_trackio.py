@@ -51,13 +51,15 @@ class TestLocal:
         """Each trial is a run with all its reports at their own times, in the group of the session."""
         run = Played(run_of(tmp_path / "results", 5, 100))
         run.play(TrackioTracker(), {"project": "mine"})
-        assert {one["name"] for one in trackio.SQLiteStorage.get_run_records("mine")} == {one.name for one in run.trials()}
+        assert {one["name"] for one in trackio.SQLiteStorage.get_run_records("mine")} == {
+            one.name for one in run.trials()
+        }
         for one in run.trials():
             *rows, last = rows_of(one.id)
             stored = run.reports[one.key]
             assert {row["step"]: row["loss"] for row in rows} == values_of(stored, "loss")
             assert [row["val/acc"] for row in rows] == [i / 100 for i in range(1, 101)]
-            assert [row["timestamp"] for row in rows][0].startswith("2023-11-14T22:13:21")
+            assert rows[0]["timestamp"].startswith("2023-11-14T22:13:21")
             assert (last["sweep/state"], last["step"]) == ("TERMINATED", 100)
             config = trackio.SQLiteStorage.get_run_config("mine", one.name, run_id=one.id)
             assert (config["lr"], config["sweep/key"], config["_Group"]) == (
@@ -79,7 +81,15 @@ class TestLocal:
 
     def test_values(self, tmp_path: Path) -> None:
         """NaN, infinities, strange names and huge integers arrive; texts are in the last row, with how it ended."""
-        values = {"nan": math.nan, "inf": math.inf, "huge": 10**400, "yes": True, "": 8.0, "half\ud800": 9.0, "x": {"y": 1.0}}
+        values: dict[str, Any] = {
+            "nan": math.nan,
+            "inf": math.inf,
+            "huge": 10**400,
+            "yes": True,
+            "": 8.0,
+            "half\ud800": 9.0,
+            "x": {"y": 1.0},
+        }
         run = played(tmp_path, [report(0, 1, **values)])
         [one], tracker = run.trials(), TrackioTracker()
         tracker.open(run.run, {"project": "mine"})
@@ -165,7 +175,7 @@ class TestServer:
             remote = tracker.begin(one, None)
             for call in (lambda: tracker.log(remote, run.reports[one.key]), lambda: tracker.end(remote, one)):
                 with pytest.raises(TrackerDown, match="cannot be used now"):
-                    call()
+                    call()  # type: ignore[no-untyped-call]
             assert time.monotonic() - began < 30
 
     def test_no_server(self, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_sweep.errors import SweepError
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.events import TrialFinished, TrialStarted
+from pytest_sweep.model.events import TrialStarted
 from pytest_sweep.trackers.base import TrackerDown
 from pytest_sweep.trackers.wandb import _QUIET, WandbTracker
 from tests.support.runs import begin_run, trial
@@ -25,7 +25,7 @@ wandb = pytest.importorskip("wandb")
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """wandb writes to the test's folder, and its process ends with the test."""
+    """Wandb writes to the test's folder, and its process ends with the test."""
     folder = tmp_path / "w"
     folder.mkdir()
     monkeypatch.setenv("WANDB_DIR", str(folder))
@@ -73,8 +73,12 @@ class TestOffline:
         for one in run.trials():
             its, stored = found[one.id], run.reports[one.key]
             assert {row["training_iteration"]: row["loss"] for row in its.history} == values_of(stored, "loss")
-            assert {row["training_iteration"]: row["val/acc"] for row in its.history} == {i: i / 100 for i in range(1, 101)}
-            assert {row["training_iteration"]: row["_timestamp"] for row in its.history} == values_of(stored, "timestamp")
+            assert {row["training_iteration"]: row["val/acc"] for row in its.history} == {
+                i: i / 100 for i in range(1, 101)
+            }
+            assert {row["training_iteration"]: row["_timestamp"] for row in its.history} == values_of(
+                stored, "timestamp"
+            )
             assert [row["_step"] for row in its.history] == [*range(1, 101)]
             [about] = its.started
             assert (about.display_name, about.run_group, about.job_type, about.project) == (
@@ -95,7 +99,7 @@ class TestOffline:
             tracker.log(remote, part)
             tracker.end(remote, replace(one, stored=replace(one.stored, state=TrialState.INTERRUPTED)))
             tracker.close(run.run)
-        first, second = sorted(own_folder.glob("wandb/offline-run-*"))
+        assert len(list(own_folder.glob("wandb/offline-run-*"))) == 2
         [its] = offline_runs(own_folder).values()
         assert steps(its.history) == [(i, float(i)) for i in (*range(1, 7), *range(1, 11))]
         assert [row["_step"] for row in its.history] == [*range(1, 7), *range(1, 11)]
@@ -119,21 +123,43 @@ class TestOffline:
 
     def test_values(self, tmp_path: Path, own_folder: Path) -> None:
         """NaN, infinities and names that W&B keeps for itself arrive; texts and how it ended are in the summary."""
-        values = {"nan": math.nan, "inf": math.inf, "huge": 10**400, "yes": True, "_step": 7.0, "": 8.0, "ü\ud800": 9.0, "x": {"y": 1.0}}
+        values: dict[str, Any] = {
+            "nan": math.nan,
+            "inf": math.inf,
+            "huge": 10**400,
+            "yes": True,
+            "_step": 7.0,
+            "": 8.0,
+            "ü\ud800": 9.0,
+            "x": {"y": 1.0},
+        }
         run = played(tmp_path, [report(0, 1, **values)])
         [one], tracker = run.trials(), WandbTracker()
         tracker.open(run.run, {})
         remote = tracker.begin(one, None)
         tracker.log(remote, run.reports[one.key])
-        failed = replace(one.stored, state=TrialState.ERROR, error="ValueError: boom", metrics={"text": "a", "list": [1]})
+        failed = replace(
+            one.stored, state=TrialState.ERROR, error="ValueError: boom", metrics={"text": "a", "list": [1]}
+        )
         tracker.end(remote, replace(one, stored=failed))
         tracker.close(run.run)
         [its] = offline_runs(own_folder).values()
         [row] = its.history
         assert math.isnan(float(row["nan"]))
         assert float(row["inf"]) == float(row["huge"]) == math.inf
-        assert (row["yes"], row["metrics/_step"], row["metrics/"], row["ü\\ud800"], row["x/y"], row["_step"]) == (1, 7, 8, 9, 1, 1)
-        assert (its.summary["text"], its.summary["list"], its.summary["sweep/error"]) == ("a", "[1]", "ValueError: boom")
+        assert (row["yes"], row["metrics/_step"], row["metrics/"], row["ü\\ud800"], row["x/y"], row["_step"]) == (
+            1,
+            7,
+            8,
+            9,
+            1,
+            1,
+        )
+        assert (its.summary["text"], its.summary["list"], its.summary["sweep/error"]) == (
+            "a",
+            "[1]",
+            "ValueError: boom",
+        )
         assert its.exit_codes == [1]
 
     def test_other_runs_in_the_environment(

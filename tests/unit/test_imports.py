@@ -76,6 +76,9 @@ WITHOUT_PYTEST = (
 # Imports inside functions hide what a module depends on. These are here for a reason, and no others.
 INSIDE_FUNCTIONS = {
     "trackers/tensorboard.py": "tensorboardX is an extra, and the driver imports no more of a tracker than its checks",
+    "trackers/mlflow/tracker.py": "mlflow-skinny is an extra, and reads its environment when it is imported",
+    "trackers/trackio.py": "trackio is an extra",
+    "trackers/wandb.py": "wandb is an extra",
     "space/restoring.py": "numpy, which only its own values need, and which need not be installed",
     "checkpoints/remote.py": "fsspec is an extra",
     "store/opening.py": "SQLAlchemy takes a fifth of a second, and listing runs does without it",

@@ -76,7 +76,7 @@ def batches(items: Iterable[T], most: int, size: Callable[[T], int], most_bytes:
 
 def json_bytes(text: str) -> int:
     """Return how many bytes a text takes in a request."""
-    return len(text) + 2 if text.isascii() and text.isprintable() else len(json.dumps(text))
+    return len(json.dumps(text))
 
 
 def _accepted(name: str) -> str:

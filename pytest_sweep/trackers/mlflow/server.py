@@ -74,7 +74,9 @@ class Server:
             found = self._client.search_runs([experiment], f"tags.`{_ID}` = '{stable_id}'", max_results=1)
         return str(found[0].info.run_id) if found else None
 
-    def create(self, experiment: str, stable_id: str, name: str, started: int | None, tags: Mapping[str, object]) -> str:
+    def create(
+        self, experiment: str, stable_id: str, name: str, started: int | None, tags: Mapping[str, object]
+    ) -> str:
         """Make a run, and return its id.
 
         Args:
