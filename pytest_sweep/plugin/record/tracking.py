@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -32,6 +33,8 @@ _LIVES_SECONDS = 20.0
 """After this time a follower is one that lives: when it is gone, the next one is started at once."""
 _MOST_DEFECTS = 3
 _ENDS_SECONDS = 1.0
+_KILLED = (-9, -15)
+"""The statuses of a process that somebody has killed, as the kernel does where memory is short. Others are a defect of a tracker."""
 
 _HAS_GROUPS = tuple(sys.version_info) >= (3, 11) and sys.platform != "win32"
 _OWN_GROUP: Mapping[str, Any] = {"process_group": 0} if _HAS_GROUPS else {"start_new_session": True}
@@ -136,7 +139,7 @@ class Tracking:
             self._process = None
             if status == 0:  # All is sent, or no tracker works.
                 self._defects = _MOST_DEFECTS
-            elif status > 0:
+            elif status not in _KILLED:
                 self._defects += 1
                 self._defect = f"its process has ended with status {status}: see {self._folder / LOG}"
             self._pause = _FIRST_PAUSE if lived > _LIVES_SECONDS else min(2 * self._pause, _LONGEST_PAUSE)
@@ -152,6 +155,7 @@ class Tracking:
 
     def _has_ended(self, seconds: float) -> bool:
         if self._process is None:
+            time.sleep(seconds)
             return True
         try:
             self._process.wait(seconds)
