@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psutil
+
 from pytest_sweep import clock
 from pytest_sweep.errors import SweepError
 from pytest_sweep.store.cursors import TrackingLock
@@ -43,11 +45,10 @@ def main() -> None:
     order = json.loads(_line(lifeline))
     follower = _Follower(order, channel)
     threading.Thread(target=follower.listen, args=(lifeline,), name="lifeline", daemon=True).start()
-    is_complete = follower.run()
+    follower.run()
     sys.stderr.flush()
+    _end_children(has_driver=os.getppid() == order["driver"])
     # Threads of trackers that hang, and what exit handlers of libraries wait for, hold nothing up.
-    if not is_complete:
-        _end_children()
     os._exit(0)
 
 
@@ -77,13 +78,13 @@ class _Follower:
         _line(lifeline)
         self._stop.run_is_over()
 
-    def run(self) -> bool:
-        """Send the run, and return whether nothing is left to do."""
+    def run(self) -> None:
+        """Send the run, until all is sent, no tracker works, or the time is up."""
         try:
             lock = TrackingLock(self._folder, _LOCK_SECONDS)
         except SweepError as error:
             self._tell([TrackerState(tracked.text, failed=str(error)) for tracked in self._trackers])
-            return True
+            return
         following = Following(self._folder, self._trackers, self._stop)
         following.start()
         deadline: float | None = None
@@ -95,12 +96,10 @@ class _Follower:
             if deadline is not None and clock.monotonic() >= deadline:
                 self._stop.give_up()
                 following.join(_LOOK_SECONDS)
-                self._tell(following.states())
-                return False
+                break
             self._tell_now_and_then(following.states())
         self._tell(following.states())
         lock.release()
-        return all(state.is_done for state in following.states())
 
     def _tell_now_and_then(self, states: list[TrackerState]) -> None:
         """Tell what has changed: a new trouble at once, numbers every few seconds."""
@@ -124,7 +123,10 @@ def _line(file: BinaryIO) -> bytes:
     return line
 
 
-def _end_children() -> None:
-    """End what trackers have started, which is in our process group unless it has left it; ourselves, too."""
-    if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
+def _end_children(*, has_driver: bool) -> None:
+    """End what trackers have started and not ended; without a driver, which does that, also what is left in our group, and ourselves."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    if not has_driver and hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)

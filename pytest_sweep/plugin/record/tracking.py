@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pytest_sweep import clock
 from pytest_sweep.errors import SweepError
@@ -32,6 +33,14 @@ _LIVES_SECONDS = 20.0
 """After this time a follower is one that lives: when it is gone, the next one is started at once."""
 _MOST_DEFECTS = 3
 _ENDS_SECONDS = 1.0
+_KILLED = (-9, -15)
+"""The statuses of a process that somebody has killed, as the kernel does where memory is short. Others are a defect of a tracker."""
+
+_HAS_GROUPS = tuple(sys.version_info) >= (3, 11) and sys.platform != "win32"
+_OWN_GROUP: Mapping[str, Any] = {"process_group": 0} if _HAS_GROUPS else {"start_new_session": True}
+"""So that Ctrl-C at the terminal does not reach the follower, and what its trackers start ends with it. If possible in the driver's
+session: Linux shares CPUs among sessions first, and a low priority counts within one only.
+"""
 
 
 class Tracking:
@@ -102,10 +111,8 @@ class Tracking:
     def _start(self) -> None:
         with contextlib.suppress(OSError):
             with (self._folder / LOG).open("ab") as log:
-                # A group of its own, so that Ctrl-C at the terminal does not reach it.
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=self._cwd,
-                    start_new_session=True,
+                    [sys.executable, "-c", COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=self._cwd, **_OWN_GROUP,
                 )  # fmt: skip
             self._began = clock.monotonic()
             assert self._process.stdin is not None
@@ -132,7 +139,7 @@ class Tracking:
             self._process = None
             if status == 0:  # All is sent, or no tracker works.
                 self._defects = _MOST_DEFECTS
-            elif status > 0:
+            elif status not in _KILLED:
                 self._defects += 1
                 self._defect = f"its process has ended with status {status}: see {self._folder / LOG}"
             self._pause = _FIRST_PAUSE if lived > _LIVES_SECONDS else min(2 * self._pause, _LONGEST_PAUSE)
@@ -148,6 +155,7 @@ class Tracking:
 
     def _has_ended(self, seconds: float) -> bool:
         if self._process is None:
+            time.sleep(seconds)
             return True
         try:
             self._process.wait(seconds)
