@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "show a run and its trials, or one trial",
     "compare": "compare two runs, trial by trial",
     "export": "write trials, or all their reports, as csv, jsonl or parquet",
+    "track": "send a run to trackers: TensorBoard, MLflow and others",
     "tag": "give a run a name, or list the names",
     "prune": "delete old runs, or their checkpoints",
     "watch": "show a run while it goes on",

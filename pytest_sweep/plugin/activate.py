@@ -8,7 +8,7 @@ from pytest_sweep.errors import SweepError
 from pytest_sweep.items.lifetimes import FixtureKeeper
 from pytest_sweep.model.integers import parse_integer
 from pytest_sweep.plugin.executor import make_executor
-from pytest_sweep.plugin.options import read_options
+from pytest_sweep.plugin.options import SweepOptions, read_options
 from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.plugin.shadowed import ShadowedModules
 
@@ -24,6 +24,8 @@ def activate(config: pytest.Config) -> None:
         _look_for_shadows(config, options.executor)
     if options.storage is not None:
         _check_storage(options.storage)
+    if options.track:
+        _check_trackers(options)
     resumption = None
     if options.may_take:
         from pytest_sweep.plugin.session.resuming import resumption as find_resumption
@@ -52,6 +54,16 @@ def _check_storage(location: str) -> None:
         check_place(location)
     except SweepError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _check_trackers(options: SweepOptions) -> None:
+    from pytest_sweep.trackers.registry import check_tracker, parse_trackers
+
+    try:
+        for tracked in parse_trackers(options.track):
+            check_tracker(tracked)
+    except SweepError as error:
+        raise pytest.UsageError(f"--sweep-track: {error}") from error
 
 
 def _given_seed(config: pytest.Config) -> int | None:

@@ -150,4 +150,8 @@ OPTIONS = (
             shown_default="off", is_switch=True),
     Option("cache", "take results from all earlier runs, where the code that made them has not changed", False, kind=_truth,
             shown_default="off", is_switch=True),
+    Option("track", "send reports to trackers while the run goes on: tensorboard, mlflow, wandb, trackio, jsonl, csv; with settings as in "
+            "mlflow:experiment=nightly", metavar="NAMES", shown_default="none", many=True),
+    Option("track_wait", "how long the end of the run waits for what trackers have not been sent; then it is left for pytest-sweep track",
+            30.0, kind=parse_duration, metavar="TIME", shown_default="30s"),
 )  # fmt: skip

@@ -51,6 +51,8 @@ class SweepOptions:
         retry_failed: whether the trials that have failed in it run again.
         strict: whether what other code has made may not be taken from it.
         cache: whether results are taken from all runs.
+        track: the trackers that reports are sent to, as written.
+        track_wait: how many seconds the end of the run waits for them.
         starts_nothing: whether the session only looks (``--co``, ``--fixtures``, ``--setup-plan``), so that nothing is to be started.
     """
 
@@ -86,6 +88,8 @@ class SweepOptions:
     retry_failed: bool
     strict: bool
     cache: bool
+    track: tuple[str, ...]
+    track_wait: float
     starts_nothing: bool
 
     @property
@@ -176,6 +180,8 @@ def read_options(config: pytest.Config) -> SweepOptions:
         retry_failed=given["retry_failed"],
         strict=given["resume_strict"],
         cache=given["cache"],
+        track=given["track"],
+        track_wait=given["track_wait"],
         starts_nothing=looks,
     )
 

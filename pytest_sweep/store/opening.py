@@ -121,7 +121,7 @@ def attached(driver: sqlite3.Connection, path: Path) -> Iterator[None]:
             driver.execute("DETACH earlier")
 
 
-def reading_engine(path: Path) -> Engine:
+def reading_engine(path: Path, *, unheard: bool = True) -> Engine:
     """Return an engine that opens `path` for every connection anew, to read only.
 
     Of a database with an older schema, or with something beside it that is not stored yet, they see a copy that has it; the file stays
@@ -130,18 +130,24 @@ def reading_engine(path: Path) -> Engine:
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
-    return create_engine("sqlite://", creator=lambda: reading_connection(path), poolclass=NullPool)
+    return create_engine("sqlite://", creator=lambda: reading_connection(path, unheard=unheard), poolclass=NullPool)
 
 
-def reading_connection(path: Path) -> sqlite3.Connection:
+def reading_connection(path: Path, *, unheard: bool = True) -> sqlite3.Connection:
     """Open the database at `path` to read only, or a copy of it that is at today's schema and has what is not stored yet.
+
+    Args:
+        path: the database.
+        unheard: whether what is not stored yet is seen. Reports have no number until they are stored.
 
     Raises:
         SchemaError, StoreError: as for `reading_engine`.
     """
-    unheard = read_unheard(path.parent)  # Before the database: what the driver forgets there it has stored.
+    said = (
+        read_unheard(path.parent) if unheard else ()
+    )  # Before the database: what the driver forgets there it has stored.
     connection = _own_connection(path)
-    if version_of(connection) == SCHEMA_VERSION and not unheard:
+    if version_of(connection) == SCHEMA_VERSION and not said:
         return connection
     with reporting_errors(path, "read"), closing(connection):
         copy = sqlite3.connect(
@@ -150,11 +156,11 @@ def reading_connection(path: Path) -> sqlite3.Connection:
         try:
             connection.backup(copy)
             migrate(copy)
-            if unheard:
+            if said:
                 from pytest_sweep.store.recovering import add_unheard
 
                 with suppress(ValueError, OverflowError):  # What SQLite has no room for is none of ours.
-                    add_unheard(copy, unheard)
+                    add_unheard(copy, said)
         except BaseException:
             copy.close()
             raise

@@ -49,13 +49,17 @@ class RunReader:
     Attributes:
         path: the run's folder.
 
+    Args:
+        path: the run's folder.
+        unheard: whether it sees what a trial that runs inline has said and is not stored yet. Such reports have numbers for this once.
+
     All methods raise SchemaError for the database of a version that cannot be read, and StoreError for one that cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, unheard: bool = True) -> None:
         self.path = path
         self._database = path / DATABASE
-        self._engine = reading_engine(self._database)
+        self._engine = reading_engine(self._database, unheard=unheard)
 
     def __reduce__(self) -> tuple[type[RunReader], tuple[Path]]:
         """Travel as the path of the run: in another process, and after a copy, it is opened there."""

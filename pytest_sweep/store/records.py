@@ -100,6 +100,7 @@ class StoredTrial:
         study: the id of its study, or None.
         slot: its number in the study; None where its configuration was known at collection.
         point_key: of a slot, the key that a trial of its configuration would have; None until it has one.
+        taken_from: the run from which its result was taken, or on from which it goes: its name, or its folder; or None.
     """
 
     key: str
@@ -127,6 +128,7 @@ class StoredTrial:
     study: str | None = None
     slot: int | None = None
     point_key: str | None = None
+    taken_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_folder_holds_the_examples_that_are_tested_here() -> None:
     """No example without a test."""
     found = {folder.name for folder in EXAMPLES.iterdir() if any(folder.glob("*.py"))}
-    assert found == {"callback", "digits", "early_stopping", "gang", "quickstart", "search"}
+    assert found == {"callback", "digits", "early_stopping", "gang", "quickstart", "search", "tracker"}
 
 
 def test_quickstart(pytester: pytest.Pytester) -> None:
@@ -116,3 +116,8 @@ def test_search(pytester: pytest.Pytester, name: str, library: str) -> None:
     result.assert_outcomes(passed=12)
     results = load_results()["train"]
     assert len({(result.config["lr"], result.config["depth"]) for result in results}) == 12
+
+
+def test_tracker(pytester: pytest.Pytester) -> None:
+    """The tracker of one's own keeps the contract of trackers."""
+    run_example(pytester, "tracker", "-k", "not every_call").assert_outcomes(passed=5, deselected=4)

@@ -45,11 +45,12 @@ ALLOWED: dict[str, frozenset[str]] = {
         "wrapping": "errors",
         "decorator": "wrapping errors",
         "hookspecs": "",
-        "plugin": "clock sources engine executors reporting results worker items wire store checkpoints search space model hookspecs "
-        "hookcalls footer decorator sharing durations sizes errors",
-        "cli": "clock footer results reporting store checkpoints space model durations sizes errors",
-        "testing": "clock plugin engine executors reporting results worker items wire store checkpoints search space model hookcalls "
-        "decorator errors",
+        "trackers": "clock store space model errors",
+        "plugin": "clock trackers sources engine executors reporting results worker items wire store checkpoints search space model "
+        "hookspecs hookcalls footer decorator sharing durations sizes errors",
+        "cli": "clock footer trackers results reporting store checkpoints space model durations sizes errors",
+        "testing": "clock trackers plugin engine executors reporting results worker items wire store checkpoints search space model "
+        "hookcalls decorator errors",
         "__init__": "",
     }.items()
 }
@@ -69,12 +70,17 @@ WITHOUT_PYTEST = (
     "reporting",
     "checkpoints",
     "cli",
+    "trackers",
     "wire",
     "errors",
 )
 
 # Imports inside functions hide what a module depends on. These are here for a reason, and no others.
 INSIDE_FUNCTIONS = {
+    "trackers/tensorboard.py": "tensorboardX is an extra, and the driver imports no more of a tracker than its checks",
+    "trackers/mlflow/tracker.py": "mlflow-skinny is an extra, and reads its environment when it is imported",
+    "trackers/trackio.py": "trackio is an extra",
+    "trackers/wandb.py": "wandb is an extra",
     "space/restoring.py": "numpy, which only its own values need, and which need not be installed",
     "checkpoints/remote.py": "fsspec is an extra",
     "store/opening.py": "SQLAlchemy takes a fifth of a second, and listing runs does without it",

@@ -27,6 +27,7 @@ from pytest_sweep.plugin.record.retrying import RetryingStore
 from pytest_sweep.plugin.record.salvage import known_events, salvage
 from pytest_sweep.plugin.session.continuing import continuing_command
 from pytest_sweep.plugin.session.plan import Plan, out_of_reach
+from pytest_sweep.plugin.session.signals import Interrupts
 from pytest_sweep.plugin.session.tasks import TaskMaker
 from pytest_sweep.plugin.session.verdict import exit_status
 from pytest_sweep.plugin.show.interrupted import write_interrupted
@@ -39,6 +40,7 @@ from pytest_sweep.results import SweepResults, load_results
 from pytest_sweep.store import RunLock, RunStore, ends, git_state, package_versions, starts
 
 if TYPE_CHECKING:
+    from pytest_sweep.plugin.record.tracking import Tracking
     from pytest_sweep.plugin.show.debugging import Debugger
 
 
@@ -96,6 +98,7 @@ class Recorder:
         self._salvaged = ""
         self._tasks = tasks
         self._backup = self._backup_to(options)
+        self._tracking = self._tracking_to(options)
         self._progress = Progress(trials)
         self._replayer = Replayer(
             config, items, self._retrying, hooks, self._progress, tasks, _debugger(config, keeper, tasks)
@@ -121,10 +124,12 @@ class Recorder:
             self._guests.note(batch)
 
     def tick(self) -> None:
-        """Write the status, copy the database, and draw the live view, if it is time."""
+        """Write the status, copy the database, draw the live view, and look after what sends the run to trackers, if it is time."""
         self._status.tick()
         if self._backup is not None:
             self._backup.tick()
+        if self._tracking is not None:
+            self._tracking.tick()
         if self._live is not None:
             self._live.tick()
 
@@ -168,7 +173,8 @@ class Recorder:
         copying = None if self._backup is None else self._backup.trouble
         excluded = [excluded_line(address, cause) for address, cause in self._replayer.beside.excluded.items()]
         stored = [self._retrying.summary(), self._salvaged]
-        troubles = [*excluded, self._replayer.fatal, *stored, copying, self._continuing()]
+        untracked = () if self._tracking is None else self._tracking.lines()
+        troubles = [*excluded, self._replayer.fatal, *stored, copying, *untracked, self._continuing()]
         write_interrupted(reporter, self._replayer.interrupted)
         write_summary(reporter, self._progress, self._status, self._hooks, troubles)
 
@@ -214,6 +220,25 @@ class Recorder:
             )
         if self._backup is not None:
             self._backup.finish()
+
+    def finish_tracking(self, interrupts: Interrupts) -> None:
+        """Wait a while until all is sent to the trackers. A Ctrl-C that ended the run does not end the wait; the next one does."""
+        if self._tracking is not None:
+            interrupts.forget_held()
+            self._tracking.finish(lambda: interrupts.is_waiting)
+
+    def _tracking_to(self, options: SweepOptions) -> Tracking | None:
+        if not options.track:
+            return None
+        from pytest_sweep.plugin.record.tracking import Tracking
+        from pytest_sweep.trackers.registry import parse_trackers
+
+        trackers = parse_trackers(options.track)
+        tracking = Tracking(
+            Path(self._run.path), trackers, options.track_wait, self._config.invocation_params.dir, self._tell
+        )
+        self._config.add_cleanup(tracking.end)  # However the session ends.
+        return tracking
 
     def _backup_to(self, options: SweepOptions) -> Backup | None:
         path = None if options.storage is None else local_path(options.storage)

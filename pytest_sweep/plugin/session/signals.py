@@ -145,6 +145,10 @@ class Interrupts:
         if not self._is_waiting:
             self._count = 0
 
+    def forget_held(self) -> None:
+        """Forget a signal that is held: it was taken note of."""
+        self._is_waiting = False
+
     def end(self) -> None:
         """Take note that the session has begun to end."""
         self._is_ending = True

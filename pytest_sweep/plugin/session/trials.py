@@ -187,6 +187,8 @@ class TrialPhase:
         if self._recorder is not None:
             self._recorder.close(status)
         self._lock.release()
+        if self._recorder is not None:
+            self._recorder.finish_tracking(self._interrupts)
 
     def _run_all(self) -> None:
         attempts: Mapping[str, int] = {}

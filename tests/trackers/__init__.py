@@ -1,0 +1,1 @@
+"""Tests of trackers with what reads them for users: run by `tox -e trackers`."""
