@@ -64,9 +64,15 @@ def store_synthetic(results_dir: Path, kind: Kind) -> Path:
         key, first = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}", number - replicate
         trials.append(
             Trial(
-                key, f"{sweep.id}{name[5:]}", name, sweep, config, seed=number, replicate=replicate,
+                key,
+                f"{sweep.id}{name[5:]}",
+                name,
+                sweep,
+                config,
+                seed=number,
+                replicate=replicate,
                 group=f"{first * 0x9E3779B97F4A7C15 % 2**64:016x}",
-            )  # fmt: skip
+            )
         )
     store.add_trials(trials)
     store.finish(1, BEGAN + 86400 * kind.seed + 3600)

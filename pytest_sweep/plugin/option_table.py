@@ -140,4 +140,6 @@ OPTIONS = (
             shown_default="off", is_switch=True),
     Option("cache", "take results from all earlier runs, where the code that made them has not changed", False, kind=_truth,
             shown_default="off", is_switch=True),
+    Option("report", "write the run as one HTML file when it ends, also when it is interrupted; relative to rootdir", metavar="FILE",
+            shown_default="none"),
 )  # fmt: skip

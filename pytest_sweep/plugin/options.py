@@ -50,6 +50,7 @@ class SweepOptions:
         retry_failed: whether the trials that have failed in it run again.
         strict: whether what other code has made may not be taken from it.
         cache: whether results are taken from all runs.
+        report: the file for the report page, or None.
         starts_nothing: whether the session only looks (``--co``, ``--fixtures``, ``--setup-plan``), so that nothing is to be started.
     """
 
@@ -84,6 +85,7 @@ class SweepOptions:
     retry_failed: bool
     strict: bool
     cache: bool
+    report: Path | None
     starts_nothing: bool
 
     @property
@@ -173,6 +175,7 @@ def read_options(config: pytest.Config) -> SweepOptions:
         retry_failed=given["retry_failed"],
         strict=given["resume_strict"],
         cache=given["cache"],
+        report=None if given["report"] is None else config.rootpath / _expanded(given["report"]),
         starts_nothing=looks,
     )
 

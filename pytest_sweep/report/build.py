@@ -21,7 +21,9 @@ FORMAT = 1
 """The version of the data in the page, which is read by nothing but the page's own script."""
 
 
-def build(folder: Path, against: Path | None = None, *, tags: list[str] | None = None, target: Path | None = None) -> str:
+def build(
+    folder: Path, against: Path | None = None, *, tags: list[str] | None = None, target: Path | None = None
+) -> str:
     """Return the page of a run.
 
     Args:
@@ -36,7 +38,11 @@ def build(folder: Path, against: Path | None = None, *, tags: list[str] | None =
     now = clock.wall()
     row = RunRow(folder, tags or [])
     with settled(folder) as scan:
-        document: dict[str, Any] = {"format": FORMAT, "run": run_document(scan, row, now), "root": _root(folder, target)}
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "run": run_document(row, now),
+            "root": _root(folder, target),
+        }
         places, document["sweeps"], curves = _sweeps(scan, folder)
         document["timeline"] = timeline_document(scan, places, scan.run["finished"] or now)
         if against is not None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_sweep.model.spread import is_number
+from pytest_sweep.model.spread import is_number, judged_number
 from pytest_sweep.reporting.text import cell_text
 
 MOST_CELLS = 4_000_000
@@ -54,12 +54,12 @@ class Columns:
         """Return the columns for the page, in the order of their roles; those that nobody has a value in are left out."""
         found = []
         for name, column in self._columns.items():
-            column += [_MISSING] * (self._count - len(column))
+            column += [_MISSING] * (self._count - len(column))  # noqa: PLW2901 - in place
             role = self._roles[name]
-            if role != "param":  # Of a configuration None is a value, elsewhere it is none.
-                column = [_MISSING if value is None else rounded(value) for value in column]
-            if any(value is not _MISSING for value in column):
-                found.append({"name": name, "role": role, **encoded(column)})
+            # Of a configuration None is a value, elsewhere it is none.
+            values = column if role == "param" else [_MISSING if value is None else rounded(value) for value in column]
+            if any(value is not _MISSING for value in values):
+                found.append({"name": name, "role": role, **(metric(values) if role == "metric" else encoded(values))})
         order = list(dict.fromkeys(self._roles.values()))
         return sorted(found, key=lambda column: order.index(column["role"]))
 
@@ -81,7 +81,7 @@ def encoded(column: Sequence[Any]) -> dict[str, Any]:
     NaN and infinities, which JSON has not, are the strings ``nan``, ``inf`` and ``-inf``. None is the word ``None``.
     """
     present = [value for value in column if value is not _MISSING]
-    if all(map(is_number, present)):
+    if all(is_number(value) and (isinstance(value, float) or abs(value) < _LARGEST) for value in present):
         return {"kind": "number", "values": [None if value is _MISSING else number_json(value) for value in column]}
     texts = [None if value is _MISSING else _text(value) for value in column]
     words = {text for text in texts if text is not None}
@@ -94,6 +94,23 @@ def encoded(column: Sequence[Any]) -> dict[str, Any]:
         "words": ordered,
         "values": [None if text is None else places[text] for text in texts],
     }
+
+
+def metric(column: Sequence[Any]) -> dict[str, Any]:
+    """Return a column of a metric: numbers, if it has any, with what else was reported as ``texts`` by the place of the trial.
+
+    Booleans are numbers, too, since trials are judged by them.
+    """
+    numbers = [None if value is _MISSING else judged_number(value) for value in column]
+    if all(number is None for number in numbers):
+        return encoded(column)
+    texts = {
+        str(place): _text(value)
+        for place, value in enumerate(column)
+        if value is not _MISSING and not (is_number(value) and (isinstance(value, float) or abs(value) < _LARGEST))
+    }
+    values = [None if number is None else number_json(number) for number in numbers]
+    return {"kind": "number", "values": values, **({"texts": texts} if texts else {})}
 
 
 def number_json(value: float) -> float | str:
@@ -118,9 +135,7 @@ def _cell(value: Any) -> Any:
     """Return a value that does not keep a large object in memory."""
     if value is None or isinstance(value, (bool, str)):
         return value if not isinstance(value, str) else value[:_LONGEST]
-    if is_number(value):
-        return value if isinstance(value, float) or abs(value) < _LARGEST else _text(value)
-    return _text(value)
+    return value if is_number(value) else _text(value)
 
 
 def _text(value: Any) -> str:

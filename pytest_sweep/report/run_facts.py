@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from typing_extensions import TypeIs
+
 from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.cli.times import time_text
 from pytest_sweep.reporting.text import duration_text
@@ -20,12 +22,11 @@ _BEFORE = 1.0
 """How many seconds before the run an attempt may have begun; what began earlier was taken from another run."""
 
 
-def run_document(scan: RunScan, row: RunRow, now: float) -> dict[str, Any]:
+def run_document(row: RunRow, now: float) -> dict[str, Any]:
     """Return what is known of the run itself.
 
     Args:
-        scan: reads the run.
-        row: the same run, as tables show it.
+        row: the run, as tables show it.
         now: the time, in seconds since the epoch.
     """
     its = row.row
@@ -110,5 +111,5 @@ def _versions(text: object) -> dict[str, str]:
     return {str(name): str(version) for name, version in found.items()} if isinstance(found, dict) else {}
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: object) -> TypeIs[float]:
     return isinstance(value, (int, float)) and math.isfinite(value)

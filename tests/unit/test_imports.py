@@ -44,8 +44,9 @@ ALLOWED: dict[str, frozenset[str]] = {
         "wrapping": "errors",
         "decorator": "wrapping errors",
         "hookspecs": "",
-        "plugin": "clock sources engine executors reporting results worker items wire store checkpoints search space model hookspecs "
-        "hookcalls decorator sharing durations sizes errors",
+        "report": "clock cli reporting store model errors",
+        "plugin": "clock sources engine executors report reporting results worker items wire store checkpoints search space model "
+        "hookspecs hookcalls decorator sharing durations sizes errors",
         "cli": "clock results reporting store checkpoints space model durations sizes errors",
         "testing": "clock plugin engine executors reporting results worker items wire store checkpoints search space model hookcalls "
         "decorator errors",
@@ -67,6 +68,7 @@ WITHOUT_PYTEST = (
     "reporting",
     "checkpoints",
     "cli",
+    "report",
     "wire",
     "errors",
 )
@@ -87,6 +89,7 @@ INSIDE_FUNCTIONS = {
     "plugin/assembly.py": "only --co sums up",
     "plugin/executor.py": "each executor imports much that the others do not need, and the first trial waits for it",
     "plugin/runtime_env.py": "only a file of YAML needs what Ray brings for it",
+    "plugin/session/page.py": "only --sweep-report writes a page, and when all else is done",
     "plugin/session/run.py": "imports the database, which a session without trials does not need, and what only --setup-only needs",
     "executors/groups.py": "only processes that others have started need it, and the first one is to start early",
     "executors/processes/process.py": "only the death of a process needs it, and the first one is to start early",

@@ -24,7 +24,7 @@ class AgainstView {
     const its = stored.sweeps.find((/** @type {any} */ one) => one.id === sweep.id);
     const gone = stored.sweeps.filter((/** @type {any} */ one) => !state.sweeps.some((other) => other.id === one.id));
     const box = el("div", { class: "chart" });
-    const table = el("div", { class: "scroll" });
+    const table = el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Trials that are not the same in both runs" });
     byId("against").replaceChildren(
       el("div", { class: "title" }, el("h2", { id: "against-title" }, `Against ${stored.name}: `, el("span", { class: `chip verdict-${stored.verdict}`, text: stored.verdict }))),
       el("ul", { class: "plain" }, ...stored.reasons.map((/** @type {string} */ text) => el("li", { class: "bad", text })), ...stored.changes.map((/** @type {string} */ text) => el("li", { text })),

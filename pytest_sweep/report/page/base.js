@@ -48,9 +48,18 @@ function check(label, checked, onChange) {
   return el("label", { class: "check" }, box, label);
 }
 
+/** @type {Map<string, string>} the colours of the present theme, as they were looked up */
+const colours = new Map();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colours.clear());
+
 /** @param {string} name a custom property of the style, without its dashes */
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  let found = colours.get(name);
+  if (found === undefined) {
+    found = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    colours.set(name, found);
+  }
+  return found;
 }
 
 const PICK_COLOURS = 8;

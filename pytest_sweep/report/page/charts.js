@@ -89,14 +89,14 @@ class Chart {
     const line = { stroke: colour("grid"), width: 1 };
     const common = {
       label: its.label, stroke: colour("quiet"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif",
-      grid: line, ticks: line, labelSize: 18, ...(side ? { size: widthOfAxis(its) } : { size: 32 }),
+      grid: line, ticks: line, labelSize: 18, space: side ? 34 : 70, ...(side ? { size: widthOfAxis(its) } : { size: 32 }),
     };
     if (its.words) {
       const words = its.words;
       return { ...common, splits: () => words.map((_, code) => code).filter((code) => code % Math.ceil(words.length / 20) === 0),
         values: (/** @type {uPlot} */ _, /** @type {number[]} */ splits) => splits.map((code) => cut(words[code] ?? "", side ? 18 : 14)) };
     }
-    const write = its.seconds ? duration : (/** @type {number} */ value) => (Math.abs(value) >= 1e6 ? value.toExponential(0).replace("e+", "e") : shown(value, 4));
+    const write = its.seconds ? clock : (/** @type {number} */ value) => (Math.abs(value) >= 1e6 ? value.toExponential(0).replace("e+", "e") : shown(value, 4));
     return { ...common, values: (/** @type {uPlot} */ _, /** @type {(number | null)[]} */ splits) => splits.map((value) => (value === null ? "" : write(value))) };
   }
 

@@ -1,8 +1,9 @@
 "use strict";
 // Learning curves: quantile bands of the chosen trials, or each of them where they are few, with the selected ones on top.
 
-const FEW_CURVES = 40;
+const FEW_CURVES = 60;
 const GRID = 100;
+const GRID_OF_MANY = 60;
 
 class CurvesView {
   /** @param {State} state */
@@ -139,7 +140,8 @@ function bandsOf(drawn, places) {
     last = Math.max(last, drawn.xs[drawn.starts[place + 1] - 1] || 0);
   }
   if (!(last > first)) return null;
-  const count = Math.min(GRID, Math.max(2, Math.round(last - first) + 1) < GRID && Number.isInteger(last - first) ? Math.round(last - first) + 1 : GRID);
+  const most = places.length > 5000 ? GRID_OF_MANY : GRID;
+  const count = Number.isInteger(last - first) ? Math.min(last - first + 1, most) : most;
   const make = () => new Float64Array(count).fill(NaN);
   /** @type {Bands} */
   const bands = { xs: make(), least: make(), low: make(), mid: make(), high: make(), most: make(), counts: new Uint32Array(count) };

@@ -26,6 +26,7 @@ class Column {
     /** @type {"number" | "word" | "text"} */ this.kind = stored.kind;
     /** @type {string[]} */ this.words = stored.words || [];
     /** @type {any[]} */ this.stored = stored.values;
+    /** @type {Record<string, string>} what is no number among numbers */ this.texts = stored.texts || {};
     this.numbers = stored.kind === "number" ? Float64Array.from(stored.values, numberOf) : new Float64Array();
     this.codes = stored.kind === "word" ? Int32Array.from(stored.values, (code) => (code === null ? -1 : code)) : new Int32Array();
     if (stored.kind === "text") this.index();
@@ -41,12 +42,13 @@ class Column {
 
   /** @param {number} row */
   has(row) {
-    return this.stored[row] !== null && this.stored[row] !== undefined;
+    return (this.stored[row] !== null && this.stored[row] !== undefined) || row in this.texts;
   }
 
   /** @param {number} row @param {number} [digits] @returns {string} */
   text(row, digits) {
     if (!this.has(row)) return "";
+    if (row in this.texts) return this.texts[row];
     return this.kind === "number" ? shown(this.numbers[row], digits) : this.words[this.codes[row]];
   }
 
@@ -62,6 +64,9 @@ class Column {
     return this.stored.some((value) => value !== this.stored[0]);
   }
 }
+
+/** What every report has besides its own metrics. */
+const AUTO_METRICS = ["training_iteration", "time_total_s", "time_this_iter_s", "timestamp"];
 
 /** One sweep. Rows are places in its lists. */
 class Sweep {
@@ -99,11 +104,16 @@ class Sweep {
   /** The metrics that have numbers, those that trials are judged by first. @returns {Column[]} */
   get metrics() {
     const goals = this.objectives.map(([name]) => name);
-    const auto = ["training_iteration", "time_total_s", "time_this_iter_s", "timestamp"];
     const found = this.ofRole("metric").filter((column) => column.kind === "number");
     const order = (/** @type {Column} */ column) =>
-      goals.includes(column.name) ? goals.indexOf(column.name) - 100 : auto.includes(column.name) ? 100 : 0;
+      goals.includes(column.name) ? goals.indexOf(column.name) - 100 : AUTO_METRICS.includes(column.name) ? 100 : 0;
     return found.sort((one, other) => order(one) - order(other));
+  }
+
+  /** The metric that is looked at first; empty where nobody has reported one. */
+  get firstMetric() {
+    const first = this.metrics[0]?.name ?? "";
+    return AUTO_METRICS.includes(first) && !this.objectives.length ? "" : first;
   }
 
   /** What trials have of a metric: what they are judged by, where they are judged by it. @param {string} name @returns {Float64Array} */
@@ -113,10 +123,10 @@ class Sweep {
     return this.byName.get(name)?.numbers ?? new Float64Array(this.size).fill(NaN);
   }
 
-  /** Whether lower values of a metric are better. @param {string} name */
+  /** Whether lower values of a metric are better, or null where that is not known. @param {string} name */
   isMin(name) {
     const goal = this.objectives.find(([metric]) => metric === name);
-    return goal ? goal[1] === "min" : true;
+    return goal ? goal[1] === "min" : null;
   }
 
   /** The column that is meant by a name: `lr` is `config/lr`. @param {string} name */

@@ -7,7 +7,7 @@ function drawHead(run, state) {
   for (const [name, text] of run.facts) facts.append(el("div", {}, el("dt", { text: name }), el("dd", { text })));
   const versions = Object.entries(run.versions);
   const head = byId("head");
-  head.replaceChildren(
+  head.replaceChildren(...[
     el("h1", {}, el("span", { text: run.name }), " ", el("span", { class: `chip status-${run.status.split(" ")[0]}`, text: run.status })),
     facts,
     versions.length
@@ -15,9 +15,9 @@ function drawHead(run, state) {
           el("ul", { class: "versions" }, ...versions.map(([name, version]) => el("li", { text: `${name} ${version}` }))))
       : null,
     run.remark ? el("p", { class: "note bad", text: run.remark }) : null,
-  );
+  ].filter((child) => child !== null));
   if (state === null) {
-    head.append(el("p", { class: "note", text: "This run has no trials yet." }));
+    head.append(el("p", { class: "note", text: run.finished === null ? "This run has no trials yet." : "This run has no trials." }));
     return;
   }
   const list = el("ul", { class: "sweeps", "aria-label": "Sweeps" });
@@ -64,7 +64,7 @@ function bestLine(state, sweep) {
   const goals = sweep.objectives.map(([name, mode]) => `${name} (${mode})`).join(" and ");
   if (sweep.objectives.length > 1) {
     const button = el("button", { text: "select them", click: () => { state.picks = sweep.front.slice(0, 20); state.change("picks"); } });
-    return el("p", { class: "best" }, `Pareto front of ${goals}: ${counted(sweep.front.length, "trial")} that none beats `, state.sweep === sweep && sweep.front.length ? button : null);
+    return el("p", { class: "best" }, `Pareto front of ${goals}: ${frontText(sweep)} that none beats `, state.sweep === sweep && sweep.front.length ? button : null);
   }
   if (!sweep.best) return el("p", { class: "quiet", text: `No trial ended well with a finite value of ${goals}.` });
   const { row, value, trials } = sweep.best;
@@ -72,6 +72,13 @@ function bestLine(state, sweep) {
   const button = el("button", { text: state.picks.includes(row) ? "selected" : "select", "aria-pressed": state.picks.includes(row), click: () => state.pick(row) });
   return el("p", { class: "best" }, "Best ", el("strong", { text: `${sweep.objectives[0][0]} = ${shown(numberOf(value))}` }), ` (${sweep.objectives[0][1]}): `,
     el("span", { class: "name", text: name }), " ", state.sweep === sweep ? button : null);
+}
+
+/** @param {Sweep} sweep */
+function frontText(sweep) {
+  const { groups, front } = sweep;
+  const trials = counted(front.length, "trial");
+  return groups ? `${counted(new Set(front.map((row) => groups[row])).size, "configuration")} (${trials})` : trials;
 }
 
 /** @param {Sweep} sweep @param {number} row */
@@ -93,6 +100,7 @@ function drawBar(state) {
   const clear = el("button", { text: "Clear filters", click: () => state.clear() });
   const drawMetric = () => {
     const options = state.sweep.metrics.map((column) => /** @type {[string, string]} */ ([column.name, column.name]));
+    if (!state.metric && options.length) options.unshift(["", "none"]);
     metric.replaceChildren(...(options.length ? [choice("Metric", options, state.metric, (value) => { state.metric = value; state.change("metric"); })] : []));
   };
   const drawChosen = () => {

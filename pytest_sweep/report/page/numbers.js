@@ -22,6 +22,11 @@ function duration(seconds) {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)} h`;
 }
 
+/** A time on an axis: `1:05`, `2:00:00`. @param {number} seconds */
+function clock(seconds) {
+  return seconds < 60 ? (seconds === 0 ? "0" : duration(seconds)) : duration(seconds).replace(/ .*/, "");
+}
+
 /** @param {ArrayLike<number>} sorted ascending @param {number} share */
 function quantile(sorted, share) {
   if (!sorted.length) return NaN;
@@ -45,10 +50,16 @@ function ranks(values) {
   return found;
 }
 
-/** The value that chance stays below in 95 of 100 cases: of the chi-squared distribution, after Wilson and Hilferty. @param {number} freedom */
-function chiSquared95(freedom) {
+/** The value that a normal number exceeds with a probability below a half; after Abramowitz and Stegun, 26.2.23. @param {number} probability */
+function normalTail(probability) {
+  const t = Math.sqrt(-2 * Math.log(probability));
+  return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t ** 3);
+}
+
+/** The value that a chi-squared number exceeds with this probability; after Wilson and Hilferty. @param {number} freedom @param {number} probability */
+function chiSquaredTail(freedom, probability) {
   const part = 2 / (9 * freedom);
-  return freedom * (1 - part + 1.6449 * Math.sqrt(part)) ** 3;
+  return freedom * (1 - part + normalTail(probability) * Math.sqrt(part)) ** 3;
 }
 
 /** @param {number[]} finite */
@@ -60,7 +71,7 @@ function isWide(finite) {
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  return high / low >= 100;
+  return high / low >= 100 && high / low < 1e60; // uPlot draws no more decades.
 }
 
 /**

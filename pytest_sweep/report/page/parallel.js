@@ -103,6 +103,11 @@ class ParallelView {
 
   draw() {
     const { state, canvas } = this;
+    this.frame.hidden = this.axes.length < 2;
+    if (this.frame.hidden) {
+      this.said.textContent = "Nothing takes several values: there are no axes to draw.";
+      return;
+    }
     const { width, xs, top, bottom } = this.layout();
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.round(width * ratio);
@@ -112,10 +117,6 @@ class ParallelView {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.scale(ratio, ratio);
     context.clearRect(0, 0, width, this.height);
-    if (!this.axes.length) {
-      this.said.textContent = "No parameter takes several values.";
-      return;
-    }
     const y = (/** @type {number} */ place) => (Number.isNaN(place) || place < -0.001 || place > 1.001 ? bottom + NONE_GAP : bottom - place * (bottom - top));
     const path = (/** @type {number} */ row) => {
       this.axes.forEach((axis, at) => (at ? context.lineTo(xs[at], y(axis.place(row))) : context.moveTo(xs[at], y(axis.place(row)))));
@@ -320,7 +321,7 @@ class ParallelView {
     const { state } = this;
     const part = drawn < state.chosen.length ? `${drawn.toLocaleString("en")} of the ${counted(state.chosen.length, "chosen trial")} are drawn` : `${counted(drawn, "trial")}`;
     const left = state.sweep.ofRole("param").filter((column) => column.varies).length - this.axes.filter((axis) => axis.column.role === "param").length;
-    const text = `${part}, each a line${state.metric ? `; the darker, the better its ${state.metric}` : ""}. Drag along an axis to choose a range, click it to remove that.` +
+    const text = `${part}, each a line${state.metric ? `; the darker, the ${state.sweep.isMin(state.metric) === null ? "higher" : "better"} its ${state.metric}` : ""}. Drag along an axis to choose a range, click it to remove that.` +
       (left > 0 ? ` ${counted(left, "parameter")} more under Axes.` : "");
     this.said.textContent = document.documentElement && matchMedia("(prefers-color-scheme: dark)").matches ? text.replace("darker", "brighter") : text;
     this.canvas.setAttribute("aria-label", `Parallel coordinates of ${this.axes.map((axis) => axis.column.name).join(", ")}. ${part}.`);

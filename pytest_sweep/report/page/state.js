@@ -50,7 +50,7 @@ class State {
   /** @param {Sweep} sweep */
   use(sweep) {
     this.sweep = sweep;
-    this.metric = sweep.metrics[0]?.name ?? "";
+    this.metric = sweep.firstMetric;
     this.brushes.clear();
     this.picks = [];
     this.sort = "";
@@ -121,7 +121,7 @@ class State {
   write() {
     const parts = new URLSearchParams();
     if (this.sweep !== this.sweeps[0]) parts.set("sweep", this.sweep.id);
-    if (this.metric !== (this.sweep.metrics[0]?.name ?? "")) parts.set("metric", this.metric);
+    if (this.metric !== this.sweep.firstMetric) parts.set("metric", this.metric);
     if (this.byTime) parts.set("x", "time");
     if (this.query.trim()) parts.set("q", this.query.trim());
     for (const [name, brush] of this.brushes) {

@@ -33,9 +33,9 @@ class TableView {
     const metrics = sweep.ofRole("metric");
     const goals = sweep.metrics.filter((column) => sweep.objectives.some(([name]) => name === column.name));
     const auto = ["training_iteration", "time_total_s"];
-    const others = metrics.filter((column) => !goals.includes(column) && !["time_this_iter_s", "timestamp", ...auto].includes(column.name));
+    const others = metrics.filter((column) => !goals.includes(column) && !AUTO_METRICS.includes(column.name));
     const reason = sweep.byName.get("reason");
-    return [...["name", "state"].map((name) => /** @type {Column} */ (sweep.byName.get(name))), ...params.slice(0, DEFAULT_PARAMS), ...goals,
+    return [...["name", "state"].map((name) => /** @type {Column} */ (sweep.byName.get(name))), ...goals, ...params.slice(0, DEFAULT_PARAMS),
       ...others.slice(0, Math.max(0, DEFAULT_METRICS - goals.length)), ...metrics.filter((column) => auto.includes(column.name)), ...(reason ? [reason] : [])];
   }
 
