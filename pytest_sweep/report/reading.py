@@ -73,6 +73,7 @@ class SweepReader:
         self._goals = _goals(sweep)
         self._judged = [scan.judged(sweep.id, goal) for goal in self._goals]
         self.rows: dict[int, int] = {}
+        self._chosen: frozenset[int] | None = None
         self._chosen = self._choose(MOST_TRIALS)
         self._notes: list[str] = []
 
@@ -94,7 +95,7 @@ class SweepReader:
             place = self.rows[row.ordinal] = len(names)
             view = TrialView(row)
             names.append(row.name[:_LONGEST_NAME])
-            keys.append(row.key[:_KEY])
+            keys.append(row.key)
             states.append(row.state.value)
             its_folders.append(row.folder if row.folder in folders else None)
             groups.add(row.group_key)
@@ -108,7 +109,7 @@ class SweepReader:
         document = {
             **self._about(),
             "names": names,
-            "keys": keys,
+            "keys": _short(keys),
             "states": states,
             "folders": its_folders,
             "columns": columns.document(),
@@ -199,22 +200,29 @@ class SweepReader:
             "own": own,
         }
 
-    def _choose(self, most: int) -> set[int] | None:
-        """Return the ordinals of at most so many trials: the best ones, and as many at random; None for all."""
-        total = self._counts.total()
+    def _choose(self, most: int) -> frozenset[int] | None:
+        """Return the ordinals of at most so many of the trials of the page: the best ones, and as many at random; None for all."""
+        total = self._counts.total() if self._chosen is None else len(self._chosen)
         if total <= most:
-            return None
+            return self._chosen
         ordinals = (
             [one.ordinal for one in self._judged[0]]
             if self._judged
             else [row.ordinal for row in self._scan.trials(self._sweep.id)]
         )
-        chosen: set[int] = set()
-        if self._judged:
-            chosen.update(best_first(self._judged[0], self._goals[0], most // 2))
+        if self._chosen is not None:
+            ordinals = [ordinal for ordinal in ordinals if ordinal in self._chosen]
+        best = best_first(self._judged[0], self._goals[0], most // 2) if self._judged else []
+        chosen = {ordinal for ordinal in best if self._chosen is None or ordinal in self._chosen}
         rest = [ordinal for ordinal in ordinals if ordinal not in chosen]
         chosen.update(random.Random(0).sample(rest, min(most - len(chosen), len(rest))))
-        return chosen
+        return frozenset(chosen)
+
+
+def _short(keys: list[str]) -> list[str]:
+    """Return the first digits of keys; all of them where two begin alike."""
+    short = [key[:_KEY] for key in keys]
+    return short if len(set(short)) == len(keys) else keys
 
 
 class _Numbers:
