@@ -108,7 +108,7 @@ def _root(folder: Path, target: Path | None) -> str | None:
 
 def _not_written(target: Path, error: OSError | ValueError) -> CommandError:
     reason = getattr(error, "strerror", None) or error
-    return CommandError(f"the report page {target} cannot be written: {reason}. Name another file with -o")
+    return CommandError(f"{target} cannot be written: {reason}")
 
 
 def _umask() -> int:

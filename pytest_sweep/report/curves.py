@@ -9,6 +9,7 @@ import math
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
+from operator import sub
 from typing import Any, TypeAlias
 
 from pytest_sweep.model.metrics import metric_value
@@ -60,14 +61,14 @@ class CurveWriter:
         """Add the curves of a trial, the place of which among the trials of its sweep is `row`."""
         iterations = _iterations(reports)
         for number, metric in enumerate(self._metrics):
-            points = [
-                (iteration, value)
-                for iteration, report in zip(iterations, reports, strict=True)
-                if (value := judged_number(metric_value(report, metric))) is not None
-            ]
+            values = [report[metric] if metric in report else metric_value(report, metric) for report in reports]
+            if not all(type(value) is float for value in values):
+                points = [(at, its) for at, value in enumerate(values) if (its := judged_number(value)) is not None]
+            else:
+                points = list(enumerate(values))
             if points:
                 kept = [points[place] for place in thinned(len(points), self._points)]
-                self._add(number, row, kept)
+                self._add(number, row, [iterations[at] for at, _ in kept], [value for _, value in kept])
         self._add_times(row, iterations, reports)
 
     def document(self) -> tuple[dict[str, Any], bytes]:
@@ -111,19 +112,17 @@ class CurveWriter:
         }
         return directory, b"".join(_little_endian(section) for section in sections)
 
-    def _add(self, metric: int, row: int, points: Sequence[tuple[int, float]]) -> None:
-        steps, before = array("I"), 0
-        for iteration, _ in points:
-            steps.append(min(iteration - before, _LARGEST_STEP))
-            before = iteration
-        values, limits, scale = quantized([value for _, value in points])
-        self._made[metric].append((row, steps, values, limits, scale))
-        self._longest = max(self._longest, len(values))
+    def _add(self, metric: int, row: int, iterations: Sequence[int], values: Sequence[float]) -> None:
+        steps = array("I", map(sub, iterations, [0, *iterations]))
+        numbers, limits, scale = quantized(values)
+        self._made[metric].append((row, steps, numbers, limits, scale))
+        self._longest = max(self._longest, len(numbers))
 
     def _add_times(self, row: int, iterations: Sequence[int], reports: Sequence[Mapping[str, Any]]) -> None:
-        times = [_seconds(report.get(_TIME)) for report in reports]
         known = [
-            (iteration, seconds) for iteration, seconds in zip(iterations, times, strict=True) if seconds is not None
+            (iterations[place], seconds)
+            for place in thinned(len(reports), 4 * _KNOTS)
+            if (seconds := _seconds(reports[place].get(_TIME))) is not None
         ]
         if not known or known[-1][1] <= 0:
             return
@@ -153,6 +152,8 @@ def quantized(values: Sequence[float]) -> tuple[array[int], tuple[float, float],
         low, high = math.log(low), math.log(high)
     low, high = _clamped(low), _clamped(high)
     span = high - low
+    if span > 0 and len(finite) == len(floats) and not is_log:
+        return array("H", [min(max(int(TOP * (value - low) / span + 0.5), 0), TOP) for value in floats]), (low, high), 0
     numbers = array("H")
     for value in floats:
         if math.isfinite(value):

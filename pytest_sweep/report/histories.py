@@ -24,7 +24,6 @@ _LONGEST_CURVE, _SHORTEST_CURVE = 300, 40
 _MOST_METRICS = 12
 _CHUNK = 250
 _LOOKED_AT = 200
-_READ_OF_EACH = 500
 
 
 class CurveReader:
@@ -63,7 +62,7 @@ class CurveReader:
                 if not texts:
                     continue
                 trials += 1
-                writer.add(of_key[key], [from_json(text) for text in spread(texts, _READ_OF_EACH)])
+                writer.add(of_key[key], _decoded(spread(texts, points)))
         directory, content = writer.document()
         return {**directory, "of": total, "trials": trials, "most": points}, content
 
@@ -73,8 +72,7 @@ class CurveReader:
         count, looked = 0, [row for row in rows if row.attempts][:: max(1, len(rows) // _LOOKED_AT)]
         for texts in self._scan.report_texts(looked).values():
             count += len(texts)
-            for text in (*texts[:2], *texts[-1:]):
-                report = from_json(text)
+            for report in _decoded([*texts[:2], *texts[-1:]]):
                 names |= dict.fromkeys(name for name, value in flattened(report).items() if is_number(value))
         goals = [goal.metric for goal in self._goals if goal.metric in names]
         others = [name for name in names if name not in goals and name not in AUTO_METRICS]
@@ -94,6 +92,12 @@ class CurveReader:
         if mean <= each:
             return kept, _LONGEST_CURVE
         return kept, int(min(max(each, _SHORTEST_CURVE / 2), _LONGEST_CURVE))
+
+
+def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what these reports hold; read as one text, which is twice as quick."""
+    found: list[dict[str, Any]] = from_json(f"[{','.join(texts)}]")
+    return found
 
 
 def spread(texts: Sequence[str], most: int) -> Sequence[str]:

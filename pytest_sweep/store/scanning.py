@@ -195,22 +195,21 @@ class RunScan:
                 is_cut = state == TrialState.RUNNING.value and not goes_on
                 yield ordinal, number, TrialState.INTERRUPTED.value if is_cut else state, *rest
 
-    def count_reports(self) -> int:
-        """Return how many reports all trials together have."""
-        ((count,),) = self._rows("SELECT count(*) FROM report")
-        return int(count)
-
     def report_texts(self, trials: Iterable[TrialRow]) -> dict[str, list[str]]:
         """Return the history of each of these trials by its key, each report as the JSON that is stored: few of many are decoded."""
         attempts = {row.key: row.attempts for row in trials}
-        found: dict[str, list[Reported]] = {key: [] for key in attempts}
-        query = (
-            "SELECT trial_key, attempt, iteration, metrics, checkpoint FROM report "
-            "WHERE trial_key IN (SELECT value FROM json_each(?)) ORDER BY id"
-        )
-        for key, *report in self._rows(query, [json.dumps([*attempts])]):
+        texts: dict[str, list[str]] = {key: [] for key in attempts}
+        chosen = "FROM report WHERE trial_key IN (SELECT value FROM json_each(?)) AND attempt > 0 ORDER BY id"
+        # Of most trials all reports are their history.
+        once = json.dumps([key for key, count in attempts.items() if count < 2])
+        for key, text in self._rows(f"SELECT trial_key, metrics {chosen}", [once]):
+            texts[key].append(text)
+        found: dict[str, list[Reported]] = {key: [] for key, count in attempts.items() if count > 1}
+        columns = "trial_key, attempt, iteration, metrics, checkpoint"
+        for key, *report in self._rows(f"SELECT {columns} {chosen}", [json.dumps([*found])]) if found else ():
             found[key].append(Reported(*report))
-        return {key: history_of(reports, attempts[key]) for key, reports in found.items()}  # type: ignore[misc]
+        again: Any = {key: history_of(reports, attempts[key]) for key, reports in found.items()}
+        return texts | again
 
     def judged(self, sweep_id: str, goal: Goal) -> list[Judged]:
         """Return what each trial of a sweep is judged by, as `model.judging` defines it for the scope ``last``."""

@@ -367,7 +367,7 @@ class TestCommand:
         [
             (["report", "nothing"], 3, "there is no run 'nothing'"),
             (["report", "--against", "nothing"], 3, "there is no run 'nothing'"),
-            (["report", "-o", "/dev/null/page.html"], 4, "the report page /dev/null/page.html cannot be written: "),
+            (["report", "-o", "/dev/null/page.html"], 4, "/dev/null/page.html cannot be written: "),
             (["report", "-o", "-", "--open"], 2, "-o - writes the page to stdout"),
         ],
     )
