@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from benchmarks.cases import asha, counts, engine, idle, listing, printing, reports, search, space, times, verdicts
+from benchmarks.cases import (
+    asha,
+    counts,
+    engine,
+    idle,
+    listing,
+    page,
+    printing,
+    reports,
+    search,
+    space,
+    times,
+    verdicts,
+)
 from benchmarks.model import Case
 
 CASES: dict[str, Case] = {
     case.name: case
-    for module in (counts, times, reports, printing, asha, verdicts, idle, engine, space, search, listing)
+    for module in (counts, times, reports, printing, asha, verdicts, idle, engine, space, search, listing, page)
     for case in module.CASES
 }
 SHORT: dict[str, Case] = {case.name: case for module in (counts, reports, idle, engine) for case in module.SHORT}

@@ -28,7 +28,7 @@ def complete(parser_for: Callable[[Sequence[str]], argparse.ArgumentParser]) -> 
         words = line.split()[1:]
     parser = parser_for(words)
     for action in _actions(parser):
-        if action.dest in ("run", "base") and not action.option_strings:
+        if (action.dest in ("run", "base") and not action.option_strings) or action.dest == "against":
             action.completer = _runs  # type: ignore[attr-defined]
         elif action.dest == "trial":
             action.completer = _trials  # type: ignore[attr-defined]

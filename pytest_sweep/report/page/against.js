@@ -12,7 +12,7 @@ class AgainstView {
     /** @type {Chart | null} */ this.chart = null;
     this.limit = MOST_PAIRS;
     byId("against").hidden = false;
-    state.on(["sweep", "chosen", "picks", "theme"], () => this.draw());
+    state.on(["sweep", "chosen", "picks", "theme"], () => this.draw(), byId("against"));
     this.draw();
   }
 

@@ -18,7 +18,7 @@ class CurvesView {
     this.legend = el("p", { class: "legend" });
     byId("curves").replaceChildren(el("div", { class: "title" }, el("h2", { id: "curves-title", text: "Learning curves" }), this.controls), this.box, this.legend, this.said);
     state.on(["sweep"], () => { this.metric = ""; this.log = null; });
-    state.on(["sweep", "chosen", "picks", "metric", "view", "theme"], () => this.draw());
+    state.on(["sweep", "chosen", "picks", "metric", "view", "theme"], () => this.draw(), byId("curves"));
     this.draw();
   }
 

@@ -24,20 +24,32 @@ class Column {
     /** @type {string} */ this.name = stored.name;
     /** @type {string} param, metric or own */ this.role = stored.role;
     /** @type {"number" | "word" | "text"} */ this.kind = stored.kind;
-    /** @type {string[]} */ this.words = stored.words || [];
+    /** @type {string[]} */ this.ownWords = stored.words || [];
     /** @type {any[]} */ this.stored = stored.values;
     /** @type {Record<string, string>} what is no number among numbers */ this.texts = stored.texts || {};
+    this.differs = stored.values.some((/** @type {any} */ value) => value !== stored.values[0]);
     this.numbers = stored.kind === "number" ? Float64Array.from(stored.values, numberOf) : new Float64Array();
-    this.codes = stored.kind === "word" ? Int32Array.from(stored.values, (code) => (code === null ? -1 : code)) : new Int32Array();
-    if (stored.kind === "text") this.index();
+    /** @type {Int32Array | null} */ this.ownCodes = stored.kind === "word" ? Int32Array.from(stored.values, (code) => (code === null ? -1 : code)) : null;
   }
 
-  /** Has texts as words, too, so that they have an axis. */
+  /** The words, in their order; of texts worked out when they are asked for. */
+  get words() {
+    if (this.kind === "text" && this.ownCodes === null) this.index();
+    return this.ownWords;
+  }
+
+  /** For each row the number of its word, or -1. */
+  get codes() {
+    if (this.ownCodes === null) this.index();
+    return /** @type {Int32Array} */ (this.ownCodes);
+  }
+
+  /** Has texts as words, too, so that they have an axis and an order. */
   index() {
-    const words = [...new Set(this.stored.filter((text) => text !== null))].sort();
+    const words = this.kind === "text" ? [...new Set(this.stored.filter((text) => text !== null))].sort() : [];
     const codes = new Map(words.map((word, code) => [word, code]));
-    this.words = words;
-    this.codes = Int32Array.from(this.stored, (text) => codes.get(text) ?? -1);
+    this.ownWords = words;
+    this.ownCodes = Int32Array.from(this.stored, (text) => codes.get(text) ?? -1);
   }
 
   /** @param {number} row */
@@ -49,6 +61,7 @@ class Column {
   text(row, digits) {
     if (!this.has(row)) return "";
     if (row in this.texts) return this.texts[row];
+    if (this.kind === "text") return this.stored[row];
     return this.kind === "number" ? shown(this.numbers[row], digits) : this.words[this.codes[row]];
   }
 
@@ -60,8 +73,9 @@ class Column {
 
   /** Whether its trials differ in it. */
   get varies() {
-    if (this.kind !== "number") return this.words.length > 1 || (this.words.length === 1 && this.stored.includes(null));
-    return this.stored.some((value) => value !== this.stored[0]);
+    if (this.kind === "text") return true;
+    if (this.kind === "word") return this.words.length > 1 || (this.words.length === 1 && this.stored.includes(null));
+    return this.differs;
   }
 }
 

@@ -3,6 +3,7 @@
 
 const BINS = 8;
 const MOST_SHOWN = 15;
+const MOST_COUNTED = 20_000;
 
 /**
  * @typedef {{column: Column, share: number, noise: number, groups: number}} Importance
@@ -23,7 +24,7 @@ function importanceOf(sweep, metric, rows) {
 
 /** @param {Sweep} sweep @param {string} metric @param {number[]} rows @returns {Importance[]} */
 function workedOut(sweep, metric, rows) {
-  const { known, values } = configurations(sweep, metric, rows);
+  const { known, values } = configurations(sweep, metric, sampled(rows, MOST_COUNTED));
   if (known.length < 3) return [];
   const order = ranks(values);
   const parted = sweep.ofRole("param").filter((column) => column.varies).map((column) => ({ column, ...binned(column, known) }));
@@ -111,7 +112,7 @@ class ImportanceView {
     this.said = el("p", { class: "quiet" });
     this.more = el("button", { click: () => { this.all = !this.all; this.draw(); } });
     byId("importance").replaceChildren(el("div", { class: "title" }, el("h2", { id: "importance-title", text: "Importance of parameters" })), this.list, this.more, this.said);
-    state.on(["sweep", "chosen", "metric", "theme"], batched(() => this.draw()));
+    state.on(["sweep", "chosen", "metric", "theme"], () => this.draw(), byId("importance"));
     this.draw();
   }
 
@@ -124,7 +125,7 @@ class ImportanceView {
     this.more.hidden = found.length <= MOST_SHOWN;
     this.more.textContent = this.all ? "Show fewer" : `Show all ${found.length} parameters`;
     this.said.textContent = found.length
-      ? `Share of the differences of ${state.metric} (of its ranks, among ${counted(state.chosen.length, "chosen trial")}) that a parameter explains alone. ` +
+      ? `Share of the differences of ${state.metric} (of its ranks, among ${counted(Math.min(state.chosen.length, MOST_COUNTED), "chosen trial")}${state.chosen.length > MOST_COUNTED ? ` of ${state.chosen.length.toLocaleString("en")}` : ""}) that a parameter explains alone. ` +
         `The mark is what chance alone reaches in 1 of 20 cases, with ${counted(found.length, "parameter")}: a shorter bar says nothing. Effects that only two parameters have together are not seen, ` +
         "and where a searcher chose the values it tried good ones more often." +
         (noise === null ? "" : " What differs between replicates, nothing explains.")

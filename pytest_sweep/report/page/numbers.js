@@ -62,11 +62,12 @@ function chiSquaredTail(freedom, probability) {
   return freedom * (1 - part + normalTail(probability) * Math.sqrt(part)) ** 3;
 }
 
-/** @param {number[]} finite */
+/** @param {ArrayLike<number>} finite */
 function isWide(finite) {
   let low = Infinity;
   let high = -Infinity;
-  for (const value of finite) {
+  for (let at = 0; at < finite.length; at++) {
+    const value = finite[at];
     if (value <= 0) return false;
     if (value < low) low = value;
     if (value > high) high = value;
@@ -87,12 +88,13 @@ function isWide(finite) {
 /** @param {Column} column @param {ArrayLike<number>} rows whose values it spans @returns {Axis} */
 function axisOf(column, rows) {
   if (column.kind !== "number") return wordAxis(column);
-  /** @type {number[]} */ const finite = [];
+  const all = new Float64Array(rows.length);
+  let filled = 0;
   for (let place = 0; place < rows.length; place++) {
     const value = column.numbers[rows[place]];
-    if (Number.isFinite(value)) finite.push(value);
+    if (Number.isFinite(value)) all[filled++] = value;
   }
-  finite.sort((one, other) => one - other);
+  const finite = all.subarray(0, filled).sort();
   const log = isWide(finite);
   const map = log ? Math.log10 : (/** @type {number} */ value) => value;
   let low = map(finite.length ? finite[0] : 0);
@@ -100,7 +102,8 @@ function axisOf(column, rows) {
   if (high - low < 1e-12 * Math.max(1, Math.abs(low))) [low, high] = [low - 0.5, high + 0.5];
   const place = (/** @type {number} */ value) => (map(value) - low) / (high - low);
   const value = (/** @type {number} */ at) => (log ? 10 ** (low + at * (high - low)) : low + at * (high - low));
-  const distinct = finite.filter((one, at) => !at || one !== finite[at - 1]);
+  /** @type {number[]} */ const distinct = [];
+  for (let at = 0; at < finite.length && distinct.length < 9; at++) if (!at || finite[at] !== finite[at - 1]) distinct.push(finite[at]);
   const marks = distinct.length <= 8 ? distinct : [0, 0.25, 0.5, 0.75, 1].map(value);
   return {
     column, log, value,

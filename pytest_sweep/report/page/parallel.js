@@ -30,7 +30,7 @@ class ParallelView {
     this.canvas.addEventListener("pointerleave", () => tip(null));
     new ResizeObserver(batched(() => this.draw())).observe(this.frame);
     state.on(["sweep", "metric"], () => this.choose());
-    state.on(["chosen", "picks", "theme"], () => this.draw());
+    state.on(["chosen", "picks", "theme"], () => this.draw(), byId("parallel"));
     this.choose();
   }
 

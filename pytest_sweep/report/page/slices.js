@@ -13,7 +13,7 @@ class SlicesView {
     this.said = el("p", { class: "quiet" });
     this.legend = el("p", { class: "legend" });
     byId("slices").replaceChildren(el("div", { class: "title" }, el("h2", { id: "slices-title", text: "Metric by parameter" }), this.controls), this.box, this.legend, this.said);
-    state.on(["sweep", "chosen", "picks", "metric", "view", "theme"], () => this.draw());
+    state.on(["sweep", "chosen", "picks", "metric", "view", "theme"], () => this.draw(), byId("slices"));
     this.draw();
   }
 

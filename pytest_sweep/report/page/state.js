@@ -25,11 +25,18 @@ class State {
     /** @type {Map<string, (() => void)[]>} */ this.listeners = new Map();
     /** @type {Set<string>} */ this.changed = new Set();
     this.tell = batched(() => this.flush());
+    /** @type {Map<() => void, HTMLElement>} */ this.places = new Map();
+    /** @type {Set<() => void>} what is drawn later, since nobody sees it now */ this.waiting = new Set();
+    this.timer = 0;
     this.use(this.sweep);
   }
 
-  /** Has `call` called when one of these has changed: sweep, chosen, picks, metric, view. @param {string[]} kinds @param {() => void} call */
-  on(kinds, call) {
+  /**
+   * Has `call` called when one of these has changed: sweep, chosen, picks, metric, view. What is not to be seen is drawn after what is.
+   * @param {string[]} kinds @param {() => void} call @param {HTMLElement} [place] where it draws
+   */
+  on(kinds, call, place) {
+    if (place) this.places.set(call, place);
     for (const kind of kinds) this.listeners.set(kind, [...(this.listeners.get(kind) || []), call]);
   }
 
@@ -44,7 +51,26 @@ class State {
     const calls = new Set([...this.changed].flatMap((kind) => this.listeners.get(kind) || []));
     this.changed.clear();
     this.write();
-    for (const call of calls) call();
+    for (const call of calls) {
+      const place = this.places.get(call)?.getBoundingClientRect();
+      if (place && (place.bottom < 0 || place.top > innerHeight)) this.waiting.add(call);
+      else {
+        this.waiting.delete(call);
+        call();
+      }
+    }
+    this.later();
+  }
+
+  later() {
+    if (!this.waiting.size || this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = 0;
+      const [call] = this.waiting;
+      this.waiting.delete(call);
+      call();
+      this.later();
+    });
   }
 
   /** @param {Sweep} sweep */

@@ -19,7 +19,7 @@ class TableView {
       el("div", { class: "title" }, el("h2", { id: "trials-title", text: "Trials" }), this.chooser),
       el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-labelledby": "trials-title" }, el("table", { class: "trials" }, this.caption, this.head, this.body)), this.more);
     state.on(["sweep"], () => { this.limit = ROWS_AT_ONCE; this.drawChooser(); });
-    state.on(["sweep", "chosen", "view", "sort"], () => this.draw());
+    state.on(["sweep", "chosen", "view", "sort"], () => this.draw(), byId("trials"));
     state.on(["picks"], () => this.mark());
     this.drawChooser();
     this.draw();

@@ -12,7 +12,7 @@ class TimelineView {
     this.legend = el("p", { class: "legend" });
     byId("timeline").replaceChildren(el("div", { class: "title" }, el("h2", { id: "timeline-title", text: "Workers" }),
       el("div", { class: "controls" }, el("button", { text: "Reset zoom", click: () => this.chart?.reset() }))), this.box, this.legend, this.said);
-    state.on(["sweep", "chosen", "picks", "theme"], () => this.draw());
+    state.on(["sweep", "chosen", "picks", "theme"], () => this.draw(), byId("timeline"));
     this.draw();
   }
 
