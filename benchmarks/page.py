@@ -1,6 +1,6 @@
 """The report page of a synthetic run: how long it takes to write, how large it is, and when it is ready in chromium.
 
-``python -m benchmarks.page`` reads the run in ``BENCH_RUN``, and leaves ``page.json``. Without Playwright and chromium there is no readiness.
+``python -m benchmarks.page`` reads the run in ``BENCH_RUN``, and leaves ``page.json``; without Playwright or chromium its ``ready`` is NaN.
 """
 
 from __future__ import annotations
