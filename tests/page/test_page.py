@@ -209,6 +209,10 @@ def odd_runs(folder: Path) -> dict[str, Path]:
             folder, (), trials=[trial(n, hostile, {HOSTILE: HOSTILE, "n": n}) for n in range(3)], versions={HOSTILE: HOSTILE},
             events=[*ended(trial(0).key, {HOSTILE: 1.0}), *ended(trial(1).key, {HOSTILE: HOSTILE}), *ended(trial(2).key, None)],
         ),
+        "not feasible": make_run(
+            folder, [{"loss": n, "size": n} for n in range(9)],
+            trials=[trial(n, Sweep("a.py::t", "t", "loss", "min", feasible=("size > 5",))) for n in range(9)],
+        ),
         "several": make_run(folder, [0.5, {"loss": 1}], trials=[trial(0), trial(1, Sweep("a.py::other", "other", "loss", "max"))]),
     }  # fmt: skip
 
@@ -230,6 +234,8 @@ def test_any_run(tmp_path: Path, open_page: OpenPage) -> None:
     assert "No trial ended well with a finite value" in texts["nan"]
     assert "Pareto front of loss (min) and size (max)" in texts["pareto"]
     assert HOSTILE in texts["hostile"]
+    assert "Best loss = 6 (min)" in texts["not feasible"]
+    assert "loss by config/lr: 9 trials." in texts["not feasible"]
     assert "Show all 300 parameters" not in texts["wide"]
 
 

@@ -82,6 +82,8 @@ class Column {
 /** What every report has besides its own metrics. */
 const AUTO_METRICS = ["training_iteration", "time_total_s", "time_this_iter_s", "timestamp"];
 
+const ENDED_WELL = ["TERMINATED", "STOPPED", "CACHED"];
+
 /** One sweep. Rows are places in its lists. */
 class Sweep {
   /** @param {any} stored @param {ArrayBuffer} buffer */
@@ -130,8 +132,15 @@ class Sweep {
     return AUTO_METRICS.includes(first) && !this.objectives.length ? "" : first;
   }
 
-  /** What trials have of a metric: what they are judged by, where they are judged by it. @param {string} name @returns {Float64Array} */
+  /** What trials have of a metric, also those that are not feasible, which are not judged. @param {string} name @returns {Float64Array} */
   valuesOf(name) {
+    const [judged, column] = [this.judgedOf(name), this.byName.get(name)];
+    if (!this.stored.feasible.length || !column || judged === column.numbers) return judged;
+    return judged.map((value, row) => (Number.isNaN(value) && ENDED_WELL.includes(this.states[row]) ? column.numbers[row] : value));
+  }
+
+  /** What trials are judged by, where they are judged by this metric; else what they have of it. @param {string} name @returns {Float64Array} */
+  judgedOf(name) {
     const place = this.objectives.findIndex(([metric]) => metric === name);
     if (place >= 0 && this.judged[place]) return this.judged[place];
     return this.byName.get(name)?.numbers ?? new Float64Array(this.size).fill(NaN);

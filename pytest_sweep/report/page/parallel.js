@@ -152,7 +152,7 @@ class ParallelView {
     const { state } = this;
     const drawn = sampled(state.chosen, MOST_LINES);
     const colours = ramp();
-    const values = state.sweep.valuesOf(state.metric);
+    const values = state.sweep.judgedOf(state.metric);
     const known = drawn.filter((row) => Number.isFinite(values[row]));
     const order = ranks(Float64Array.from(known, (row) => values[row]));
     const isMin = state.sweep.isMin(state.metric);
