@@ -209,7 +209,8 @@ class RunScan:
         for key, *report in self._rows(f"SELECT {columns} {chosen}", [json.dumps([*found])]) if found else ():
             found[key].append(Reported(*report))
         again: Any = {key: history_of(reports, attempts[key]) for key, reports in found.items()}
-        return texts | again
+        texts.update(again)
+        return texts
 
     def judged(self, sweep_id: str, goal: Goal) -> list[Judged]:
         """Return what each trial of a sweep is judged by, as `model.judging` defines it for the scope ``last``."""

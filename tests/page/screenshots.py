@@ -90,7 +90,7 @@ def _shoot(
         from PIL import Image
 
         with Image.open(target) as picture:
-            small = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+            small = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         small.save(target, optimize=True)
 
 
