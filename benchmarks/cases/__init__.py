@@ -8,6 +8,7 @@ from benchmarks.cases import (
     engine,
     idle,
     listing,
+    page,
     printing,
     reports,
     search,
@@ -20,7 +21,21 @@ from benchmarks.model import Case
 
 CASES: dict[str, Case] = {
     case.name: case
-    for module in (counts, times, reports, printing, asha, verdicts, idle, engine, space, search, listing, trackers)
+    for module in (
+        counts,
+        times,
+        reports,
+        printing,
+        asha,
+        verdicts,
+        idle,
+        engine,
+        space,
+        search,
+        listing,
+        page,
+        trackers,
+    )
     for case in module.CASES
 }
 SHORT: dict[str, Case] = {case.name: case for module in (counts, reports, idle, engine) for case in module.SHORT}

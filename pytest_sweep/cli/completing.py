@@ -101,7 +101,7 @@ def _sweeps(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 _OF_ARGUMENTS: Mapping[str, Callable[..., Any]] = {"run": _runs, "base": _runs, "trial": _trials, "name": _tags}
 _OF_OPTIONS: Mapping[str, Callable[..., Any]] = {
-    "output": FilesCompleter(), "dir": DirectoriesCompleter(), "sort": _columns, "columns": _columns, "sweep": _sweeps,
+    "output": FilesCompleter(), "dir": DirectoriesCompleter(), "against": _runs, "sort": _columns, "columns": _columns, "sweep": _sweeps,
 }  # fmt: skip
 
 

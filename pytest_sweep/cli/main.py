@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "show a run and its trials, or one trial",
     "compare": "compare two runs, trial by trial",
     "export": "write trials, or all their reports, as csv, jsonl or parquet",
+    "report": "write a run as one HTML file, to look at in a browser",
     "track": "send a run to trackers: TensorBoard, MLflow and others",
     "tag": "give a run a name, or list the names",
     "prune": "delete old runs, or their checkpoints",
@@ -32,6 +33,9 @@ COMMANDS: Mapping[str, str] = {
     "path": "print the path of a run's folder",
 }
 """The sub-commands, each a module of `cli.commands`, with what ``--help`` says of it."""
+
+_ELSEWHERE: Mapping[str, str] = {"report": "pytest_sweep.report.command"}
+"""The modules of sub-commands that are in rooms above this one, which use it."""
 
 _PROGRAM = "pytest-sweep"
 
@@ -114,7 +118,7 @@ def _run(arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"pytest_sweep.cli.commands.{name}")
+    return importlib.import_module(_ELSEWHERE.get(name, f"pytest_sweep.cli.commands.{name}"))
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

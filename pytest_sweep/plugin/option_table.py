@@ -154,4 +154,6 @@ OPTIONS = (
             "mlflow:experiment=nightly", metavar="NAMES", shown_default="none", many=True),
     Option("track_wait", "how long the end of the run waits for what trackers have not been sent; then it is left for pytest-sweep track",
             30.0, kind=parse_duration, metavar="TIME", shown_default="30s"),
+    Option("report", "write the run as one HTML file when it ends, also when it is interrupted; relative to rootdir", metavar="FILE",
+            shown_default="none"),
 )  # fmt: skip

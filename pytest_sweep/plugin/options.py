@@ -53,6 +53,7 @@ class SweepOptions:
         cache: whether results are taken from all runs.
         track: the trackers that reports are sent to, as written.
         track_wait: how many seconds the end of the run waits for them.
+        report: the file for the report page, or None.
         starts_nothing: whether the session only looks (``--co``, ``--fixtures``, ``--setup-plan``), so that nothing is to be started.
     """
 
@@ -90,6 +91,7 @@ class SweepOptions:
     cache: bool
     track: tuple[str, ...]
     track_wait: float
+    report: Path | None
     starts_nothing: bool
 
     @property
@@ -182,6 +184,7 @@ def read_options(config: pytest.Config) -> SweepOptions:
         cache=given["cache"],
         track=given["track"],
         track_wait=given["track_wait"],
+        report=None if given["report"] is None else config.rootpath / _expanded(given["report"]),
         starts_nothing=looks,
     )
 

@@ -22,6 +22,7 @@ from pytest_sweep.model.spread import is_finite, judged_number
 from pytest_sweep.space.feasibility import feasibility
 from pytest_sweep.store.files import reporting_errors
 from pytest_sweep.store.folders import DATABASE
+from pytest_sweep.store.history import Reported, history_of
 from pytest_sweep.store.opening import nothing_in, reading_connection
 from pytest_sweep.store.records import KILLED, StoredSweep, left_open_as, name_of
 from pytest_sweep.store.running import is_running
@@ -179,6 +180,37 @@ class RunScan:
         return self._rows(
             "SELECT ordinal, sweep_id, coalesce(error, '') FROM trial WHERE state = 'ERROR' ORDER BY ordinal"
         )
+
+    def attempts(self) -> Iterator[tuple[int, int, str, str | None, float | None, float | None]]:
+        """Iterate over all attempts: ordinal of the trial, number, state, location, when it began and when it ended, in seconds."""
+        goes_on, last = self.goes_on, (-1, -1)
+        query = (
+            "SELECT ordinal, number, attempt.state, attempt.location, attempt.started, attempt.finished FROM trial "
+            "JOIN attempt ON trial_key = key WHERE (ordinal, number) > (:ordinal, :number) ORDER BY ordinal, number "
+            f"LIMIT {_CHUNK}"
+        )
+        while rows := self._rows(query, {"ordinal": last[0], "number": last[1]}):
+            last = rows[-1][:2]
+            for ordinal, number, state, *rest in rows:
+                is_cut = state == TrialState.RUNNING.value and not goes_on
+                yield ordinal, number, TrialState.INTERRUPTED.value if is_cut else state, *rest
+
+    def report_texts(self, trials: Iterable[TrialRow]) -> dict[str, list[str]]:
+        """Return the history of each of these trials by its key, each report as the JSON that is stored: few of many are decoded."""
+        attempts = {row.key: row.attempts for row in trials}
+        texts: dict[str, list[str]] = {key: [] for key in attempts}
+        chosen = "FROM report WHERE trial_key IN (SELECT value FROM json_each(?)) AND attempt > 0 ORDER BY id"
+        # Of most trials all reports are their history.
+        once = json.dumps([key for key, count in attempts.items() if count < 2])
+        for key, text in self._rows(f"SELECT trial_key, metrics {chosen}", [once]):
+            texts[key].append(text)
+        found: dict[str, list[Reported]] = {key: [] for key, count in attempts.items() if count > 1}
+        columns = "trial_key, attempt, iteration, metrics, checkpoint"
+        for key, *report in self._rows(f"SELECT {columns} {chosen}", [json.dumps([*found])]) if found else ():
+            found[key].append(Reported(*report))
+        again: Any = {key: history_of(reports, attempts[key]) for key, reports in found.items()}
+        texts.update(again)
+        return texts
 
     def judged(self, sweep_id: str, goal: Goal) -> list[Judged]:
         """Return what each trial of a sweep is judged by, as `model.judging` defines it for the scope ``last``."""

@@ -46,7 +46,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "decorator": "wrapping errors",
         "hookspecs": "",
         "trackers": "clock store space model errors",
-        "plugin": "clock trackers sources engine executors reporting results worker items wire store checkpoints search space model "
+        "report": "clock cli reporting store model errors",
+        "plugin": "clock trackers sources engine executors report reporting results worker items wire store checkpoints search space model "
         "hookspecs hookcalls footer decorator sharing durations sizes errors",
         "cli": "clock footer trackers results reporting store checkpoints space model durations sizes errors",
         "testing": "clock trackers plugin engine executors reporting results worker items wire store checkpoints search space model "
@@ -71,6 +72,7 @@ WITHOUT_PYTEST = (
     "checkpoints",
     "cli",
     "trackers",
+    "report",
     "wire",
     "errors",
 )
@@ -95,6 +97,7 @@ INSIDE_FUNCTIONS = {
     "plugin/assembly.py": "only --co sums up",
     "plugin/executor.py": "each executor imports much that the others do not need, and the first trial waits for it",
     "plugin/runtime_env.py": "only a file of YAML needs what Ray brings for it",
+    "plugin/session/page.py": "only --sweep-report writes a page, and when all else is done",
     "plugin/session/run.py": "imports the database, which a session without trials does not need, and what only --setup-only needs",
     "executors/groups.py": "only processes that others have started need it, and the first one is to start early",
     "executors/processes/process.py": "only the death of a process needs it, and the first one is to start early",

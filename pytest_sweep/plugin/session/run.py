@@ -20,6 +20,7 @@ from pytest_sweep.plugin.guests.xdist import OrdinaryTests
 from pytest_sweep.plugin.options import SweepOptions
 from pytest_sweep.plugin.session.ending import raise_if_ended
 from pytest_sweep.plugin.session.freezing import Freezer
+from pytest_sweep.plugin.session.page import ReportPage
 from pytest_sweep.plugin.session.partly import partly_selected_lines
 from pytest_sweep.plugin.session.parts import is_skipped_no_more, partition
 from pytest_sweep.plugin.session.plan import Plan
@@ -70,6 +71,7 @@ class SweepRun:
         self._phase: TrialPhase | None = None
         self._judging = False
         self._judged: JudgedResults | None = None
+        self._page = ReportPage(options.report)
 
     def session_results(self) -> SessionResults:
         """Return the newest stored results of all collected trials, for the fixture ``sweep_results``: this session's, where it has any."""
@@ -158,6 +160,7 @@ class SweepRun:
                 terminalreporter.write_line(line, yellow=True)
         if self._judged is not None:
             self._judged.write(terminalreporter, has_title=self._phase is not None)
+        self._page.tell(terminalreporter)
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
     def pytest_sessionfinish_first(self) -> None:
@@ -170,7 +173,7 @@ class SweepRun:
         """Decide the exit status, after other plugins had their say, and store how the run ended; write the table if pytest will not."""
         if self._phase is not None:
             reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
-            if reporter is not None and exitstatus not in _WITH_SUMMARY:
+            if has_told := reporter is not None and exitstatus not in _WITH_SUMMARY:
                 reporter.ensure_newline()
                 self.pytest_terminal_summary(reporter)
             self._phase.store_waiting()
@@ -181,6 +184,11 @@ class SweepRun:
             decide = partial(self._phase.exit_status, int(session.exitstatus), session.testsfailed)
             self._phase.close(decide)
             session.exitstatus = decide()
+            self._page.write(
+                self._phase.folder
+            )  # Last: the run is stored, with how it ended, and nothing is lost by it.
+            if reporter is not None and (has_told or self._config.getoption("no_summary", False)):
+                self._page.tell(reporter)
 
     def pytest_unconfigure(self) -> None:
         """Leave no process behind, however the session ended."""
