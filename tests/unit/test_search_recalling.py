@@ -139,7 +139,7 @@ def test_what_a_warm_searcher_is_told(value: object, as_float: float) -> None:
     result: Any = SimpleNamespace(
         run_path=SimpleNamespace(name="run"), key="k", metrics_history=history, state=TrialState.TERMINATED
     )
-    (seen,) = _observations(result, STUDY)
+    (seen,) = _observations(result, STUDY, result.state)
     assert (seen.key, seen.iteration, seen.outcome) == ("run/k", 1, Outcome.COMPLETED)
     assert seen.values == pytest.approx((as_float,), nan_ok=True)
     assert judged_float(value) == pytest.approx(as_float, nan_ok=True)

@@ -109,8 +109,16 @@ class Recorder:
         self._status = StatusPrinter(config, options, executor, self._progress, hooks, run, engine, is_live=is_live)
         self._live: LiveDisplay | None = None
         if self._reporter is not None and can_draw(config, options):
-            bars = self._replayer.beside.progress_bars
-            self._live = LiveDisplay(self._reporter, run, self._progress, engine, has_state=is_live, bars=bars)
+            behind = tuple if self._tracking is None else self._tracking.behind
+            self._live = LiveDisplay(
+                self._reporter,
+                run,
+                self._progress,
+                engine,
+                has_state=is_live,
+                bars=self._replayer.beside.progress_bars,
+                trackers=behind,
+            )
         # Not there where trials run in this session.
         self._guests: Guests | None = config.pluginmanager.get_plugin("sweep-guests")
         self.show = self._replayer.show

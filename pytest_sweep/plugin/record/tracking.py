@@ -71,6 +71,14 @@ class Tracking:
         """How it goes with each tracker, as far as its process has said."""
         return [self._states.get(one.text, TrackerState(one.text)) for one in self._trackers]
 
+    def behind(self) -> Sequence[str]:
+        """Return how far behind trackers are, a line for each that is."""
+        return [
+            f"{_name(state.tracker)} is {state.lag:,} report{'s' if state.lag > 1 else ''} behind"
+            for state in self.states
+            if state.lag and state.failed is None
+        ]
+
     def tick(self) -> None:
         """Tell of new troubles, and start the follower again if it is gone. Called often."""
         now = clock.monotonic()
