@@ -31,7 +31,7 @@ def decisions(name: str, trials: int) -> Contestant:
 CASES = (
     Case(
         "search",
-        "gp() and asha() beside OptunaSearch and ASHA of Tune, in virtual time: 30 seeds, 20 whole trials, 4 workers",
+        "tpe() and asha() beside OptunaSearch and ASHA of Tune, in virtual time: 30 seeds, 20 whole trials, 4 workers",
         (Contestant(_STUDIES, ("-m", "benchmarks.searching"), finish=_read, timeout=3600.0),),
         tuple(Mark(f"of the budget on {name}, upper end of 95 %", figure(_STUDIES, name), 0.5) for name in NAMES),
         rounds=1,

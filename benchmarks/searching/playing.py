@@ -56,10 +56,10 @@ CONTESTANTS: dict[str, Make] = {
     "random": lambda space, seed: (_random(space, seed), None),
     "random, Tune's ASHA": lambda space, seed: (_random(space, seed), _tunes_asha()),
     "OptunaSearch, Tune's ASHA": lambda space, seed: (TunesOptunaSearch(space, LOSS, seed), _tunes_asha()),
-    "tpe(), asha()": _ours(tpe()),
     "gp(), asha()": _ours(gp()),
+    "tpe(), asha()": _ours(tpe()),
 }
-PEER, OURS = "OptunaSearch, Tune's ASHA", "gp(), asha()"
+PEER, OURS = "OptunaSearch, Tune's ASHA", "tpe(), asha()"
 
 
 class Play:

@@ -27,18 +27,20 @@ class OutputLine:
         self.is_rewound = False
         self._text = " " * column
         self._is_wrapped = False
+        self._is_known = True
 
     def note(self, text: str) -> None:
         """Take note of what is written."""
         _, newline, rest = text.rpartition("\n")
         if newline:
-            self._text, self.is_rewound = "", False
+            self._text, self.is_rewound, self._is_known = "", False, True
         shown = _COLOURS.sub("", rest) if "\x1b" in rest else rest
         if "\r" in shown:
             shown = shown.rpartition("\r")[2]
-            self._text, self.is_rewound = "", True
+            self._text, self.is_rewound, self._is_known = "", True, True
         self._text = (self._text + shown)[-_LONGEST:]
-        self.is_rewound |= not shown.isprintable()
+        if not shown.isprintable():
+            self.is_rewound, self._is_known = True, False
 
     def takes(self, text: str, columns: int) -> bool:
         """Return whether the row of the cursor takes all of `text` and has room left, so that nothing below it is touched.
@@ -57,7 +59,11 @@ class OutputLine:
 
         There a terminal waits for the next character before it wraps, and would forget that when the cursor is moved.
         """
-        if self._is_wrapped or self.is_rewound or not all(map(wcwidth, self._text if not self._text.isascii() else "")):
+        if (
+            self._is_wrapped
+            or not self._is_known
+            or not all(map(wcwidth, self._text if not self._text.isascii() else ""))
+        ):
             return False  # Terminals do not agree on how wide a character is that others join.
         return _column(self._text, columns) == columns
 

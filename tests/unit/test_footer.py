@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_sweep.footer import Footer
@@ -76,6 +76,8 @@ PIECES = st.lists(st.one_of(st.sampled_from(TEXTS), st.integers(0, 6)), max_size
 
 
 @settings(max_examples=50)
+@example(["\r", "x" * 20, "x" * 20, 1, "."])
+@example(["x" * 39, "\r", "z" * 40, 2, "\n", "."])
 @given(PIECES)
 def test_the_output_is_what_it_is_without(pieces: list[str | int]) -> None:
     """Whatever is written, and whenever lines are drawn, all rows down to the cursor's are those of a terminal without a footer."""
