@@ -288,7 +288,7 @@ class TestJson:
         assert all(form["properties"]["schema"] == {"const": SCHEMA} for form in DOCUMENTED["oneOf"])
         assert f'"schema": {SCHEMA}' in page
         assert {form["properties"]["command"]["const"] for form in DOCUMENTED["oneOf"]} == {
-            "ls", "show", "compare", "tag", "prune", "path",
+            "ls", "show", "compare", "report", "tag", "prune", "path",
         }  # fmt: skip
 
     def test_every_command(self, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class TestColumns:
             ([None, 10, 5], {"kind": "word", "words": ["5", "10", "None"], "values": [2, 1, 0]}),
             (["b", "a", "b"], {"kind": "word", "words": ["a", "b"], "values": [1, 0, 1]}),
             ([True, 1], {"kind": "word", "words": ["1", "True"], "values": [1, 0]}),
-            ([10**400, 1], {"kind": "word", "words": ["1", f"1{'0' * 198}…"], "values": [1, 0]}),
+            ([10**400, 1], {"kind": "word", "words": ["1", "1e+400"], "values": [1, 0]}),
             ([[64, 32], {"a": 1}], {"kind": "word", "words": ["[64, 32]", '{"a": 1}'], "values": [0, 1]}),
         ],
     )
@@ -112,7 +112,7 @@ class TestColumns:
         assert metric([0.5, "text", True, 10**400]) == {
             "kind": "number",
             "values": [0.5, None, 1, "inf"],
-            "texts": {"1": "text", "2": "True", "3": f"1{'0' * 198}…"},
+            "texts": {"1": "text", "2": "True", "3": "1e+400"},
         }
 
     def test_a_trial_without_a_value(self) -> None:
