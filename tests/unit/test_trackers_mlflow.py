@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_sweep.errors import MissingExtraError, SweepError
-from pytest_sweep.trackers import base
 from pytest_sweep.trackers.mlflow import MLflowTracker
 from pytest_sweep.trackers.mlflow.limits import MOST_NAME, batches, clean_text, names_of
 from pytest_sweep.trackers.trackio import TrackioTracker
@@ -73,6 +72,6 @@ class TestChecks:
         self, tracker: type[MLflowTracker | WandbTracker | TrackioTracker], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A package that is not installed is an error that names its extra."""
-        monkeypatch.setattr(base.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(MissingExtraError, match=r"pip install 'pytest-sweep\[(mlflow|wandb|trackio)\]'"):
             tracker.check({})
