@@ -163,7 +163,7 @@ class WandbTracker:
             return
         if its.ending is None:
             with self._telling():
-                its.run.summary.update(_summary(trial))
+                its.run.summary.update(_summary(trial, again=bool(its.run.resumed)))
             code = {TrialState.ERROR: 1, TrialState.INTERRUPTED: 255}.get(trial.stored.state, 0)
             # A thread, since wandb waits as long as W&B is down; in it, what it has still waits for W&B while we say so.
             its.ending = threading.Thread(target=its.run.finish, args=(code,), name=f"wandb-{remote}", daemon=True)
@@ -241,8 +241,13 @@ def _name(name: str) -> str:
     return f"{METRIC_PREFIX}{name}" if not name or name.startswith("_") else name
 
 
-def _summary(trial: TrackedTrial) -> dict[str, Any]:
-    """Return what a W&B run shows in tables besides its last metrics: results that are no numbers, and how it has ended."""
+def _summary(trial: TrackedTrial, *, again: bool) -> dict[str, Any]:
+    """Return what a W&B run shows in tables besides its last metrics: results that are no numbers, and how it has ended.
+
+    Args:
+        trial: the trial.
+        again: whether it may have ended before, in another way: what that end alone has said is "" then.
+    """
     stored = trial.stored
     others = {
         _name(name): value if isinstance(value, str) else str(value)
@@ -252,4 +257,4 @@ def _summary(trial: TrackedTrial) -> dict[str, Any]:
     how = {"state": stored.state.value, "attempts": stored.attempts, "reason": stored.reason}
     error = (stored.error or "")[-_LONGEST_ERROR:] or None  # Its end says most.
     told = {**how, "error": error, "checkpoint": stored.checkpoint}
-    return {**others, **{f"sweep/{name}": value for name, value in told.items() if value is not None}}
+    return {**others, **{f"sweep/{name}": value or "" for name, value in told.items() if value is not None or again}}
