@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,9 +174,11 @@ class WandbTracker:
         its.note.unlink(missing_ok=True)
         del self._open[remote]
 
-    def close(self, run: TrackedRun) -> None:  # noqa: ARG002 - the protocol's
+    def close(self, run: TrackedRun) -> None:
         """End wandb's process."""
         self._wandb.teardown()
+        with suppress(OSError):  # There is none, or there are notes in it.
+            (run.folder / _NOTES).rmdir()
 
     def _init(self, trial: TrackedTrial) -> Any:
         wandb, settings, stored = self._wandb, self._settings, trial.stored
