@@ -144,7 +144,7 @@ class TrackioTracker:
         its = self._open.setdefault(
             remote, self._described(trial)
         )  # What has ended is ended once more where nobody has kept that.
-        place = f"{remote}-{stored.attempts}-{stored.state.value}"
+        place = f"{remote}-{stored.attempts}-{stored.state.value}-{stored.finished}"
         self._send(remote, [_Row(values, its.step, stored.finished or its.time, place)])
         del self._open[remote]
 
@@ -224,12 +224,12 @@ class TrackioTracker:
 
 
 def _place(report: StoredReport) -> str:
-    """Return what tells a report from all others of its trial, in each run that has it."""
-    if report.id and report.iteration:
-        return f"{report.attempt}-{report.iteration}"
-    return (
-        f"{report.attempt}-{hashlib.sha256(repr(report.metrics).encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
-    )
+    """Return what tells a report from all others of its trial, and is the same in each run that has it.
+
+    A trial that a resumed run begins anew has its attempts and iterations once more, with other metrics and times.
+    """
+    told = hashlib.sha256(repr(report.metrics).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return f"{report.attempt}-{report.iteration}-{told}"
 
 
 def _iso(time: float) -> str:

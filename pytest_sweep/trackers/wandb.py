@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,9 @@ _QUIET: dict[str, Any] = {
 Without its many retries, it would give up a run after some hours, and say so nowhere but in its log.
 """
 
+_NOTES = ".wandb-open"
+"""The folder, in that of the run, of notes on trials that go on."""
+
 _NO_USE = re.compile(r"returned error 4(?!08|29)\d\d|permission denied|created and deleted", re.IGNORECASE)
 _LONGEST_ERROR = 2000
 
@@ -78,14 +82,18 @@ class _Open:
         run: wandb's object.
         first: the first step that W&B does not have yet.
         step: the last step.
-        again: the attempts and iterations of the reports that `WandbTracker.begin` has logged.
+        note: the file that says from where on an earlier process has logged: its step then, and the number of its first report.
+        begun: the number of the first report that was logged in this session, 0 for none.
+        again: the numbers of the reports that `WandbTracker.begin` has logged.
         ending: the thread that waits until all is uploaded, or None.
     """
 
     run: Any
     first: int
-    step: int = -1
-    again: frozenset[tuple[int, int]] = frozenset()
+    note: Path
+    step: int
+    begun: int = 0
+    again: frozenset[int] = frozenset()
     ending: threading.Thread | None = None
 
 
@@ -93,8 +101,8 @@ class WandbTracker:
     """Sends runs to W&B, or writes them to a folder in offline mode. `docs/trackers.md` says what is where there.
 
     wandb writes its file in blocks of 32 KB, and the process that does so dies with ours, so what an earlier process has logged of a trial
-    that goes on may be lost. It is logged again, from the first report on, with the same steps. Those that W&B has are left out. Offline
-    nobody knows them: the newest folder of a trial has all of it.
+    that goes on may be lost. All that this session has logged of it is logged again, with the same steps, of which W&B online has some
+    already: these are left out.
     """
 
     def __init__(self) -> None:
@@ -125,17 +133,25 @@ class WandbTracker:
         run = self._init(trial)
         run.define_metric(_ITERATION)
         run.define_metric("*", step_metric=_ITERATION)
-        its = self._open[trial.id] = _Open(run, run.starting_step if remote is not None or trial.may_exist else 0)
-        if trial.logged:
-            earlier = Outgoing(self._run.folder).reports_of(trial.key)
-            self._log(its, earlier)
-            its.again = frozenset((report.attempt, report.iteration) for report in earlier)
+        note = self._run.folder / _NOTES / trial.id
+        there = run.starting_step if remote is not None or trial.may_exist else 0
+        its = self._open[trial.id] = _Open(run, there, note, max(there - 1, trial.logged or -1))
+        if note.exists():
+            its.step, its.begun = json.loads(note.read_text("utf-8"))
+            earlier = Outgoing(self._run.folder).reports_of(trial.key) if its.begun else []
+            again = [report for report in earlier if report.id >= its.begun]
+            self._log(its, again)
+            its.again = frozenset(report.id for report in again)
         return trial.id
 
     def log(self, remote: str, reports: Sequence[StoredReport]) -> None:
         """Log all metrics that are numbers. A step is the iteration as long as no attempt was restarted: W&B's steps only rise."""
         its = self._open[remote]
-        self._log(its, [one for one in reports if not one.id or (one.attempt, one.iteration) not in its.again])
+        if not its.begun and reports and reports[0].id:
+            its.begun = reports[0].id
+            its.note.parent.mkdir(exist_ok=True)
+            its.note.write_text(json.dumps([its.step, its.begun]), "utf-8")
+        self._log(its, [report for report in reports if report.id not in its.again])
 
     def restart(self, remote: str, iteration: int) -> None:
         """Do nothing: what was logged stays, and repeated iterations are drawn once more."""
@@ -147,7 +163,7 @@ class WandbTracker:
             return
         if its.ending is None:
             with self._telling():
-                its.run.summary.update(_summary(trial))
+                its.run.summary.update(_summary(trial, again=bool(its.run.resumed)))
             code = {TrialState.ERROR: 1, TrialState.INTERRUPTED: 255}.get(trial.stored.state, 0)
             # A thread, since wandb waits as long as W&B is down; in it, what it has still waits for W&B while we say so.
             its.ending = threading.Thread(target=its.run.finish, args=(code,), name=f"wandb-{remote}", daemon=True)
@@ -155,11 +171,14 @@ class WandbTracker:
         its.ending.join(_SECONDS)
         if its.ending.is_alive():
             raise TrackerDown(f"W&B has not taken all of {trial.name} within {_SECONDS} s")
+        its.note.unlink(missing_ok=True)
         del self._open[remote]
 
-    def close(self, run: TrackedRun) -> None:  # noqa: ARG002 - the protocol's
+    def close(self, run: TrackedRun) -> None:
         """End wandb's process."""
         self._wandb.teardown()
+        with suppress(OSError):  # There is none, or there are notes in it.
+            (run.folder / _NOTES).rmdir()
 
     def _init(self, trial: TrackedTrial) -> Any:
         wandb, settings, stored = self._wandb, self._settings, trial.stored
@@ -224,8 +243,13 @@ def _name(name: str) -> str:
     return f"{METRIC_PREFIX}{name}" if not name or name.startswith("_") else name
 
 
-def _summary(trial: TrackedTrial) -> dict[str, Any]:
-    """Return what a W&B run shows in tables besides its last metrics: results that are no numbers, and how it has ended."""
+def _summary(trial: TrackedTrial, *, again: bool) -> dict[str, Any]:
+    """Return what a W&B run shows in tables besides its last metrics: results that are no numbers, and how it has ended.
+
+    Args:
+        trial: the trial.
+        again: whether it may have ended before, in another way: what that end alone has said is "" then.
+    """
     stored = trial.stored
     others = {
         _name(name): value if isinstance(value, str) else str(value)
@@ -235,4 +259,4 @@ def _summary(trial: TrackedTrial) -> dict[str, Any]:
     how = {"state": stored.state.value, "attempts": stored.attempts, "reason": stored.reason}
     error = (stored.error or "")[-_LONGEST_ERROR:] or None  # Its end says most.
     told = {**how, "error": error, "checkpoint": stored.checkpoint}
-    return {**others, **{f"sweep/{name}": value for name, value in told.items() if value is not None}}
+    return {**others, **{f"sweep/{name}": value or "" for name, value in told.items() if value is not None or again}}

@@ -112,11 +112,16 @@ class TestRuns:
             "ends[lr=1]": ("FINISHED", "TERMINATED"),
             "ends[lr=2]": ("KILLED", "INTERRUPTED"),
         }
-        assert runs["ends[lr=0]"].data.tags["sweep.error"].endswith("ValueError: boom")
+        failed = runs["ends[lr=0]"]
+        assert failed.data.tags["sweep.error"].endswith("ValueError: boom")
         tags = runs["ends[lr=1]"].data.tags
         assert (tags["sweep.result.best"], tags["sweep.result.sizes"]) == ("a", "[1, 2]")
         parent = runs[run.run.origin].info
         assert (parent.status, parent.end_time) == ("FAILED", 1_700_000_010_000)
+        tracker = MLflowTracker()
+        tracker.open(run.run, {})
+        tracker.begin(run.trials()[0], failed.info.run_id)
+        assert "sweep.error" not in client.get_run(failed.info.run_id).data.tags
 
     def test_a_restarted_attempt(self, client: MlflowClient, tmp_path: Path) -> None:
         """What an attempt that was thrown away has logged stays, and a tag says where the next one began."""

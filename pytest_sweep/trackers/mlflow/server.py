@@ -26,6 +26,9 @@ from pytest_sweep.trackers.mlflow.limits import (
 )
 
 _ID = "sweep.id"
+_OF_AN_END = {"sweep.error", "sweep.reason"}
+"""Tags of a run that has ended, which another end need not have."""
+
 _TIME_OUT, _CONFLICT, _TOO_MANY, _SERVER_ERROR, _NOT_IMPLEMENTED = 408, 409, 429, 500, 501
 _REFUSED = (401, 403)
 _LONGEST_REASON = 200
@@ -97,8 +100,11 @@ class Server:
         """Mark a run as running again; return whether it is there."""
         with self._asking():
             try:
-                if self._client.get_run(run).info.lifecycle_stage != "active":
+                found = self._client.get_run(run)
+                if found.info.lifecycle_stage != "active":
                     return False
+                for tag in _OF_AN_END & found.data.tags.keys():
+                    self._client.delete_tag(run, tag)
                 self._client.update_run(run, status="RUNNING")
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
