@@ -36,7 +36,7 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet_threads() -> None:
-    """Ignore wandb's thread that watches a run, which fails when wandb's process ends before the run, as it does where a test plays a death.
+    """Ignore wandb's thread that watches a run, which fails when wandb's process ends before the run, as where a test plays a death.
 
     The hook is not taken back: such a thread may end later than the last test. pytest sets its own one back when it ends.
     """
