@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -31,6 +32,21 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_threads() -> None:
+    """Ignore wandb's thread that watches a run, which fails when wandb's process ends before the run, as where a test plays a death.
+
+    The hook is not taken back: such a thread may end later than the last test. pytest sets its own one back when it ends.
+    """
+    others = threading.excepthook
+
+    def tell(told: threading.ExceptHookArgs) -> None:
+        if told.thread is None or not told.thread.name.startswith("NetStatThr"):
+            others(told)
+
+    threading.excepthook = tell
 
 
 class MLflowServer:
