@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.synthetic import Kind, store_synthetic
-from pytest_sweep.report.build import build, write
+from pytest_sweep.page.build import build, write
 
 RUN = "BENCH_RUN"
 """The variable that names the folder of the run."""

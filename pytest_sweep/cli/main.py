@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, str] = {
 }
 """The sub-commands, each a module of `cli.commands`, with what ``--help`` says of it."""
 
-_ELSEWHERE: Mapping[str, str] = {"report": "pytest_sweep.report.command"}
+_ELSEWHERE: Mapping[str, str] = {"report": "pytest_sweep.page.command"}
 """The modules of sub-commands that are in rooms above this one, which use it."""
 
 _PROGRAM = "pytest-sweep"
@@ -71,6 +71,8 @@ def main(arguments: Sequence[str], out: TextIO | None = None, err: TextIO | None
     except SystemExit as error:  # argparse: --help, or a wrong command line.
         return error.code if isinstance(error.code, int) else Status.USAGE
     except (SweepError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:  # The output is full, or its device is gone.
+            _silence(out)
         return _told(error, err)
     except Exception:
         err.write(traceback.format_exc())

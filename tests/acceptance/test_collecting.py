@@ -603,6 +603,7 @@ def test_help_shows_the_options_in_one_group(project: Project) -> None:
         "storage=", "keep-checkpoints=", "seed=", "where=", "set=", "max-trials=", "status-interval=", "live=", "timeout=", "budget=",
         "grace=", "exit-timeout=",
         "abort-after=", "resume=", "retry-failed", "resume-strict", "cache", "search=", "scheduler=", "num-samples=", "warm=",
+        "track=", "track-wait=", "report=",
     )  # fmt: skip
     for option in options:
         assert f"--sweep-{option}" in text

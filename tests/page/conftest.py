@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.synthetic import Kind, store_synthetic
-from pytest_sweep.report.build import build, write
+from pytest_sweep.page.build import build, write
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SLACK = 30_000

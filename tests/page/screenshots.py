@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from benchmarks.synthetic import Kind, store_synthetic
-from pytest_sweep.report.build import build, write
+from pytest_sweep.page.build import build, write
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "report"

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_sweep.model import Sweep
 from pytest_sweep.model.events import TrialReported, TrialStarted
 from pytest_sweep.model.study import Objective
-from pytest_sweep.report.build import build, write
+from pytest_sweep.page.build import build, write
 from tests.support.runs import BEGAN, begin_run, ended, make_run, trial
 
 OpenPage = Callable[..., Any]

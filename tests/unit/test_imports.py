@@ -46,8 +46,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "decorator": "wrapping errors",
         "hookspecs": "",
         "trackers": "clock store space model errors",
-        "report": "clock cli reporting store model errors",
-        "plugin": "clock trackers sources engine executors report reporting results worker items wire store checkpoints search space model "
+        "page": "clock cli reporting store model errors",
+        "plugin": "clock trackers sources engine executors page reporting results worker items wire store checkpoints search space model "
         "hookspecs hookcalls footer decorator sharing durations sizes errors",
         "cli": "clock footer trackers results reporting store checkpoints space model durations sizes errors",
         "testing": "clock trackers plugin engine executors reporting results worker items wire store checkpoints search space model "
@@ -72,7 +72,7 @@ WITHOUT_PYTEST = (
     "checkpoints",
     "cli",
     "trackers",
-    "report",
+    "page",
     "wire",
     "errors",
 )
@@ -426,3 +426,9 @@ class TestLoading:
         """A misspelt name is an AttributeError, as of any module."""
         with pytest.raises(AttributeError, match="module 'pytest_sweep' has no attribute 'swep'"):
             _ = pytest_sweep.swep
+
+
+def test_no_room_hides_a_public_name() -> None:
+    """Python sets a sub-module as an attribute of its package when it is imported: it would replace what users import by that name."""
+    modules = {path.stem for path in PACKAGE.iterdir()}
+    assert not modules & {*pytest_sweep.__all__}

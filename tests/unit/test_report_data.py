@@ -20,12 +20,12 @@ from pytest_sweep.cli.trial_rows import TrialView
 from pytest_sweep.model import Sweep, TrialState
 from pytest_sweep.model.events import Accepted, TrialFinished, TrialReported, TrialStarted
 from pytest_sweep.model.study import Objective
-from pytest_sweep.report import histories, reading, run_facts
-from pytest_sweep.report.build import build
-from pytest_sweep.report.columns import Columns, encoded, metric
-from pytest_sweep.report.curves import CurveWriter, quantized, thinned
-from pytest_sweep.report.failures import Failures
-from pytest_sweep.report.histories import spread
+from pytest_sweep.page import histories, reading, run_facts
+from pytest_sweep.page.build import build
+from pytest_sweep.page.columns import Columns, encoded, metric
+from pytest_sweep.page.curves import CurveWriter, quantized, thinned
+from pytest_sweep.page.failures import Failures
+from pytest_sweep.page.histories import spread
 from pytest_sweep.store import RunScan
 from tests.support.runs import BEGAN, begin_run, command, ended, make_run, trial
 
@@ -126,7 +126,7 @@ class TestColumns:
 
     def test_there_is_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Columns that there is no room for are named, not kept."""
-        monkeypatch.setattr("pytest_sweep.report.columns.MOST_CELLS", 20)
+        monkeypatch.setattr("pytest_sweep.page.columns.MOST_CELLS", 20)
         columns = Columns(1)
         columns.add({"param": {f"p{number}": number for number in range(30)}})
         assert len(columns.document()) == 20
@@ -310,7 +310,7 @@ class TestDocument:
         """Errors with the same last line are one group; where there are too many groups, the last one has the rest."""
         failures = Failures()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pytest_sweep.report.failures.MOST_GROUPS", 2)
+            patch.setattr("pytest_sweep.page.failures.MOST_GROUPS", 2)
             for place, text in enumerate(["x\nA: 1", "y\nA: 1", "B", "C", "D", ""]):
                 failures.add(place, _Row(text))  # type: ignore[arg-type]
         found = {group["reason"]: group["rows"] for group in failures.document()}

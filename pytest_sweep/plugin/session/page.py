@@ -29,7 +29,7 @@ class ReportPage:
         if self._target is None:
             return
         try:
-            from pytest_sweep.report.build import build, write
+            from pytest_sweep.page.build import build, write
 
             write(build(folder, target=self._target), self._target)
         except KeyboardInterrupt:

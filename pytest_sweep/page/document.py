@@ -76,7 +76,7 @@ def joined(names: tuple[str, ...]) -> str:
 
 
 def _read(name: str) -> str:
-    return (files("pytest_sweep.report") / "page" / name).read_text("utf-8")
+    return (files("pytest_sweep.page") / "assets" / name).read_text("utf-8")
 
 
 def _digest(text: str) -> str:

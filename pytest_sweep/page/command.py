@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_sweep.cli.arguments import add_run
 from pytest_sweep.cli.context import Context
 from pytest_sweep.cli.errors import Status, UsageError
-from pytest_sweep.report.build import build, write
+from pytest_sweep.page.build import build, write
 
 FILE = "report.html"
 """The name of the page in the folder of its run."""

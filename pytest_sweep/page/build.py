@@ -11,10 +11,10 @@ from typing import Any
 from pytest_sweep import clock
 from pytest_sweep.cli.errors import CommandError
 from pytest_sweep.cli.run_rows import RunRow
-from pytest_sweep.report.against import against_document
-from pytest_sweep.report.page import page
-from pytest_sweep.report.reading import SweepReader, existing_folders, settled
-from pytest_sweep.report.run_facts import run_document, timeline_document
+from pytest_sweep.page.against import against_document
+from pytest_sweep.page.document import page
+from pytest_sweep.page.reading import SweepReader, existing_folders, settled
+from pytest_sweep.page.run_facts import run_document, timeline_document
 from pytest_sweep.store import RunScan
 
 FORMAT = 1

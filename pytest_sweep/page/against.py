@@ -10,7 +10,7 @@ from pytest_sweep.cli.comparison import SweepComparison, compare_sweeps
 from pytest_sweep.cli.made_by import made_by
 from pytest_sweep.cli.run_rows import RunRow
 from pytest_sweep.cli.verdicts import BASIS, judge
-from pytest_sweep.report.columns import number_json
+from pytest_sweep.page.columns import number_json
 from pytest_sweep.store import RunScan
 
 _MOST_LOST = 1000

@@ -17,9 +17,9 @@ from pytest_sweep.cli.trials import best_first
 from pytest_sweep.model import TrialState
 from pytest_sweep.model.judging import Goal, mean_value, pareto_front
 from pytest_sweep.model.spread import is_finite, is_number
-from pytest_sweep.report.columns import Columns, number_json, rounded
-from pytest_sweep.report.failures import Failures
-from pytest_sweep.report.histories import CurveReader
+from pytest_sweep.page.columns import Columns, number_json, rounded
+from pytest_sweep.page.failures import Failures
+from pytest_sweep.page.histories import CurveReader
 from pytest_sweep.reporting.text import counted
 from pytest_sweep.store import DATABASE, RunScan, StoredSweep, TrialRow, snapshot
 

@@ -11,7 +11,7 @@ from pytest_sweep.model.exact_json import from_json
 from pytest_sweep.model.judging import Goal
 from pytest_sweep.model.metrics import AUTO_METRICS, flattened
 from pytest_sweep.model.spread import is_number
-from pytest_sweep.report.curves import CurveWriter
+from pytest_sweep.page.curves import CurveWriter
 from pytest_sweep.reporting.text import counted
 from pytest_sweep.store import RunScan, TrialRow
 
