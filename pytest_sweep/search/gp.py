@@ -79,7 +79,7 @@ class GpSearcher:
         """Return the values for a slot: its point to evaluate, random ones, or those of which the model expects most.
 
         Raises:
-            SpaceError: ``where=`` forbids 100 of them in a row.
+            SpaceError: ``where=`` forbids 1000 of them in a row.
         """
         first = self._asked.get(key, 0)
         self._running.pop(key, None)

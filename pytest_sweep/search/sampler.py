@@ -51,7 +51,7 @@ class SamplerSearcher:
         """Return the values for a slot: its point to evaluate, or what the sampler suggests.
 
         Raises:
-            SpaceError: ``where=`` forbids 100 of them in a row.
+            SpaceError: ``where=`` forbids 1000 of them in a row.
         """
         first = self._asked.get(key, 0)
         self._asked[key] = first + 1

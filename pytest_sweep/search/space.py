@@ -24,7 +24,7 @@ from pytest_sweep.space.naming import given_labels, unique_labels
 from pytest_sweep.space.nesting import flatten, nested
 from pytest_sweep.space.templates import as_domain
 
-ATTEMPTS = 100
+ATTEMPTS = 1000
 """How many configurations in a row ``where=`` may refuse."""
 
 _FAR = 2**32
@@ -162,7 +162,7 @@ class SearchSpace:
         """Return the values that ``random()`` draws for a slot.
 
         Raises:
-            SpaceError: ``where=`` forbids 100 of them in a row, or a function of the space fails.
+            SpaceError: ``where=`` forbids 1000 of them in a row, or a function of the space fails.
         """
         for attempt in range(ATTEMPTS):
             found = self.complete({}, slot, attempt)

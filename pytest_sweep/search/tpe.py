@@ -69,7 +69,7 @@ class RungSearcher:
         """Return the values for a slot: its point to evaluate, random ones, or those of the estimator.
 
         Raises:
-            SpaceError: ``where=`` forbids 100 of them in a row.
+            SpaceError: ``where=`` forbids 1000 of them in a row.
         """
         first = self._asked.get(key, 0)
         self._asked[key] = first + 1
@@ -116,7 +116,7 @@ class RungSearcher:
         is_random = Entropy(f"{self._seed}/tpe/random/{slot}").unit() < self._options.random_fraction
         refused: dict[str, Values] = {}
         for attempt in range(first, first + ATTEMPTS):
-            if study is not None:
+            if study is not None and len(refused) < _PATIENCE:
                 # The estimator would come back to what where= forbids: it has no bad values there.
                 study.know_running({**self._pending, **refused})
             if slot < len(points) and not attempt:

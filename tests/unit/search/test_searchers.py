@@ -141,7 +141,7 @@ class TestTpe:
     def test_where_leaves_nothing(self) -> None:
         """Where where= forbids all, a sentence says so."""
         searcher = tpe().make(SearchSpace(SPACE, where="x > 3"), LOSS, 1, 60)
-        with pytest.raises(SpaceError, match="forbids 100 configurations in a row"):
+        with pytest.raises(SpaceError, match="forbids 1000 configurations in a row"):
             searcher.ask("a", 0)
 
     def test_batches_do_not_depend_on_the_order(self) -> None:

@@ -224,9 +224,9 @@ class TestConditions:
         assert all(search.random(slot)["lr"] > 0.5 for slot in range(50))  # type: ignore[operator]
 
     def test_where_forbids_nearly_all(self) -> None:
-        """If 100 configurations in a row are forbidden, a sentence says so."""
+        """If 1000 configurations in a row are forbidden, a sentence says so."""
         search = space({"lr": uniform(0, 1)}, where="lr > 1")
-        with pytest.raises(SpaceError, match=r"where \('lr > 1'\) forbids 100 configurations in a row: loosen"):
+        with pytest.raises(SpaceError, match=r"where \('lr > 1'\) forbids 1000 configurations in a row: loosen"):
             search.random(0)
 
     def test_ids(self) -> None:
