@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -60,7 +61,7 @@ def write(text: str, target: Path) -> None:
     path = Path(os.path.realpath(target))
     try:
         if path.exists() and not path.is_file():  # A pipe or a device: nothing can be put in its place.
-            path.write_text(text, "utf-8")
+            _write_into(path, text)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -104,6 +105,17 @@ def _root(folder: Path, target: Path | None) -> str | None:
         return Path(os.path.relpath(folder, os.path.realpath(target.parent))).as_posix()
     except ValueError:  # On another drive.
         return folder.as_uri()
+
+
+def _write_into(path: Path, text: str) -> None:
+    """Write into a pipe or a device; a pipe that nobody reads would be waited for without end."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise OSError(error.errno, "nobody reads this pipe") if error.errno == errno.ENXIO else error from None
+    os.set_blocking(handle, True)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def _not_written(target: Path, error: OSError | ValueError) -> CommandError:

@@ -6,8 +6,10 @@ import base64
 import gzip
 import json
 import math
+import os
 import re
 import struct
+import threading
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -361,6 +363,21 @@ class TestCommand:
         """-o - writes the page to stdout."""
         make_run(tmp_path)
         assert Page(command("report", "-o", "-", results=tmp_path).out).sweep["total"] == 1
+
+    def test_a_pipe_that_nobody_reads(self, tmp_path: Path) -> None:
+        """It is an error at once; a pipe that is read gets the page."""
+        make_run(tmp_path)
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        done = command("report", "-o", pipe, results=tmp_path)
+        assert (done.status, done.err) == (4, f"pytest-sweep: {pipe} cannot be written: nobody reads this pipe\n")
+        read: list[str] = []
+        reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")))
+        reader.start()
+        while (done := command("report", "-o", pipe, results=tmp_path)).status:
+            assert "nobody reads this pipe" in done.err, "the thread has not opened it yet"
+        reader.join(60)
+        assert Page(read[0]).sweep["total"] == 1
 
     @pytest.mark.parametrize(
         ("arguments", "status", "text"),
