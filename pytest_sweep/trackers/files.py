@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,7 +91,7 @@ class _FileTracker(ABC):
         with writing(folder):
             if (folder / self.file).is_symlink():  # Likewise.
                 (folder / self.file).unlink()
-            _replace(folder / PARAMS, f"{json.dumps(parameters(trial), indent=2)}\n")
+            replace_file(folder / PARAMS, f"{json.dumps(parameters(trial), indent=2)}\n")
             self._written[str(folder)] = self._repair(folder / self.file)
         return str(folder)
 
@@ -139,14 +140,14 @@ class JsonlTracker(_FileTracker):
         lines = _lines(path)
         whole = [line for line in lines if line.endswith("\n")]
         if len(whole) < len(lines):
-            _replace(path, "".join(whole))
+            replace_file(path, "".join(whole))
         return {_mark_of(json.loads(line)) for line in whole}
 
     def _append(self, path: Path, entries: Sequence[tuple[StoredReport, dict[str, Any]]]) -> None:
         _append(path, "".join(f"{json.dumps(entry)}\n" for _, entry in entries))
 
     def _take_out(self, path: Path, iteration: int) -> None:
-        _replace(path, "".join(line for line in _lines(path) if _mark_of(json.loads(line))[1] < iteration))
+        replace_file(path, "".join(line for line in _lines(path) if _mark_of(json.loads(line))[1] < iteration))
 
 
 class CsvTracker(_FileTracker):
@@ -189,7 +190,7 @@ class CsvTracker(_FileTracker):
 
     def _write(self, path: Path, columns: list[str], rows: Iterable[Mapping[str, str]]) -> None:
         header = [dict(zip(columns, columns, strict=True))] if columns else []
-        _replace(path, _csv_text(columns, [*header, *rows]))
+        replace_file(path, _csv_text(columns, [*header, *rows]))
         self._columns[str(path)] = columns
 
 
@@ -267,9 +268,10 @@ def _append(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write a file so that whoever reads it sees all of it or what was there before."""
-    new = path.with_name(f".{path.name}.new")
+    # Several trackers, each in a thread, write params.json of the same trial.
+    new = path.with_name(f".{path.name}.new{threading.get_ident()}")
     with new.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         file.write(text)
     new.replace(path)

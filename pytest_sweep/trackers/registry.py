@@ -78,7 +78,14 @@ def check_tracker(tracked: Tracked) -> None:
             f"the tracker {tracked.name} ({found!r}) has no method {', '.join(lacks)}: see docs/trackers.md for the six that it needs"
         )
     if isinstance(found, Checked):
-        found.check(tracked.settings)
+        try:
+            found.check(tracked.settings)
+        except SweepError:
+            raise
+        except Exception as error:  # Somebody else's code, which says in its own way what is wrong.
+            raise SweepError(
+                f"the tracker {tracked.name} refuses its settings: {type(error).__name__}: {error}"
+            ) from error
 
 
 def make_tracker(tracked: Tracked) -> Tracker:

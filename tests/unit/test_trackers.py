@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from pytest_sweep.trackers.base import (
     require,
     stable_id,
 )
+from pytest_sweep.trackers.files import JsonlTracker, replace_file
 from pytest_sweep.trackers.following import Following, TrackerState
 from pytest_sweep.trackers.origins import origin_of
 from pytest_sweep.trackers.patience import GivenUp, Patience, Stop
@@ -393,3 +395,24 @@ def _raising(error: Exception) -> Callable[[], None]:
         raise error
 
     return call
+
+
+def test_a_check_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a tracker of somebody else raises for its settings is a sentence that names it."""
+
+    class Picky(JsonlTracker):
+        @classmethod
+        def check(cls, settings: Mapping[str, str]) -> None:
+            raise ValueError(f"{sorted(settings)} makes no sense")
+
+    monkeypatch.setattr("pytest_sweep.trackers.registry._class_of", lambda name: Picky)
+    with pytest.raises(SweepError, match=r"the tracker picky refuses its settings: ValueError: \['a'\] makes no sense"):
+        check_tracker(Tracked("picky", {"a": "1"}))
+
+
+def test_trackers_write_the_same_file(tmp_path: Path) -> None:
+    """Several trackers write params.json of a trial at the same moment: none takes away what another one is writing."""
+    target = tmp_path / "params.json"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: replace_file(target, f"{number}"), range(400)))
+    assert [*tmp_path.iterdir()] == [target]

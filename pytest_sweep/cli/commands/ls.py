@@ -37,7 +37,9 @@ def run(options: argparse.Namespace, context: Context) -> int:
             {"command": "ls", "results_dir": str(context.results_dir), "runs": (row.as_json() for row in shown)}
         )
         return Status.OK
-    _note_lost(context)
+    lost = _note_lost(context)
+    if not shown and lost and not found:
+        return Status.OK
     if not shown:
         what = (
             "no run meets the condition"
@@ -83,13 +85,14 @@ def _selected(options: argparse.Namespace, context: Context) -> tuple[Iterable[R
     return sorted_rows(rows, options.sort) if options.sort else rows, len(rows), len(made)
 
 
-def _note_lost(context: Context) -> None:
-    """Say which runs are not listed, because they have lost their databases."""
+def _note_lost(context: Context) -> int:
+    """Say which runs are not listed, because they have lost their databases, and return how many there are."""
     lost = sorted(lost_runs(context.results_dir), reverse=True)
     for folder in lost[:_MOST_LOST]:
         context.output.note(str(lost_database(folder)))
     if len(lost) > _MOST_LOST:
         context.output.note(f"... and {counted(len(lost) - _MOST_LOST, 'further run')} that have no database any more")
+    return len(lost)
 
 
 def _cells(rows: Sequence[RunRow], columns: Sequence[str], least: int) -> list[Cells]:
