@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from pytest_sweep.model.exact_json import exact, from_json
+from pytest_sweep.model.spread import judged_float
 
 VERSION = 2
 """Version 1, of earlier releases, has no digest."""
@@ -83,6 +85,12 @@ class Manifest:
     contents: Contents
     metrics: Mapping[str, Any]
     recent: Sequence[Recent] = ()
+
+    @property
+    def seconds(self) -> float:
+        """The ``time_total_s`` that it was reported with; 0 where a trial has reported something else by that name."""
+        seconds = judged_float(self.metrics.get("time_total_s"))
+        return seconds if math.isfinite(seconds) and seconds >= 0 else 0.0
 
     def encode(self) -> bytes:
         """Return it as JSON."""

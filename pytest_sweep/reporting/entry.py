@@ -25,6 +25,7 @@ class TrialProgress:
         location: the worker that runs or ran it: ``ip:pid`` on Ray, else ``host:pid``; None before it starts.
         iteration: the ``training_iteration`` of its last report, or None.
         total_time: seconds: the ``time_total_s`` of its last report; at the end the duration where there is none.
+        duration: how many seconds its last attempt took; 0 until one has ended.
         metrics: what it reported last, in the end its final metrics; None while there are none.
         error: the text of its last failure, that of an attempt that is tried again included; or None.
         reason: why it was not run, or None. If its result was taken, a reason says that it was skipped when it ran.
@@ -46,6 +47,7 @@ class TrialProgress:
     location: str | None = None
     iteration: float | None = None
     total_time: float | None = None
+    duration: float = 0.0
     metrics: dict[str, Any] | None = None
     error: str | None = None
     reason: str | None = None

@@ -22,6 +22,7 @@ from pytest_sweep.model.events import (
 )
 from pytest_sweep.model.judging import last_value
 from pytest_sweep.model.metrics import AUTO_METRICS, metric_value
+from pytest_sweep.model.spread import judged_float
 from pytest_sweep.model.study import VerdictKind
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.tally import Tally
@@ -128,7 +129,7 @@ class Progress:
                 self._retry(event.failed)
             case TrialInterrupted():
                 entry = self._entries[event.key]
-                entry.reason = event.reason
+                entry.reason, entry.duration = event.reason, event.duration or 0.0
                 entry.take_metrics(event.metrics)
                 self._move(entry, TrialState.INTERRUPTED)
             case TrialNotRun():
@@ -232,6 +233,7 @@ class Progress:
 
     def _finish(self, event: TrialFinished) -> None:
         self.latest = entry = self._entries[event.key]
+        entry.duration = event.duration
         if event.state is TrialState.PAUSED:
             self._pause(entry, event)
             return
@@ -242,10 +244,9 @@ class Progress:
             entry.stopped_by = event.error if event.state is TrialState.STOPPED else entry.stopped_by
         else:
             entry.attempt, entry.error = event.attempt, event.error
-            if (
-                entry.total_time is None or event.state is TrialState.ERROR
-            ):  # It may have failed long after its last report.
-                entry.total_time = event.duration
+            if entry.total_time is None or event.state is TrialState.ERROR:
+                # It may have failed long after its last report, which may count the time of earlier legs.
+                entry.total_time = max(event.duration, judged_float(entry.total_time))
         if entry.started is not None:  # What was taken from an earlier run tells nothing of how long this one takes.
             self._tallies[entry.trial.sweep.id].lengths.add(event.duration)
         self._note_metrics(entry, event.metrics or {})

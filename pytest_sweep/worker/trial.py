@@ -72,7 +72,7 @@ class ActiveTrial:
         self._gang: Gang | None = None
         self._directory = Path(task.directory)
         self._has_used_dir = False
-        self._iteration = 0
+        self._iteration, self._spent = 0, 0.0
         keeping = Keeping(task.keep_checkpoints, trial.sweep.keep_best, trial.sweep.mode)
         self._location = task.checkpoints or str(self._directory / "checkpoints")
         self._checkpoints = TrialCheckpoints(self._location, task.attempt, keeping)
@@ -120,7 +120,7 @@ class ActiveTrial:
         There it waits for the verdict: some milliseconds, at most a second. A verdict that comes later is obeyed at the next report.
 
         Each report counts as one ``training_iteration`` and is stored with it, ``time_total_s``, ``time_this_iter_s`` (seconds) and
-        ``timestamp`` (seconds since the epoch), as in Ray Tune.
+        ``timestamp`` (seconds since the epoch), as in Ray Tune; iterations and the total time go on from the checkpoint.
 
         Args:
             metrics: a dict of numbers, strings, booleans, None, or lists and dicts of them; scalars of numpy and torch are converted.
@@ -185,6 +185,7 @@ class ActiveTrial:
         iteration = 0
         if restored is not None:
             self.checkpoint, iteration = restored.path, restored.manifest.name.iteration
+            self._spent = restored.manifest.seconds
             self._recover(restored)
         self._iteration = iteration
         address = None if restored is None else restored.address
@@ -197,7 +198,7 @@ class ActiveTrial:
         ]
 
     def begin(self) -> None:
-        """Start the clock of ``time_total_s``: the body begins, unless it is to pause where it was restored."""
+        """Start the clock of this attempt: the body begins, unless it is to pause where it was restored."""
         __tracebackhide__ = True
         self._began = self._last_report = clock.monotonic()
         self._judgement.begin(self._iteration)
@@ -240,7 +241,7 @@ class ActiveTrial:
     def _with_auto_metrics(self, plain: dict[str, Any], now: float) -> dict[str, Any]:
         auto = {
             "training_iteration": self._iteration + 1,
-            "time_total_s": now - self._began,
+            "time_total_s": self._spent + now - self._began,
             "time_this_iter_s": now - self._last_report,
             "timestamp": clock.wall(),
         }

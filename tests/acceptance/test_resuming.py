@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import shutil
@@ -391,6 +392,9 @@ class TestGoingOn:
         for trial in project.grid():
             assert [report["epoch"] for report in trial.metrics_history] == [1, 2, 3, 4, 5]
             assert [report["training_iteration"] for report in trial.metrics_history] == [1, 2, 3, 4, 5]
+            spent = [report["time_this_iter_s"] for report in trial.metrics_history]
+            total = [report["time_total_s"] for report in trial.metrics_history]
+            assert total == pytest.approx(list(itertools.accumulate(spent)), abs=1e-6)
             assert isinstance(trial.checkpoint, Path)
             assert (trial.checkpoint / "epoch").read_text() == "2"
         second = list(project.grid())[1]

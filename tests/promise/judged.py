@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 
@@ -98,7 +99,7 @@ class Judged(Executor):
         assert starts == ["3"]
 
     def test_legs_are_no_retries(self, project: Project) -> None:
-        """A trial that was paused goes on from its checkpoint, and is neither rerun nor flaky; iterations count on."""
+        """A trial that was paused goes on from its checkpoint, and is neither rerun nor flaky; iterations and time count on."""
         project.write(LEGS)
         done = self.run(project)
         assert "rerun" not in done.text
@@ -106,6 +107,9 @@ class Judged(Executor):
         (best,) = [trial for trial in done.grid() if trial.config["a"] == 1]
         assert [report["training_iteration"] for report in best.metrics_history] == list(range(1, 10))
         assert [attempt.state for attempt in best.attempt_history][:2] == ["PAUSED", "PAUSED"]
+        spent = [report["time_this_iter_s"] for report in best.metrics_history]
+        total = [report["time_total_s"] for report in best.metrics_history]
+        assert total == pytest.approx(list(itertools.accumulate(spent)), abs=1e-6)
 
     def test_a_worker_dies_at_a_rung(self, project: Project) -> None:
         """Whether it dies while a report waits, or after the pause, in a tear-down: the verdicts are those of a run without a death."""

@@ -9,7 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from pytest_sweep.model import Run, Trial, TrialState
-from pytest_sweep.model.events import Accepted, TrialConfigured, TrialFinished, TrialReported, TrialStarted
+from pytest_sweep.model.events import (
+    Accepted,
+    TrialConfigured,
+    TrialFinished,
+    TrialInterrupted,
+    TrialReported,
+    TrialStarted,
+)
 from pytest_sweep.model.search_events import Proposed
 from pytest_sweep.plugin.record.salvage import known_events
 from pytest_sweep.plugin.session.plan import Plan
@@ -67,6 +74,17 @@ def test_what_was_taken_is_left_out() -> None:
     events = known(slots, *cached(slots[0]), started, ended, taken=(slots[0].key,))
     assert {event.key for event in events} == {slots[1].key}
     assert [type(event) for event in events] == [TrialReported, TrialFinished]
+
+
+def test_how_long_an_attempt_took() -> None:
+    """It is the attempt's own duration, not the total time, which counts the attempts that it goes on from."""
+    slots = make_slots(2)
+    metrics = {"loss": 1, "training_iteration": 4, "time_total_s": 90.0}
+    started = [TrialStarted(slot.key, 2, 100.0, "127.0.0.1:42") for slot in slots]
+    ended = TrialFinished(slots[0].key, 2, TrialState.TERMINATED, metrics, None, 2.5, 102.5)
+    cut = TrialInterrupted(slots[1].key, 2, "Ctrl-C", metrics, duration=2.5, time=102.5)
+    _, finished, _, interrupted = known(slots, *started, ended, cut)
+    assert (finished.duration, finished.time, interrupted.duration) == (2.5, 102.5, 2.5)
 
 
 def test_it_can_be_stored_and_read(tmp_path: Path) -> None:

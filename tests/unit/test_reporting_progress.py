@@ -76,6 +76,17 @@ def test_the_duration_stands_in_where_no_time_was_reported() -> None:
     assert progress.of(one.key).metrics is None
 
 
+@pytest.mark.parametrize(("reported", "shown"), [(90.0, 90.0), (1.5, 2.5), ("long", 2.5), (float("nan"), 2.5)])
+def test_a_failure_takes_no_time_of_earlier_legs_away(reported: object, shown: float) -> None:
+    """One that fails long after its last report shows its duration, unless its report counts what earlier legs took."""
+    one = trial(1)
+    progress = Progress([one])
+    progress.update(started(one, attempt=2))
+    progress.update(TrialReported(one.key, 2, {"training_iteration": 3, "time_total_s": reported}))
+    progress.update(finished(one, TrialState.ERROR, error="boom", attempt=2))
+    assert (progress.of(one.key).total_time, progress.of(one.key).duration) == (shown, 2.5)
+
+
 def test_an_end_without_metrics_keeps_those_reported() -> None:
     """A worker that dies takes no reported metrics with it."""
     one = trial(1)

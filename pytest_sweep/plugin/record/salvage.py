@@ -55,13 +55,12 @@ def known_events(progress: Progress, tasks: TaskMaker, taken: Collection[str]) -
         if metrics is not None and not never_began and metrics.get("training_iteration") != iteration:
             yield TrialReported(key, attempt, {"training_iteration": 0, **metrics})
         if entry.state.is_finished:
-            duration = entry.total_time or 0.0
-            ended = clock.wall() if entry.started is None else entry.started + duration
+            ended = clock.wall() if entry.started is None else entry.started + entry.duration
             error, attempt = (entry.reason, 0) if never_began else (entry.error, attempt)
-            yield TrialFinished(key, attempt, entry.state, metrics, error, duration, ended)
+            yield TrialFinished(key, attempt, entry.state, metrics, error, entry.duration, ended)
         elif entry.state is TrialState.INTERRUPTED:
             yield TrialInterrupted(
-                key, attempt, entry.reason or "", metrics, duration=entry.total_time or 0.0, time=clock.wall()
+                key, attempt, entry.reason or "", metrics, duration=entry.duration, time=clock.wall()
             )
         elif entry.state is TrialState.NOT_RUN:
             yield TrialNotRun(key, entry.reason or "")
