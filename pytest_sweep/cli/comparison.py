@@ -33,7 +33,7 @@ class Pair:
     Attributes:
         base: the trial in the earlier run, or None.
         now: the trial in the later run, or None.
-        before: what it was judged by then; None where it has no value.
+        before: what it was judged by then; None where it had no value, or another configuration.
         value: what it is judged by now.
         goal: by what; None in a sweep without a metric.
     """
@@ -51,11 +51,16 @@ class Pair:
         assert found is not None
         return found
 
+    @property
+    def is_other(self) -> bool:
+        """Whether it is a slot of a search that has another configuration in each run: the same number, and nothing else in common."""
+        return self.base is not None and self.now is not None and self.base.row.point_key != self.now.row.point_key
+
     @cached_property
     def status(self) -> str:
         """What has become of it: ``worse``, ``better``, ``same``, ``new``, ``lost``, ``newly failed``, ``fixed``, ``not compared``."""
-        if self.base is None or self.now is None:
-            return "new" if self.base is None else "lost"
+        if self.base is None or self.now is None or self.is_other:
+            return "new" if self.base is None else "lost" if self.now is None else "not compared"
         was, its = self.base.row, self.now.row
         if its.state is TrialState.ERROR:
             return (
@@ -174,6 +179,18 @@ class SweepComparison:
         """How many of its trials were compared."""
         return sum(pair.status in COMPARED for pair in self.pairs)
 
+    @property
+    def others(self) -> int:
+        """How many of its trials are slots that have another configuration in each run."""
+        return sum(pair.is_other for pair in self.pairs)
+
+    @property
+    def is_judged_by_best(self) -> bool:
+        """Whether its best is compared although its trials are not: it is searched, had a best, and some trial ended in the later run."""
+        return any(before is not None for _, before, _ in self.bests) and any(
+            pair.is_other and pair.now is not None and _ended(pair.now) for pair in self.pairs
+        )
+
     def of_status(self, status: str) -> list[Pair]:
         """Return the pairs of a status."""
         return [pair for pair in self.pairs if pair.status == status]
@@ -232,6 +249,10 @@ def check_metric(base: RunScan, run: RunScan, metric: str) -> None:
         raise UsageError(f"--metric {metric}: no trial of either run has it: {there_are}")
 
 
+def _ended(view: TrialView) -> bool:
+    return view.row.state is TrialState.ERROR or ended_well(view.row.state, view.row.reason)
+
+
 def _are_close(one: float, two: float) -> bool:
     try:
         return abs(two - one) <= _SAME * max(abs(one), abs(two))
@@ -262,6 +283,8 @@ def _pairs(
     pairs = []
     for row in scans[1].trials(sweep_id):
         old = then.pop(row.key, None)
-        earlier = None if old is None else values_then.get(old.row.ordinal)
-        pairs.append(Pair(old, TrialView(row, marks[1]), earlier, values_now.get(row.ordinal), goal))
+        pair = Pair(old, TrialView(row, marks[1]), None, values_now.get(row.ordinal), goal)
+        if old is not None and not pair.is_other:
+            pair.before = values_then.get(old.row.ordinal)
+        pairs.append(pair)
     return [*pairs, *(Pair(old, None, values_then.get(old.row.ordinal), None, goal) for old in then.values())]

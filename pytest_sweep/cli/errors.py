@@ -16,7 +16,7 @@ class Status(enum.IntEnum):
     USAGE = 2
     """The command line is wrong, or names more than one run."""
     NO_RUN = 3
-    """There is no such run or trial, or it cannot be read; of ``compare`` also: no trial could be compared."""
+    """There is no such run or trial, or it cannot be read; of ``compare`` also: nothing could be compared."""
     FAILED = 4
     """A file could not be written or deleted, or the command has a defect."""
     INTERRUPTED = 130

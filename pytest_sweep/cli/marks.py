@@ -43,13 +43,20 @@ class Marks:
 NO_MARKS = Marks()
 
 
-def marks_of(scan: RunScan, sweep: StoredSweep) -> Marks:
-    """Return what is known of the trials of a sweep together, as `ResultGrid.get_best_results` judges it."""
+def marks_of(scan: RunScan, sweep: StoredSweep, judged: Sequence[Sequence[Judged]] | None = None) -> Marks:
+    """Return what is known of the trials of a sweep together, as `ResultGrid.get_best_results` judges it.
+
+    Args:
+        scan: reads the run.
+        sweep: the sweep.
+        judged: for each of its goals what its trials are judged by; None reads it where it is needed.
+    """
     goals = goals_of(sweep)
     conditions = feasibility(sweep.feasible) if sweep.feasible else None
     if len(goals) < 2:
         return Marks(goals, None, conditions)
-    found = front_of([scan.judged(sweep.id, goal) for goal in goals], goals, whole=bool(sweep.average_over))
+    known = [scan.judged(sweep.id, goal) for goal in goals] if judged is None else judged
+    found = front_of(known, goals, whole=bool(sweep.average_over))
     front, values = tuple(ordinals for ordinals, _ in found), tuple(values for _, values in found)
     return Marks(goals, front, conditions, values, frozenset(ordinal for group in front for ordinal in group))
 

@@ -22,7 +22,7 @@ class Verdict:
     """What came out of a comparison.
 
     Attributes:
-        word: ``worse``, ``better``, ``same``, or ``not compared`` where there was no trial that could be compared.
+        word: ``worse``, ``better``, ``same``, or ``not compared`` where neither trials nor the best of a search could be compared.
         reasons: why it is worse, or why nothing was compared, a sentence each; empty otherwise.
         compared: how many trials were compared.
         trials: how many there are in either run.
@@ -40,7 +40,7 @@ def judge(sweeps: Sequence[SweepComparison]) -> Verdict:
     reasons = [reason for its in sweeps for reason in _reasons(its)]
     if reasons:
         return Verdict("worse", tuple(reasons), compared, trials)
-    if not compared:
+    if not compared and not any(its.is_judged_by_best for its in sweeps):
         return Verdict("not compared", (_nothing(sweeps),), 0, trials)
     is_better = any(_of_best(its, *bests) == "better" for its in sweeps for bests in its.bests)
     return Verdict("better" if is_better else "same", (), compared, trials)
@@ -52,7 +52,11 @@ def not_compared(its: SweepComparison) -> str | None:
     if not counts:
         return None
     why = "; ".join(f"{count} {what}" for what, count in counts.items())
-    return f"Not compared: {counts.total()} of {counted(len(its.pairs), 'trial')} ({why})"
+    instead = ""
+    if its.is_judged_by_best:
+        best = "the best value of each of its metrics" if len(its.bests) > 1 else "its best value"
+        instead = f"; the sweep is judged by {best}"
+    return f"Not compared: {counts.total()} of {counted(len(its.pairs), 'trial')} ({why}){instead}"
 
 
 def _why(pair: Pair) -> str:
@@ -60,6 +64,8 @@ def _why(pair: Pair) -> str:
     views = (pair.base, pair.now)
     if pair.base is None or pair.now is None:
         return f"only in {RUN if pair.base is None else BASE}"
+    if pair.is_other and pair.base.row.point_key and pair.now.row.point_key:
+        return "other configuration"
     if all(view is not None and view.row.state is TrialState.ERROR for view in views):
         return "failed in both"
     if not all(view is not None and ended_well(view.row.state, view.row.reason) for view in views):
@@ -76,6 +82,8 @@ def _nothing(sweeps: Sequence[SweepComparison]) -> str:
         return "neither run has trials"
     if all(pair.now is None or pair.base is None for its in sweeps for pair in its.pairs):
         return "no trial is in both runs"
+    if any(its.others for its in sweeps):
+        return "no trial of equal configuration ended in both runs, and no search has a best value to compare"
     return "no trial ended in both runs with something to compare"
 
 
@@ -90,6 +98,6 @@ def _reasons(its: SweepComparison) -> Iterator[str]:
 
 
 def _of_best(its: SweepComparison, goal: Goal, before: Best | None, best: Best | None) -> str:
-    if before is None or not its.compared:
+    if before is None or not (its.compared or its.is_judged_by_best):
         return "same"  # There was nothing to be worse than, or nothing that can be.
     return "worse" if best is None else direction(before.value, best.value, goal)

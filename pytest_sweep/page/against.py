@@ -9,7 +9,7 @@ from pytest_sweep.cli.bests import Best
 from pytest_sweep.cli.comparison import SweepComparison, compare_sweeps
 from pytest_sweep.cli.made_by import made_by
 from pytest_sweep.cli.run_rows import RunRow
-from pytest_sweep.cli.verdicts import BASIS, judge
+from pytest_sweep.cli.verdicts import BASIS, judge, not_compared
 from pytest_sweep.page.columns import number_json
 from pytest_sweep.store import RunScan
 
@@ -61,6 +61,7 @@ def _sweep(its: SweepComparison, places: Mapping[int, tuple[int, int]]) -> dict[
         "metric": None if its.goal is None else its.goal.metric,
         "mode": None if its.goal is None else its.goal.mode,
         "counts": counts,
+        "note": not_compared(its),
         "best": _values([its.best_before, its.best]),
         "pairs": pairs,
         "lost": lost[:_MOST_LOST],

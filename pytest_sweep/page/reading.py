@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_sweep.cli.bests import Best, best_judged, goal_of
+from pytest_sweep.cli.bests import Best, best_judged, goals_of
+from pytest_sweep.cli.marks import marks_of
 from pytest_sweep.cli.trial_rows import TrialView
 from pytest_sweep.cli.trials import best_first
 from pytest_sweep.model import TrialState
-from pytest_sweep.model.judging import Goal, mean_value, pareto_front
-from pytest_sweep.model.spread import is_finite, is_number
 from pytest_sweep.page.columns import Columns, number_json, rounded
 from pytest_sweep.page.failures import Failures
 from pytest_sweep.page.histories import CurveReader
@@ -33,7 +32,7 @@ _LONGEST_NAME = 300
 _KEY = 12
 """How many digits of a key are on the page."""
 
-_OWN = ("replicate", "configuration", "attempts", "duration", "reason", "checkpoint", "taken_from")
+_OWN = ("best", "feasible", "replicate", "configuration", "attempts", "duration", "reason", "checkpoint", "taken_from")
 _JUDGED = "judged"
 
 
@@ -70,8 +69,9 @@ class SweepReader:
 
     def __init__(self, scan: RunScan, sweep: StoredSweep, counts: Counter[TrialState], share: float) -> None:
         self._scan, self._sweep, self._counts, self._share = scan, sweep, counts, share
-        self._goals = _goals(sweep)
+        self._goals = goals_of(sweep)
         self._judged = [scan.judged(sweep.id, goal) for goal in self._goals]
+        self._marks = marks_of(scan, sweep, self._judged)
         self.rows: dict[int, int] = {}
         self._chosen: frozenset[int] | None = None
         self._chosen = self._choose(MOST_TRIALS)
@@ -93,7 +93,7 @@ class SweepReader:
         with_curves = self._choose(MOST_CURVES)
         for row in self._trials():
             place = self.rows[row.ordinal] = len(names)
-            view = TrialView(row)
+            view = TrialView(row, self._marks)
             names.append(row.name[:_LONGEST_NAME])
             keys.append(row.key)
             states.append(row.state.value)
@@ -167,20 +167,7 @@ class SweepReader:
 
     def _front(self) -> list[int]:
         """Return the ordinals of the trials of the configurations than which no other is better in all objectives."""
-        if len(self._goals) < 2:
-            return []
-        groups: dict[str, list[int]] = {}
-        for place, one in enumerate(self._judged[0]):
-            groups.setdefault(one.group, []).append(place)
-        whole = bool(self._sweep.average_over)
-        values = []
-        for places in groups.values():
-            means = [mean_value((its[place].value for place in places), whole=whole) for its in self._judged]
-            known = [mean for mean in means if is_number(mean) and is_finite(mean)]
-            values.append(known if len(known) == len(means) else None)
-        front = pareto_front(values, [goal.mode for goal in self._goals])
-        of_group = list(groups.values())
-        return sorted(self._judged[0][place].ordinal for index in front for place in of_group[index])
+        return sorted(ordinal for group in self._marks.front or () for ordinal in group)
 
     def _trials(self) -> Iterator[TrialRow]:
         for row in self._scan.trials(self._sweep.id):
@@ -247,10 +234,3 @@ def existing_folders(folder: Path) -> frozenset[str]:
             return frozenset(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
         return frozenset()
-
-
-def _goals(sweep: StoredSweep) -> list[Goal]:
-    if sweep.objectives:
-        return [Goal(metric, mode, feasible=sweep.feasible) for metric, mode in sweep.objectives]
-    goal = goal_of(sweep)
-    return [] if goal is None else [goal]

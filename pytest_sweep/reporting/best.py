@@ -33,7 +33,12 @@ def goal_of(sweep: Sweep) -> Goal | None:
 
 def feasible_text(sweep: Sweep) -> str:
     """Return what a candidate for the best must do besides, as the end of a sentence; empty for a sweep without conditions."""
-    return f" that meets feasible={list(sweep.feasible)}" if sweep.feasible else ""
+    return f" that meets {conditions_text(sweep)}" if sweep.feasible else ""
+
+
+def conditions_text(sweep: Sweep) -> str:
+    """Return the conditions of ``feasible=`` as a sentence has them."""
+    return " and ".join(sweep.feasible)
 
 
 def judged_value(entry: TrialProgress) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pytest_sweep.model import Sweep
 from pytest_sweep.model.judging import pareto_front
 from pytest_sweep.model.spread import is_finite
-from pytest_sweep.reporting.best import feasible_text, judged_value
+from pytest_sweep.reporting.best import conditions_text, feasible_text, judged_value
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.progress import Progress
 from pytest_sweep.reporting.replicates import complete, configurations
@@ -61,4 +61,5 @@ def front_line(progress: Progress, sweep: Sweep, front: Sequence[TrialProgress])
             f"{progress.label(entry.trial)} with {', '.join(f'{goal.metric}={cell_text(value)}' for goal, value in values)}"
         )
     more = [f"and {len(front) - _MOST_NAMES} more"] if len(front) > _MOST_NAMES else []
-    return f"Best trials of {name}: {counted(len(front), 'trial')} that none beats in {goals}: {'; '.join([*shown, *more])}"
+    among = f", of those that meet {conditions_text(sweep)}" if sweep.feasible else ""
+    return f"Best trials of {name}: {counted(len(front), 'trial')} that none beats in {goals}{among}: {'; '.join([*shown, *more])}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_sweep.model import Sweep, Trial, TrialState
 from pytest_sweep.model.spread import Spread
-from pytest_sweep.reporting.best import best_entries, feasible_text, judged_value, missing_metrics
+from pytest_sweep.reporting.best import best_entries, conditions_text, feasible_text, judged_value, missing_metrics
 from pytest_sweep.reporting.columns import varying_params
 from pytest_sweep.reporting.entry import TrialProgress
 from pytest_sweep.reporting.front import front_line, fronts
@@ -190,7 +190,7 @@ def _best_configuration(progress: Progress, sweep: Sweep, entry: TrialProgress |
         which = (
             "all its trials"
             if sweep.average_over
-            else f"its trials{feasible_text(sweep)} and ended well"
+            else f"its trials that meet {conditions_text(sweep)} and ended well"
             if sweep.feasible
             else "its trials that ended well"
         )

@@ -15,7 +15,7 @@ from pytest_sweep.store.records import KILLED, is_open, left_open_as
 
 COLUMNS = (
     "ordinal, key, sweep_id, node_id, name, seed, folder, replicate, group_key, state, attempts, error, reason, location, "
-    "started, finished, duration, checkpoint, taken_from, configuration, config, params, metrics"
+    "started, finished, duration, checkpoint, taken_from, configuration, point_key, config, params, metrics"
 )
 """The columns that a `TrialRow` is made of."""
 
@@ -33,10 +33,11 @@ class TrialRow:
         (
             self.ordinal, self.key, self.sweep_id, self.node_id, self.name, self.seed, self.folder, self.replicate, self.group_key,
             word, self.attempts, self.error, self.reason, self.location, self.started, self.finished, self.duration, checkpoint,
-            self.taken_from, configuration, self._config, self._params, self._metrics,
+            self.taken_from, configuration, point_key, self._config, self._params, self._metrics,
         ) = row  # fmt: skip
         self.state = state_of(word)
         self.configuration: str | None = configuration
+        self.point_key: str | None = point_key
         self.last_report: dict[str, Any] | None = None
         self.checkpoint: str | None = None
         if checkpoint is not None:

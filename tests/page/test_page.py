@@ -256,3 +256,35 @@ def test_a_run_that_goes_on(tmp_path: Path, open_page: OpenPage) -> None:
     assert "running" in text
     assert "2 PENDING" in text
     assert "Each line is a trial: 2 learning curves of loss." in text
+
+
+def test_infeasible_trials(tmp_path: Path, open_page: OpenPage) -> None:
+    """They are marked, come last and are found; names in the search may have dots, and one that no column has is said."""
+    goals = (Objective("accuracy", "max"), Objective("params", "min"))
+    sweep = Sweep("a.py::t", "t", "accuracy", "max", varying=("opt.lr",), objectives=goals, feasible=("params < 5000",))
+    values = [{"accuracy": 0.7, "params": 10}, {"accuracy": 0.9, "params": 9000}, {"accuracy": 0.8, "params": 20}]
+    trials = [trial(number, sweep, {"opt": {"lr": 10.0**-number}}) for number in range(3)]
+    write(build(make_run(tmp_path, values, trials=trials)), tmp_path / "page.html")
+    opened = open_page(tmp_path / "page.html")
+    search = "#bar input[type=search]"
+    assert opened.column("accuracy") == ["0.8", "0.7", "0.9"]
+    assert opened.column("feasible") == ["True", "True", "False"]
+    assert opened.column("best") == ["True", "True", "False"]
+    assert len(opened.page.query_selector_all("#trials tr.infeasible")) == 1
+    assert "by accuracy, the highest first, those that are not feasible last" in opened.text("#trials caption")
+    assert "2 trials that none beats, of those that meet params < 5000" in opened.text(".best")
+    for words, count in (
+        ("feasible=True", 2),
+        ("opt.lr<0.5", 2),
+        ("opt/lr<0.05", 1),
+        ("config.opt.lr<0.5 feasible=False", 1),
+    ):
+        opened.page.fill(search, words)
+        opened.until(".count", f"{count} of 3")
+        assert "no column" not in opened.text("#bar")
+    assert "Pareto front (diamonds)" in opened.text("#slices .legend")
+    opened.page.fill(search, "opt.rate<0.5")
+    opened.until("#bar", "There is no column opt.rate")
+    opened.page.fill(search, "t[lr=1")  # A name may have such a sign in it.
+    opened.until(".count", "1 of 3")
+    assert "no column" not in opened.text("#bar")

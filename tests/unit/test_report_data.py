@@ -271,6 +271,23 @@ class TestDocument:
         assert page.sweep["front"] == [0, 1]
         assert page.sweep["judged"][1] == [1, 2, 1]
 
+    def test_best_and_feasible(self, tmp_path: Path) -> None:
+        """Which trials none beats, and which meet the conditions, are columns as they are of the command; else there are none."""
+        goals = (Objective("loss", "min"), Objective("size", "max"))
+        sweep = Sweep("a.py::t", "t", "loss", "min", objectives=goals, feasible=("size < 5",))
+        values = [{"loss": 1.0, "size": 1}, {"loss": 0.5, "size": 9}, None, {"loss": 2.0, "size": 1}]
+        folder = make_run(tmp_path, values, trials=[trial(number, sweep) for number in range(4)])
+        page, rows = Page(build(folder)), command("show", folder, "--json", results=tmp_path).json["trials"]
+        shown = {row["name"]: row for row in rows}
+        for name in ("best", "feasible"):
+            column = page.column(name)
+            found = [None if word is None else column["words"][word] for word in column["values"]]
+            expected = [shown[one][name] for one in page.sweep["names"]]
+            assert found == [None if value is None else str(value) for value in expected]
+        assert page.sweep["front"] == [0]
+        plain = Page(build(make_run(tmp_path, [0.5], now=BEGAN + 60)))
+        assert not {"best", "feasible"} & {column["name"] for column in plain.sweep["columns"]}
+
     def test_replicates(self, tmp_path: Path) -> None:
         """Replicates share a number, and the best is the best mean."""
         trials = [trial(number, group=f"{number // 2}") for number in range(4)]

@@ -162,7 +162,9 @@ def test_the_front_is_marked_and_told() -> None:
     (star,) = (column for column in default_columns(progress) if column.name == "best")
     assert [star.value(entry) for entry in progress] == ["*", "*", None, None]
     (line,) = best_lines(progress)
-    assert line.startswith("Best trials of train: 2 trials that none beats in loss (min) and speed (max): ")
+    assert line.startswith(
+        "Best trials of train: 2 trials that none beats in loss (min) and speed (max), of those that meet memory < 9: "
+    )
     assert line.endswith(": train[trial=0] with loss=1, speed=1; train[trial=1] with loss=2, speed=2")
     assert junit_suite_properties(progress) == [("sweep.best.train", "train[trial=0], train[trial=1]")]
 
@@ -172,7 +174,7 @@ def test_no_front() -> None:
     (one,) = slots(1, SEVERAL)
     progress = progress_of([one], configured(one, 1.0), started(one), ended(one, loss=1.0, speed=math.nan, memory=1))
     expected = (
-        "Best trials of train: none, because no trial that meets feasible=['memory < 9'] ended well with a finite value of loss (min) and "
+        "Best trials of train: none, because no trial that meets memory < 9 ended well with a finite value of loss (min) and "
         "speed (max)"
     )
     assert best_lines(progress) == [expected]

@@ -40,7 +40,7 @@ _PRIORITIES = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.epilog = f"Exit status 1 if the later run is worse, 3 if no trial could be compared. {BASIS}"
+    parser.epilog = f"Exit status 1 if the later run is worse, 3 if nothing could be compared. {BASIS}"
     add_run(parser, "base", "last~1")
     add_run(parser)
     parser.add_argument("--metric", metavar="NAME", help="another metric than that of the sweeps; with --mode")
@@ -186,6 +186,7 @@ def _as_json(its: SweepComparison) -> dict[str, object]:
             {"metric": goal.metric, "mode": goal.mode, "best_base": _value(before), "best": _value(best)}
             for goal, before, best in its.bests
         ],
+        "other_configurations": its.others,
         "statuses": {status: len(found) for status in _ORDER if (found := its.of_status(status))},
     }
 

@@ -31,6 +31,7 @@ class AgainstView {
         ...gone.map((/** @type {any} */ one) => el("li", { text: `The sweep ${one.id} is not in this run.` }))),
       its ? el("p", { class: "states" }, ...STATUS_ORDER.filter((name) => its.counts[name]).map((name) => el("span", { class: "state", colour: colour(`status-${name.replace(" ", "-")}`), text: `${its.counts[name].toLocaleString("en")} ${name}` })))
         : el("p", { class: "quiet", text: "This sweep was not in the earlier run." }),
+      ...(its?.note ? [el("p", { class: "quiet", text: its.note })] : []),
       el("div", { class: "pair" }, box, table),
       el("p", { class: "quiet", text: stored.basis }));
     if (!its) return;

@@ -132,8 +132,8 @@ function padded(its) {
 }
 
 /**
- * Points that can be hovered and selected.
- * @param {{rows: number[], xs: ArrayLike<number>, ys: ArrayLike<number>, colours: (row: number) => string, picks: number[], lines: (row: number) => string[], pick: (row: number) => void, size?: number, alpha?: number}} its
+ * Points that can be hovered and selected. Rows that are `diamonds` are drawn last and larger, as such.
+ * @param {{rows: number[], xs: ArrayLike<number>, ys: ArrayLike<number>, colours: (row: number) => string, picks: number[], lines: (row: number) => string[], pick: (row: number) => void, size?: number, alpha?: number, diamonds?: Set<number>}} its
  * @returns {Pick<ChartParts, "draw" | "at">}
  */
 function pointsOf(its) {
@@ -143,13 +143,18 @@ function pointsOf(its) {
       const ratio = uPlot.pxRatio;
       const size = (its.size ?? (rows.length > 3000 ? 2 : 3)) * ratio;
       context.globalAlpha = its.alpha ?? (rows.length > 3000 ? 0.5 : 0.8);
-      for (let place = 0; place < rows.length; place++) {
+      const point = (/** @type {number} */ place, /** @type {boolean} */ isDiamond) => {
+        const [x, y] = [plot.valToPos(xs[place], "x", true), plot.valToPos(ys[place], "y", true)];
         context.fillStyle = its.colours(rows[place]);
         context.beginPath();
-        context.arc(plot.valToPos(xs[place], "x", true), plot.valToPos(ys[place], "y", true), size, 0, 7);
+        if (isDiamond) [[0, -2], [2, 0], [0, 2], [-2, 0]].forEach(([right, down]) => context.lineTo(x + right * size, y + down * size));
+        else context.arc(x, y, size, 0, 7);
         context.fill();
-      }
+      };
+      const diamonds = its.diamonds ?? new Set();
+      for (let place = 0; place < rows.length; place++) if (!diamonds.has(rows[place])) point(place, false);
       context.globalAlpha = 1;
+      for (let place = 0; place < rows.length; place++) if (diamonds.has(rows[place])) point(place, true);
       its.picks.forEach((row, order) => {
         const place = rows.indexOf(row);
         if (place < 0) return;

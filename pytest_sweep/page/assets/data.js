@@ -152,9 +152,17 @@ class Sweep {
     return goal ? goal[1] === "min" : null;
   }
 
-  /** The column that is meant by a name: `lr` is `config/lr`. @param {string} name */
+  /** The column that is meant by a name: `lr` is `config/lr`, `opt.lr` is `config/opt/lr`. @param {string} name */
   find(name) {
-    return this.byName.get(name) || this.byName.get(`config/${name}`) || this.byName.get(`params/${name}`);
+    const slashed = name.replaceAll(".", "/");
+    const found = [name, slashed].flatMap((one) => [one, `config/${one}`, `params/${one}`]).find((one) => this.byName.has(one));
+    return found === undefined ? undefined : this.byName.get(found);
+  }
+
+  /** Whether a trial does not meet the conditions of `feasible=`. @param {number} row */
+  isInfeasible(row) {
+    const column = this.byName.get("feasible");
+    return column !== undefined && column.role === "own" && column.text(row) === "False";
   }
 }
 

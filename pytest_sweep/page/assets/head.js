@@ -44,7 +44,7 @@ function sweepCard(state, sweep) {
   const bar = el("div", { class: "statebar", "aria-hidden": "true" });
   for (const [name, count] of Object.entries(counts)) bar.append(el("span", { width: `${(100 * count) / total}%`, colour: stateColour(name) }));
   const how = [
-    search && `search: ${search}`, scheduler && `scheduler: ${scheduler}`, feasible.length && `feasible: ${feasible.join(", ")}`,
+    search && `search: ${search}`, scheduler && `scheduler: ${scheduler}`, feasible.length && `feasible: ${feasible.join(" and ")}`,
     folds.length && `averages over ${folds.join(", ")}`,
   ].filter(Boolean).join("; ");
   const isChosen = state.sweep === sweep;
@@ -64,14 +64,20 @@ function bestLine(state, sweep) {
   const goals = sweep.objectives.map(([name, mode]) => `${name} (${mode})`).join(" and ");
   if (sweep.objectives.length > 1) {
     const button = el("button", { text: "select them", click: () => { state.picks = sweep.front.slice(0, 20); state.change("picks"); } });
-    return el("p", { class: "best" }, `Pareto front of ${goals}: ${frontText(sweep)} that none beats `, state.sweep === sweep && sweep.front.length ? button : null);
+    return el("p", { class: "best" }, `Pareto front of ${goals}: ${frontText(sweep)} that none beats${thatMeet(sweep)} `, state.sweep === sweep && sweep.front.length ? button : null);
   }
-  if (!sweep.best) return el("p", { class: "quiet", text: `No trial ended well with a finite value of ${goals}.` });
+  if (!sweep.best) return el("p", { class: "quiet", text: `No trial ended well with a finite value of ${goals}${sweep.stored.feasible.length ? ` and meets ${sweep.stored.feasible.join(" and ")}` : ""}.` });
   const { row, value, trials } = sweep.best;
   const name = trials > 1 ? `${configurationOf(sweep, row)}, the mean of ${counted(trials, "trial")}` : sweep.names[row];
   const button = el("button", { text: state.picks.includes(row) ? "selected" : "select", "aria-pressed": state.picks.includes(row), click: () => state.pick(row) });
   return el("p", { class: "best" }, "Best ", el("strong", { text: `${sweep.objectives[0][0]} = ${shown(numberOf(value))}` }), ` (${sweep.objectives[0][1]}): `,
     el("span", { class: "name", text: name }), " ", state.sweep === sweep ? button : null);
+}
+
+/** @param {Sweep} sweep */
+function thatMeet(sweep) {
+  const { feasible } = sweep.stored;
+  return feasible.length ? `, of those that meet ${feasible.join(" and ")}` : "";
 }
 
 /** @param {Sweep} sweep */
@@ -96,6 +102,7 @@ function drawBar(state) {
     input: () => { state.query = search.value; state.change("chosen"); },
   });
   const count = el("output", { class: "count", "aria-live": "polite" });
+  const unknown = el("output", { class: "bad", "aria-live": "polite" });
   const chips = el("span", { class: "chips" });
   const clear = el("button", { text: "Clear filters", click: () => state.clear() });
   const drawMetric = () => {
@@ -105,6 +112,7 @@ function drawBar(state) {
   };
   const drawChosen = () => {
     count.textContent = `${state.chosen.length.toLocaleString("en")} of ${counted(state.sweep.size, "trial")}`;
+    unknown.textContent = state.unknown.length ? `There is no column ${state.unknown.join(", ")}` : "";
     clear.hidden = !state.isFiltered;
     chips.replaceChildren(...[...state.brushes].map(([name, brush]) =>
       el("button", { class: "chipped", title: "Remove this filter", "aria-label": `Remove the filter ${brushText(name, brush)}`, text: `${brushText(name, brush)} ×`, click: () => state.brush(name, null) })));
@@ -113,7 +121,7 @@ function drawBar(state) {
   state.on(["sweep", "metric"], drawMetric);
   state.on(["sweep", "chosen"], drawChosen);
   state.on(["cleared"], () => { search.value = state.query; });
-  byId("bar").replaceChildren(metric, search, count, chips, clear);
+  byId("bar").replaceChildren(metric, search, count, unknown, chips, clear);
   drawMetric();
   drawChosen();
 }

@@ -54,7 +54,7 @@ class SlicesView {
       x: { label: x.name, ...(x.kind === "number" ? { log: isLog(xs) } : { words: x.words }), ...xSpan },
       y: { label: y.name, log: isLog([...kept]), ...ySpan },
       ...pointsOf({
-        rows, xs, ys, picks: state.picks, colours: this.colours(tint, rows),
+        rows, xs, ys, picks: state.picks, colours: this.colours(tint, rows), diamonds: new Set(tint ? [] : sweep.front),
         lines: (row) => [sweep.names[row], `${x.name} ${x.text(row, 5)}`, `${y.name} ${shown(values[row], 5)}`, ...(tint ? [`${tint.name} ${tint.text(row, 5)}`] : [])],
         pick: (row) => state.pick(row),
       }),
@@ -87,9 +87,10 @@ class SlicesView {
     const plain = colour("point");
     if (!tint) {
       const front = new Set(this.state.sweep.front);
-      const best = colour("accent");
-      if (front.size) this.legend.replaceChildren(mark(best, "Pareto front"), mark(plain, "others"));
-      return (row) => (front.has(row) ? best : plain);
+      if (!front.size) return () => plain;
+      const [best, other] = [colour("front"), colour("axis")];
+      this.legend.replaceChildren(mark(best, "Pareto front (diamonds)"), mark(other, "others"));
+      return (row) => (front.has(row) ? best : other);
     }
     if (tint.name === "state") {
       const states = new Map([...new Set(rows.map((row) => this.state.sweep.states[row]))].map((state) => [state, stateColour(state)]));

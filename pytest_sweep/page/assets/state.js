@@ -21,6 +21,7 @@ class State {
     /** @type {string[] | null} */ this.axes = null;
     /** @type {Record<string, string>} */ this.slice = { x: "", y: "", colour: "" };
     this.mask = new Uint8Array();
+    /** @type {string[]} what the search compares, and no column is called */ this.unknown = [];
     /** @type {number[]} the rows that are chosen, in their order */ this.chosen = [];
     /** @type {Map<string, (() => void)[]>} */ this.listeners = new Map();
     /** @type {Set<string>} */ this.changed = new Set();
@@ -106,15 +107,18 @@ class State {
   /** What the words of the search say: `adam`, `lr<0.01`, `state=ERROR`. @returns {((row: number) => boolean)[]} */
   tests() {
     const { sweep } = this;
+    this.unknown = [];
     return this.query.split(/\s+/).filter(Boolean).map((word) => {
       const match = /^([^<>=]+)(<=|>=|<|>|=)(.+)$/.exec(word);
       const column = match && sweep.find(match[1]);
       if (match && column) return comparison(column, match[2], match[3]);
       const text = word.toLowerCase();
       const others = sweep.columns.filter((/** @type {Column} */ one) => one.kind === "word");
-      return (row) =>
+      const test = (/** @type {number} */ row) =>
         sweep.names[row].toLowerCase().includes(text) || sweep.keys[row].startsWith(text) ||
         sweep.states[row].toLowerCase().includes(text) || others.some((/** @type {Column} */ one) => one.text(row).toLowerCase().includes(text));
+      if (match && !sweep.names.some((_, row) => test(row))) this.unknown.push(match[1]);
+      return test;
     });
   }
 

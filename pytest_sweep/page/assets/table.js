@@ -35,7 +35,8 @@ class TableView {
     const auto = ["training_iteration", "time_total_s"];
     const others = metrics.filter((column) => !goals.includes(column) && !AUTO_METRICS.includes(column.name));
     const reason = sweep.byName.get("reason");
-    return [...["name", "state"].map((name) => /** @type {Column} */ (sweep.byName.get(name))), ...goals, ...params.slice(0, DEFAULT_PARAMS),
+    const first = ["name", "best", "feasible", "state"].map((name) => sweep.byName.get(name)).filter((column) => column !== undefined && column.role !== "metric");
+    return [.../** @type {Column[]} */ (first), ...goals, ...params.slice(0, DEFAULT_PARAMS),
       ...others.slice(0, Math.max(0, DEFAULT_METRICS - goals.length)), ...metrics.filter((column) => auto.includes(column.name)), ...(reason ? [reason] : [])];
   }
 
@@ -82,10 +83,15 @@ class TableView {
     const rows = this.sorted();
     this.body.replaceChildren(...rows.slice(0, this.limit).map((row) => this.line(row, columns)));
     this.caption.textContent = rows.length
-      ? `${Math.min(this.limit, rows.length).toLocaleString("en")} of ${counted(rows.length, "chosen trial")}${by ? `, by ${by}, the ${isDown ? "highest" : "lowest"} first` : ""}`
+      ? `${Math.min(this.limit, rows.length).toLocaleString("en")} of ${counted(rows.length, "chosen trial")}${by ? `, by ${by}, the ${isDown ? "highest" : "lowest"} first${this.saysLast(rows) ? ", those that are not feasible last" : ""}` : ""}`
       : "No trial is chosen: remove a filter.";
     this.more.hidden = rows.length <= this.limit;
     this.more.textContent = `Show ${Math.min(5 * ROWS_AT_ONCE, rows.length - this.limit)} more`;
+  }
+
+  /** Whether infeasible trials, which are not judged, come last. @param {number[]} rows */
+  saysLast(rows) {
+    return !this.state.sort && rows.some((row) => this.state.sweep.isInfeasible(row));
   }
 
   /** @param {string} name @param {string} by @param {boolean} isDown */
@@ -103,7 +109,7 @@ class TableView {
     const { state } = this;
     const { sweep } = state;
     const box = el("input", { type: "checkbox", "aria-label": `Select ${sweep.names[row]}`, change: () => state.pick(row) });
-    const line = el("tr", { "data-row": row }, el("td", { class: "pick" }, box), ...columns.map((column) => {
+    const line = el("tr", { "data-row": row, class: sweep.isInfeasible(row) ? "infeasible" : null }, el("td", { class: "pick" }, box), ...columns.map((column) => {
       if (column.name === "state") return el("td", {}, el("span", { class: "state", colour: stateColour(sweep.states[row]), text: sweep.states[row] }));
       if (column.name === "name") return el("th", { scope: "row", class: "name", text: sweep.names[row], title: `${sweep.names[row]} (${sweep.keys[row].slice(0, 8)})` });
       const text = column.text(row, 6);
