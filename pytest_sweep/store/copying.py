@@ -29,7 +29,7 @@ UPDATE trial SET
     CASE WHEN old.state = 'SKIPPED' THEN 'it was skipped in ' || :run WHEN old.state = 'CACHED' THEN old.reason END,
     CASE WHEN chosen.taken THEN old.finished END,
     CASE WHEN chosen.taken THEN old.duration END,
-    CASE WHEN chosen.taken THEN moved(old.folder) ELSE trial.folder END,
+    moved(old.folder),
     CASE WHEN chosen.taken OR old.checkpoint IS NOT NULL THEN {source} END,
     :run,
     -- Of a slot that has none yet; where decisions were lost, nothing else knows it.
@@ -50,11 +50,14 @@ INSERT OR IGNORE INTO main.code (id, content)
 _UNKNOWN = """
 INSERT OR IGNORE INTO main.code (id) SELECT 'unknown' WHERE EXISTS (SELECT 1 FROM main.trial WHERE source = 'unknown')
 """
+_OWN_FOLDERS = "SELECT key, folder FROM main.trial JOIN chosen USING (key) WHERE NOT chosen.taken"
 _KEPT = ("attempts", "location", "started")
 """Columns that are taken as they are. What the trial of today is, such as its `params`, is not taken."""
 
 
-def copy_trials(database: RunDatabase, folder: Path, taken: Collection[str], continued: Collection[str]) -> None:
+def copy_trials(
+    database: RunDatabase, folder: Path, taken: Collection[str], continued: Collection[str]
+) -> dict[str, str]:
     """Do what `RunStore.copy_trials` promises, by statements that touch no row in Python.
 
     Args:
@@ -62,13 +65,16 @@ def copy_trials(database: RunDatabase, folder: Path, taken: Collection[str], con
         folder: the folder of the earlier run.
         taken: the keys of trials that are not run again.
         continued: the keys of those that go on.
+
+    Returns:
+        The folders that those that go on have in the new run once they run in it, by their keys.
     """
     chosen = [(key, _TAKEN) for key in taken] + [(key, _CONTINUED) for key in continued]
     with database.with_driver() as driver:
         driver.create_function("moved", 1, lambda path: _moved(folder, path), deterministic=True)
         with attached(driver, folder / DATABASE):
             try:
-                _copy_chosen(driver, chosen, run_name(folder, database.path.parent.parent))
+                return _copy_chosen(driver, chosen, run_name(folder, database.path.parent.parent))
             except sqlite3.Error as error:  # Of either: SQLite does not say which.
                 raise StoreError(
                     f"what {folder / DATABASE} holds cannot be copied to {database.path}: {error}"
@@ -98,15 +104,17 @@ def copy_decisions(database: RunDatabase, folder: Path) -> None:
             ) from error
 
 
-def _copy_chosen(driver: sqlite3.Connection, chosen: list[tuple[str, int]], run: str) -> None:
+def _copy_chosen(driver: sqlite3.Connection, chosen: list[tuple[str, int]], run: str) -> dict[str, str]:
     # Past SQLAlchemy, as none of it is a query that it could help with; in one transaction all the same.
     driver.execute("CREATE TEMP TABLE chosen (key TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID")
     try:
         driver.executemany("INSERT INTO chosen VALUES (?, ?)", chosen)
         driver.execute("BEGIN IMMEDIATE")
+        own = dict(driver.execute(_OWN_FOLDERS).fetchall())
         for statement in _statements():
             driver.execute(statement, {"run": run})
         driver.execute("COMMIT")
+        return own
     finally:
         if driver.in_transaction:  # A full disk has ended it already.
             driver.execute("ROLLBACK")

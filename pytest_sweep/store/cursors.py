@@ -47,7 +47,7 @@ class TrialCursor:
         attempt: the attempt of the last report that was sent; 0 for none.
         iteration: its iteration.
         last_report: its number in this run; 0 for none.
-        ended: with which attempt the trial has ended there; None where it has not.
+        ended: with which attempt the trial has ended there, negative where it was cut off; None where it has not.
         copied: whether this is what an earlier run has sent, and nothing came of this one.
     """
 

@@ -82,7 +82,8 @@ class StoredTrial:
         config: the configuration in its stored form, of which `space.restored` makes the values.
         resources: amounts by name, without zeros.
         seed: its seed.
-        folder: the name of its folder in the run's folder, which exists only where the trial wrote something.
+        folder: the name of its folder in the run's folder, which exists only where the trial wrote something; a path where it has not run
+            in this run, but in an earlier one.
         replicate: which of equal configurations it is, from 0.
         group_key: the key of the first of its replicates, which may not be in this run; its own where it is the first.
         state: what became of it.

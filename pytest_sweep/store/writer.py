@@ -48,6 +48,7 @@ class RunStore:
         self._sources: dict[str, Source] = {}
         self._sweeps: dict[str, str] = {}
         self._slots: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
         self._made: dict[tuple[str, Used], Row] = {}
 
     @classmethod
@@ -173,12 +174,13 @@ class RunStore:
         Args:
             folder: the folder of the run, which is not changed. Its checkpoints stay where they are.
             taken: the keys of the trials that are not run: CACHED from now on, or ERROR as they were.
-            continued: the keys of those that are: PENDING, with the attempts and the checkpoint that they had.
+            continued: the keys of those that are: PENDING, with the attempts and the checkpoint that they had. Their folder is that of the
+                earlier run until they run.
 
         Raises:
             StoreError: the database of either cannot be used.
         """
-        copy_trials(self._database, folder, taken, continued)
+        self._folders |= copy_trials(self._database, folder, taken, continued)
 
     def copy_decisions(self, folder: Path) -> None:
         """Copy what searchers and schedulers have decided in an earlier run, in `folder`: also of trials that are not in this one.
@@ -195,7 +197,7 @@ class RunStore:
             StoreError: the disk is full, the database is locked, damaged or deleted beyond repair, or an event names a trial that was not
                 added.
         """
-        batch = Batch(partial(path_in_run, self.path), self._source, self.points, self._slots)
+        batch = Batch(partial(path_in_run, self.path), self._source, self.points, self._slots, self._folders)
         for event in events:
             batch.add(event)
         statements = list(batch.statements())

@@ -82,12 +82,14 @@ class Batch:
         source: returns what has made a trial's result, by the trial's key and what it has used, as a row of `code`.
         points: the names of the runs that have tried configurations of slots before, by the keys of their points.
         slots: the keys of the points of slots, as they were added.
+        folders: the folders of trials that go on from an earlier run, which they have in this one as soon as they have run in it.
     """
 
     stored_path: Callable[[str], str]
     source: Callable[[str, Used], Row]
     points: Mapping[str, str] = field(default_factory=dict)
     slots: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
     _attempts: dict[tuple[str, int], Row] = field(default_factory=dict)
     _reports: list[Row] = field(default_factory=list)
     _trials: dict[str, Row] = field(default_factory=dict)
@@ -150,6 +152,7 @@ class Batch:
         began = {"location": event.location, "started": event.time}
         self._attempt(event.key, event.attempt, state=TrialState.RUNNING.value, **began)
         self._trial(event.key, state=TrialState.RUNNING, attempts=event.attempt, **began)
+        self._take_own_folder(event.key)
 
     def _reported(self, event: TrialReported) -> None:
         checkpoint = None if event.checkpoint is None else self.stored_path(event.checkpoint)
@@ -239,6 +242,11 @@ class Batch:
         )
         # Where its start got lost, this is when it must have been.
         row.setdefault("started", event.time - event.duration)
+        self._take_own_folder(event.key)
+
+    def _take_own_folder(self, key: str) -> None:
+        if key in self.folders:
+            self._trial(key, folder=self.folders[key])
 
     def _attempt(self, key: str, number: int, **values: Any) -> Row:
         row = self._attempts.setdefault((key, number), {"trial_key": key, "number": number})

@@ -102,7 +102,7 @@ class Tracker(Protocol):
 
     The order of calls: `open` first. For each trial `begin`, then `log` and `restart`, then `end`; calls for different trials alternate. At
     last `close`. In a new process, and in a run that resumes another one, the same begins again with `open`: `begin` gets the remote id
-    that it returned, trials that had ended are not begun again, and those that go on are.
+    that it returned, trials that had ended are not begun again, and those that go on, or end in another way, are.
 
     A class may also have `Checked.check`.
     """
@@ -158,7 +158,8 @@ class Tracker(Protocol):
     def end(self, remote: str, trial: TrackedTrial) -> None:
         """Take note that a trial has ended, and forget what is kept of it.
 
-        One that was INTERRUPTED may go on in another run, and is begun once more then.
+        One that was INTERRUPTED may go on in another run, or be ended there by its scheduler without another report. It is begun once more
+        then.
 
         Args:
             remote: the trial.

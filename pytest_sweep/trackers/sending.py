@@ -228,7 +228,7 @@ class Sender:
             if final is not None:
                 self.patience.call(self._tracker.log, remote, [final])
             self.patience.call(self._tracker.end, remote, self._tracked(trial, logged=cursor.iteration))
-            self._cursors.save(self._name, replace(cursor, ended=trial.attempts, copied=False))
+            self._cursors.save(self._name, replace(cursor, ended=_end_of(trial), copied=False))
             del self._open[trial.key]
 
     def _tracked(self, trial: StoredTrial, *, may_exist: bool = False, logged: int = 0) -> TrackedTrial:
@@ -266,7 +266,14 @@ def _is_to_end(trial: StoredTrial, cursor: TrialCursor | None) -> bool:
         return trial.state is TrialState.CACHED or (trial.attempts > 0 and trial.state is not TrialState.NOT_RUN)
     if cursor.copied and trial.taken_from is None:
         return trial.state is not TrialState.NOT_RUN
-    return cursor.ended != trial.attempts
+    if trial.state is TrialState.NOT_RUN:  # It stays as an earlier run has left it.
+        return cursor.ended is None or abs(cursor.ended) != trial.attempts
+    return cursor.ended != _end_of(trial)
+
+
+def _end_of(trial: StoredTrial) -> int:
+    """Return what the cursor keeps of a trial's end: one that was cut off may end in another way without another attempt."""
+    return -trial.attempts if trial.state in (TrialState.INTERRUPTED, TrialState.NOT_RUN) else trial.attempts
 
 
 def _final_report(trial: StoredTrial, last: StoredReport | None) -> StoredReport | None:

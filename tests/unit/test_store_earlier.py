@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,6 @@ class TestCopying:
             1,
             checkpoint,
         )
-        assert of(new, cut).folder == cut.path_name
         assert [(its.number, its.state) for its in RunReader(new.path).attempts(cut.key)] == [(1, "INTERRUPTED")]
         assert (of(new, failed).state, of(new, failed).error, of(new, failed).metrics) == (
             TrialState.PENDING,
@@ -130,6 +130,22 @@ class TestCopying:
             cut.key: Start(2, checkpoint, 2, (1, 3), ("the attempt was INTERRUPTED",), {"training_iteration": 3}),
             failed.key: Start(3, errors=("once", "twice")),
         }
+
+    def test_the_folder_of_what_goes_on(
+        self, old: RunStore, new: RunStore, trials: list[Trial], tmp_path: Path
+    ) -> None:
+        """It is where its files are: the earlier run's, also where its scheduler ends it without running it, and its own once it runs."""
+        _, _, failed, cut, _ = trials
+        new.copy_trials(old.path, [], [failed.key, cut.key])
+        new.record([replace(finished(cut, TrialState.STOPPED), duration=0.0)])
+        assert Path(of(new, cut).folder) == old.path / cut.path_name
+        new.record([started(failed, 3)])
+        assert of(new, failed).folder == failed.path_name
+        lost = make_store(tmp_path, old.path)
+        lost.add_trials(trials, {SWEEP.id: THEN})
+        lost.copy_trials(old.path, [], [cut.key])
+        lost.record([finished(cut, TrialState.ERROR, error="its start was lost", attempt=2)])
+        assert of(lost, cut).folder == cut.path_name
 
     def test_the_history_has_no_hole(self, old: RunStore, new: RunStore, trials: list[Trial]) -> None:
         """What comes after the checkpoint in the earlier run gives way to what the next attempt reports."""

@@ -16,7 +16,14 @@ import pytest
 
 from pytest_sweep.errors import MissingExtraError, StoreError, SweepError
 from pytest_sweep.model import Trial, TrialState
-from pytest_sweep.model.events import Accepted, TrialFinished, TrialReported, TrialStarted
+from pytest_sweep.model.events import (
+    Accepted,
+    TrialFinished,
+    TrialInterrupted,
+    TrialNotRun,
+    TrialReported,
+    TrialStarted,
+)
 from pytest_sweep.space.secrets import secret
 from pytest_sweep.store import RunReader, StoredReport
 from pytest_sweep.store.cursors import TrackerCursors, TrackingLock, TrialCursor
@@ -273,6 +280,42 @@ class TestChains:
             path.unlink()
         assert origin_of(fourth, "kept") == (first.name, third)
         assert origin_of(fourth, "other") == (second.name, None)
+
+    def test_what_ends_in_another_way_without_a_report(self, tmp_path: Path) -> None:
+        """A trial that was cut off, and is given up by its scheduler after a resume, gets that end, once, also a run later."""
+        one = trial(0)
+        cut = TrialInterrupted(one.key, 1, "Ctrl-C")
+        first = make_run(tmp_path, [], trials=[one], events=[*events(one, 2, state=None), cut])
+        assert ("end", one.name, "INTERRUPTED") in send(first, Kept()).calls
+        given_up = TrialFinished(one.key, 1, TrialState.STOPPED, {"loss": 2.0, "training_iteration": 2}, "", 0.0, 9.0)
+        stopped = self._resumed(first, one, [given_up])
+        late = self._resumed(stopped, one, taken=True)
+        for run, state in ((late, "CACHED"), (stopped, "STOPPED")):
+            assert send(run, Kept()).calls[1:-1] == [
+                ("begin", one.name, one.name, False, 2),
+                ("end", one.name, state),
+            ]
+            assert send(run, Kept()).calls == [("open", first.name), ("close", 0)]
+        assert len(send(self._resumed(stopped, one, taken=True), Kept()).calls) == 2
+
+    @pytest.mark.parametrize("last", ["interrupted", "not run"])
+    def test_what_is_cut_off_once_more(self, tmp_path: Path, last: str) -> None:
+        """A trial that was cut off, and gets no turn in the run that resumes it, is not begun again."""
+        one = trial(0)
+        cut = TrialInterrupted(one.key, 1, "Ctrl-C")
+        first = make_run(tmp_path, [], trials=[one], events=[*events(one, 2, state=None), cut])
+        send(first, Kept())
+        again = self._resumed(first, one, [cut if last == "interrupted" else TrialNotRun(one.key, "no time")])
+        assert [call[0] for call in send(again, Kept()).calls] == ["open", "close"]
+
+    @staticmethod
+    def _resumed(earlier: Path, one: Trial, after: Sequence[Accepted] = (), *, taken: bool = False) -> Path:
+        store = begin_run(earlier.parent, [], trials=[one], resumed_from=earlier)
+        store.copy_trials(earlier, *(([one.key], []) if taken else ([], [one.key])))
+        store.record(after)
+        store.finish(0, 9.0)
+        store.close()
+        return store.path
 
     def test_ids_are_stable(self) -> None:
         """The id of a trial depends on the first run and its key only."""
