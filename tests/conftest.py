@@ -31,7 +31,8 @@ pytest_plugins = ["pytester"]
 
 # An example takes as long as the machine lets it: how long is no claim of any test.
 hypothesis.settings.register_profile("tests", deadline=None)
-hypothesis.settings.load_profile("tests")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 GONE_SECONDS = 15
 
