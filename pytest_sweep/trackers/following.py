@@ -36,6 +36,18 @@ class TrackerState:
     failed: str | None = None
     is_done: bool = False
 
+    @property
+    def name(self) -> str:
+        """The tracker without its settings, which may hold a password."""
+        return self.tracker.partition(":")[0]
+
+    @property
+    def behind(self) -> str:
+        """How far behind it is, in words; empty if it is not, or gets nothing more."""
+        if not self.lag or self.failed is not None:
+            return ""
+        return f"tracker {self.name} is {self.lag:,} report{'s' if self.lag > 1 else ''} behind"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
         return asdict(self)

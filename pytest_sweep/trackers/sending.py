@@ -31,7 +31,9 @@ NETWORK_POLL_SECONDS = 10.0
 _SHARE = 20
 """A look may take this part of the time at the most."""
 
-_MOST_FAILURES = 20
+_MOST_FAILURES, _MOST_OF_OVER = 20, 4
+"""How often a database is tried that cannot be read: of a run that is over nobody writes it, so that it gets no better."""
+
 _LOCK_SECONDS = 60.0
 _DRIVER_SECONDS = 5.0
 
@@ -114,7 +116,7 @@ class Sender:
                 return step()
             except StoreError:  # noqa: PERF203 - to repeat it is what it is for
                 failures += 1
-                if failures == _MOST_FAILURES or self._stop.is_given_up:
+                if failures >= (_MOST_OF_OVER if self._stop.is_over else _MOST_FAILURES) or self._stop.is_given_up:
                     raise
                 self._stop.wait(min(0.2 * failures, 2.0), over_wakes=False)
 

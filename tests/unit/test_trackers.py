@@ -459,3 +459,32 @@ def test_trackers_write_the_same_file(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: replace_file(target, f"{number}"), range(400)))
     assert [*tmp_path.iterdir()] == [target]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (TrackerState("mlflow:uri=http://u:secret@host"), ""),
+        (TrackerState("mlflow:uri=http://u:secret@host", lag=1), "tracker mlflow is 1 report behind"),
+        (TrackerState("csv", lag=1234), "tracker csv is 1,234 reports behind"),
+        (TrackerState("csv", lag=1234, failed="a defect"), ""),
+    ],
+)
+def test_how_far_behind(state: TrackerState, said: str) -> None:
+    """It is said of a tracker that reports wait for, by its name alone: its settings may hold a password."""
+    assert state.behind == said
+
+
+def test_a_run_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the database of a run that is over is damaged, the command says so after a few tries: it does not get better."""
+    waits: list[float] = []
+    monkeypatch.setattr(Stop, "wait", lambda self, seconds, **_: waits.append(seconds))
+    folder = make_run(tmp_path, [0.5] * 50)
+    path = folder / "run.db"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 :] = b"\xde\xad" * ((len(data) - len(data) // 2) // 2)
+    path.write_bytes(data)
+    done = command("track", "--to", "jsonl", results=tmp_path)
+    assert done.status == 4
+    assert "cannot be read" in done.err
+    assert sum(waits) < 5

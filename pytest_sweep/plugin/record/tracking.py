@@ -73,11 +73,7 @@ class Tracking:
 
     def behind(self) -> Sequence[str]:
         """Return how far behind trackers are, a line for each that is."""
-        return [
-            f"{_name(state.tracker)} is {state.lag:,} report{'s' if state.lag > 1 else ''} behind"
-            for state in self.states
-            if state.lag and state.failed is None
-        ]
+        return [state.behind for state in self.states if state.behind]
 
     def tick(self) -> None:
         """Tell of new troubles, and start the follower again if it is gone. Called often."""
@@ -213,14 +209,11 @@ class Tracking:
                 continue
             self._told.add(state.tracker)
             more = "Nothing more is sent to it" if state.failed else "What is missing is sent when it is there again"
-            self._tell(f"tracker {_name(state.tracker)}: {_sentence(why)}. The run goes on. {more}")
+            self._tell(f"tracker {state.name}: {_sentence(why)}. The run goes on. {more}")
 
     def _waiting_text(self, seconds: float) -> str:
         waiting = [state for state in self.states if not state.is_done and state.failed is None]
-        what = ", ".join(
-            f"{_name(state.tracker)} ({state.lag:,} reports)" if state.lag else _name(state.tracker)
-            for state in waiting
-        )
+        what = ", ".join(f"{state.name} ({state.lag:,} reports)" if state.lag else state.name for state in waiting)
         return f"waiting up to {seconds:.0f} s until all is sent to {what or 'the trackers'}; Ctrl-C to leave it"
 
     def _line(self, tracked: Tracked) -> list[str]:
@@ -247,11 +240,6 @@ class Tracking:
         except SweepError:
             return ""
         return f", {count:,} {'report is' if count == 1 else 'reports are'} missing" if count else ""
-
-
-def _name(text: str) -> str:
-    """Return a tracker's name without its settings, which may hold a password."""
-    return text.partition(":")[0]
 
 
 def _sentence(text: str) -> str:
