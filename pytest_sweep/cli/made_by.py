@@ -18,19 +18,22 @@ class MadeBy:
 
     Attributes:
         code: what has changed in the code of trials that are in both, a few words each.
+        is_code_compared: whether there is such a trial.
         packages: the packages that have another version.
         seed: the seeds of both runs where they differ, else None.
         commit: the commits of both runs where they differ, else None.
     """
 
     code: tuple[str, ...]
+    is_code_compared: bool
     packages: tuple[str, ...]
     seed: tuple[Any, Any] | None
     commit: tuple[str | None, str | None] | None
 
     def lines(self) -> list[str]:
         """Return it as lines."""
-        lines = [f"Code: {', '.join(self.code) or 'the same'}", f"Packages: {', '.join(self.packages) or 'the same'}"]
+        same = "the same" if self.is_code_compared else "not compared, since no trial is in both runs"
+        lines = [f"Code: {', '.join(self.code) or same}", f"Packages: {', '.join(self.packages) or 'the same'}"]
         if self.seed is not None:
             lines.append(f"Seed: {self.seed[0]}, now {self.seed[1]}")
         if self.commit is not None:
@@ -59,6 +62,7 @@ def made_by(base: RunScan, run: RunScan, sweeps: Mapping[str, str]) -> MadeBy:
     seeds, commits = ((then[name], now[name]) for name in ("seed", "git_commit"))
     return MadeBy(
         tuple(_code(base, run, sweeps)),
+        bool(sweeps),
         tuple(version_changes(json.loads(then["versions"]), json.loads(now["versions"]))),
         None if seeds[0] == seeds[1] else (seed_of(seeds[0]), seed_of(seeds[1])),
         None if commits[0] == commits[1] else commits,

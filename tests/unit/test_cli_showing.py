@@ -366,6 +366,12 @@ class TestCompare:
         }
         assert "Code: helper.py has changed" in command("compare", results=tmp_path).out
 
+    def test_no_code_in_common(self, tmp_path: Path) -> None:
+        """Where no trial is in both runs, no code was compared, and it is not called the same."""
+        make_run(tmp_path, [0.5], trials=[trial(0)])
+        make_run(tmp_path, [0.5], trials=[trial(1)], now=BEGAN + 60)
+        assert "Code: not compared, since no trial is in both runs" in command("compare", results=tmp_path).out
+
     def test_where_and_sort(self, tmp_path: Path) -> None:
         """Columns of the comparison and of the trial can be asked for."""
         make_run(tmp_path, [1.0, 1.0, 1.0])
