@@ -215,24 +215,22 @@ function nearest(sorted, value) {
 
 /** @param {uPlot} plot @param {CanvasRenderingContext2D} context @param {ArrayLike<number>} xs @param {ArrayLike<number>} ys @param {number} begin @param {number} end @param {string} stroke @param {number} width */
 function strokeLine(plot, context, xs, ys, begin, end, stroke, width) {
-  context.strokeStyle = stroke;
+  context.strokeStyle = context.fillStyle = stroke;
   context.lineWidth = width;
-  context.beginPath();
-  let isOpen = false;
+  const line = new Path2D(), dots = new Path2D();
+  const isThere = (/** @type {number} */ at) => at >= begin && at < end && Number.isFinite(ys[at]) && !Number.isNaN(xs[at]);
   for (let at = begin; at < end; at++) {
-    if (!Number.isFinite(ys[at]) || Number.isNaN(xs[at])) { isOpen = false; continue; }
+    if (!isThere(at)) continue;
     const [x, y] = [plot.valToPos(xs[at], "x", true), plot.valToPos(ys[at], "y", true)];
-    if (isOpen) context.lineTo(x, y);
-    else context.moveTo(x, y);
-    isOpen = true;
+    if (isThere(at - 1)) line.lineTo(x, y);
+    else if (isThere(at + 1)) line.moveTo(x, y);
+    else { // A value between two that are not finite has no line.
+      dots.moveTo(x, y);
+      dots.arc(x, y, 1.5 * width, 0, 7);
+    }
   }
-  context.stroke();
-  if (end - begin === 1 && Number.isFinite(ys[begin])) {
-    context.fillStyle = stroke;
-    context.beginPath();
-    context.arc(plot.valToPos(xs[begin], "x", true), plot.valToPos(ys[begin], "y", true), 1.5 * width, 0, 7);
-    context.fill();
-  }
+  context.stroke(line);
+  context.fill(dots);
 }
 
 /** @param {uPlot} plot @param {CanvasRenderingContext2D} context @param {Float64Array} xs @param {Float64Array} low @param {Float64Array} high @param {string} fill */
