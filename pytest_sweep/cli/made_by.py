@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_sweep.cli.comparison import SweepComparison
 from pytest_sweep.cli.run_rows import seed_of
 from pytest_sweep.model.source import Source
 from pytest_sweep.store import RunScan, outcomes, version_changes
@@ -50,19 +51,25 @@ class MadeBy:
         }
 
 
-def made_by(base: RunScan, run: RunScan, sweeps: Mapping[str, str]) -> MadeBy:
+def made_by(base: RunScan, run: RunScan, sweeps: Iterable[SweepComparison]) -> MadeBy:
     """Return what is different.
 
     Args:
         base: the earlier run.
         run: the later one.
-        sweeps: the ids of the sweeps of the trials that are in both, by the trials' keys.
+        sweeps: how their sweeps compare.
     """
+    both = {
+        pair.now.row.key: its.sweep.id
+        for its in sweeps
+        for pair in its.pairs
+        if pair.base is not None and pair.now is not None
+    }
     then, now = base.run, run.run
     seeds, commits = ((then[name], now[name]) for name in ("seed", "git_commit"))
     return MadeBy(
-        tuple(_code(base, run, sweeps)),
-        bool(sweeps),
+        tuple(_code(base, run, both)),
+        bool(both),
         tuple(version_changes(json.loads(then["versions"]), json.loads(now["versions"]))),
         None if seeds[0] == seeds[1] else (seed_of(seeds[0]), seed_of(seeds[1])),
         None if commits[0] == commits[1] else commits,

@@ -25,13 +25,7 @@ def against_document(base: RunScan, run: RunScan, places: Mapping[int, tuple[int
         places: the sweep and the row of each trial on the page, by its ordinal.
     """
     sweeps = list(compare_sweeps(base, run, None, None))
-    both = {
-        pair.now.row.key: its.sweep.id
-        for its in sweeps
-        for pair in its.pairs
-        if pair.base is not None and pair.now is not None
-    }
-    made, verdict, row = made_by(base, run, both), judge(sweeps), RunRow(base.folder)
+    made, verdict, row = made_by(base, run, sweeps), judge(sweeps), RunRow(base.folder)
     return {
         "name": base.folder.name,
         "status": row.status,

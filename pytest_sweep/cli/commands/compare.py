@@ -57,13 +57,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         if options.metric is not None:
             check_metric(base_scan, scan, options.metric)
         sweeps = list(compare_sweeps(base_scan, scan, options.metric, options.mode))
-        both = {
-            pair.now.row.key: its.sweep.id
-            for its in sweeps
-            for pair in its.pairs
-            if pair.base is not None and pair.now is not None
-        }
-        made = made_by(base_scan, scan, both)
+        made = made_by(base_scan, scan, sweeps)
         verdict = judge(sweeps)
         asked = columns_of(options, lambda: (PairRow(pair) for its in sweeps for pair in its.pairs))
         shown, count = _shown(options, sweeps)
