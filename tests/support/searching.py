@@ -16,16 +16,29 @@ from pytest_sweep.model.study import (
     Milestones,
     Objective,
     Observation,
+    Outcome,
     Resumption,
     Verdict,
     VerdictKind,
 )
-from pytest_sweep.search.protocols import Done, Values, Wait
+from pytest_sweep.search.protocols import Done, Searcher, Values, Wait
 from pytest_sweep.testing.samples import SWEEP
 
 ONE_CPU = Resources(cpu=1.0)
 LOSS = (Objective("loss", "min"),)
 STUDY = SWEEP.id
+
+
+def asked(searcher: Searcher, slot: int) -> Values:
+    """Return what a searcher chooses for a slot."""
+    values = searcher.ask(str(slot), slot)
+    assert not isinstance(values, (Wait, Done))
+    return values
+
+
+def completed(slot: int, *values: float) -> Observation:
+    """Return what is seen of the trial in a slot that ended at iteration 9."""
+    return Observation(str(slot), 9, values, Outcome.COMPLETED)
 
 
 @dataclass

@@ -12,27 +12,17 @@ import pytest
 
 from pytest_sweep.errors import DefinitionError, MissingExtraError
 from pytest_sweep.model.study import Objective, Observation, Outcome
-from pytest_sweep.search.protocols import Done, Searcher, Values, Wait
+from pytest_sweep.search.protocols import Values
 from pytest_sweep.search.settings import gp
 from pytest_sweep.search.space import SearchSpace
 from pytest_sweep.space.composition import grid
 from pytest_sweep.space.sampling import choice, lograndint, loguniform, randint, uniform
 from pytest_sweep.testing.searcher_contract import MIXED, branching
+from tests.support.searching import LOSS, asked, completed
 
 np = pytest.importorskip("numpy")
 
-LOSS = (Objective("loss", "min"),)
 SPACE: Mapping[str, Any] = {"x": uniform(-2, 2), "y": uniform(-2, 2)}
-
-
-def asked(searcher: Searcher, slot: int) -> Values:
-    values = searcher.ask(str(slot), slot)
-    assert not isinstance(values, (Wait, Done))
-    return values
-
-
-def completed(slot: int, *values: float) -> Observation:
-    return Observation(str(slot), 9, values, Outcome.COMPLETED)
 
 
 def bowl(values: Values) -> float:

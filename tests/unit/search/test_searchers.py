@@ -11,25 +11,15 @@ import pytest
 
 from pytest_sweep.errors import DefinitionError, SpaceError
 from pytest_sweep.model.study import Objective, Observation, Outcome
-from pytest_sweep.search.protocols import Done, Searcher, Values, Wait
+from pytest_sweep.search.protocols import Done, Values, Wait
 from pytest_sweep.search.settings import optuna, qmc, random, stop_after, tpe
 from pytest_sweep.search.space import SearchSpace
 from pytest_sweep.space import expand
 from pytest_sweep.space.sampling import choice, loguniform, uniform
 from pytest_sweep.space.sequences import Halton
+from tests.support.searching import LOSS, asked, completed
 
-LOSS = (Objective("loss", "min"),)
 SPACE: Mapping[str, Any] = {"x": uniform(-2, 2), "y": uniform(-2, 2)}
-
-
-def asked(searcher: Searcher, slot: int) -> Values:
-    values = searcher.ask(str(slot), slot)
-    assert not isinstance(values, (Wait, Done))
-    return values
-
-
-def completed(slot: int, *values: float) -> Observation:
-    return Observation(str(slot), 9, values, Outcome.COMPLETED)
 
 
 @pytest.mark.usefixtures("needs_optuna")
